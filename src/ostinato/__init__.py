@@ -1,0 +1,1 @@
+"""Ostinato: flows and tasks in ordinary Python, recorded for good."""

@@ -1,0 +1,353 @@
+"""Every error that Ostinato raises on purpose.
+
+    OstinatoError
+    ├── UsageError            what was asked for cannot be done as written     exit 2
+    │   ├── TargetNotFound          target-not-found
+    │   ├── FlowNotFound            flow-not-found
+    │   ├── NotAFlow                not-a-flow
+    │   ├── NotATask                not-a-task
+    │   ├── BadFile                 file-does-not-load
+    │   ├── BadOption               option-invalid
+    │   ├── ParameterUnknown        parameter-unknown
+    │   ├── ParameterMissing        parameter-missing
+    │   ├── ParameterInvalid        parameter-invalid
+    │   ├── QueryInvalid            query-invalid
+    │   ├── RunNotFound             run-not-found
+    │   ├── RunAmbiguous            run-ambiguous
+    │   ├── CodeUnknown             code-unknown
+    │   ├── NoContext               no-run-context
+    │   ├── KeyTaken                task-key-taken
+    │   ├── VariableMissing         variable-not-found
+    │   ├── SettingInvalid          setting-invalid
+    │   └── ExtraMissing            extra-missing
+    ├── Refused               the state of things forbids it                   exit 4
+    │   ├── TransitionRefused       transition-refused
+    │   ├── ResumeRefused           resume-refused
+    │   ├── EpochTaken              epoch-taken
+    │   ├── PlanRefused             plan-refused
+    │   └── StaleEpoch              epoch-stale
+    ├── RunError              a run ended badly                                exit 1
+    │   ├── TaskTimedOut            task-timed-out
+    │   ├── FlowTimedOut            flow-timed-out
+    │   ├── UpstreamFailed          upstream-failed
+    │   ├── RunCancelled            run-cancelled
+    │   ├── ResultLost              result-lost
+    │   └── WorkerProcessDied       worker-process-died
+    └── StorageError          the home cannot be used                          exit 5
+        ├── HomeReadOnly            home-read-only
+        ├── HomeOnNetwork           home-on-network-disk
+        ├── DiskFull                disk-full
+        ├── DatabaseCorrupt         database-corrupt
+        ├── DatabaseNewer           database-newer
+        ├── DatabaseBusy            database-busy
+        ├── JournalFull             journal-full
+        └── BlobMissing             blob-missing
+
+Each has a `code` (kebab words, documented in docs/reference/errors.md), a message with the
+actual values, and a `hint`: the next command or line to write. Message and hint are templates
+of the class, filled with the keyword arguments of the call.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OstinatoError(Exception):
+    """The root. `exit_code` is what the command line ends with."""
+
+    code: ClassVar[str] = "internal"
+    template: ClassVar[str] = "{detail}"
+    hint_template: ClassVar[str] = "Report this with the output of `ostinato doctor`."
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+        self.message = self.template.format_map(_Values(values))
+        self.hint = self.hint_template.format_map(_Values(values))
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by values, so that errors cross process borders."""
+        return (_rebuild, (type(self), self.values))
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}] {self.hint}"
+
+
+class _Values(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return f"<{key}>"
+
+
+def _rebuild(kind: type[OstinatoError], values: dict[str, object]) -> OstinatoError:
+    return kind(**values)
+
+
+# --- what was asked for cannot be done as written
+
+
+class UsageError(OstinatoError):
+    """What was asked for cannot be done as written."""
+
+
+class TargetNotFound(UsageError):
+    code = "target-not-found"
+    template = "There is no file {file!r} (working directory {directory})."
+    hint_template = "Write FILE:FLOW, for example `ostinato run flow.py:train`."
+
+
+class FlowNotFound(UsageError):
+    code = "flow-not-found"
+    template = "{file} has no flow named {name!r}; it has: {found}."
+    hint_template = "Put `@flow` on the function, or name one of the flows listed."
+
+
+class NotAFlow(UsageError):
+    code = "not-a-flow"
+    template = "{name!r} in {file} is {kind}, not a flow."
+    hint_template = "Put `@flow` above `def {name}(...)`."
+
+
+class NotATask(UsageError):
+    code = "not-a-task"
+    template = "{what} needs a function, got {value!r}."
+    hint_template = "Put the decorator on a function: `@task` above `def`."
+
+
+class BadFile(UsageError):
+    code = "file-does-not-load"
+    template = "{file} raised {error} while it was loaded, at line {line}."
+    hint_template = "Run `python {file}` to see it fail, and mend that line."
+
+
+class BadOption(UsageError):
+    code = "option-invalid"
+    template = "{option}={value!r} is not valid for {where}: {reason}."
+    hint_template = "{fix}"
+
+
+class ParameterUnknown(UsageError):
+    code = "parameter-unknown"
+    template = "Flow {flow!r} has no parameter {name!r}; it has: {known}."
+    hint_template = "{suggestion}"
+
+
+class ParameterMissing(UsageError):
+    code = "parameter-missing"
+    template = "Flow {flow!r} needs parameter {name!r} ({type})."
+    hint_template = "Pass `{name}=...`, or give it a default at {where}."
+
+
+class ParameterInvalid(UsageError):
+    code = "parameter-invalid"
+    template = "Parameter {name!r} of flow {flow!r} is {value}: {reason}."
+    hint_template = "It is declared as `{type}` at {where}; pass such a value."
+
+
+class QueryInvalid(UsageError):
+    code = "query-invalid"
+    template = "The query {query!r} fails at column {column}: {reason}."
+    hint_template = "Write terms such as `flow:train state:failed since:24h`; known fields: {known}."
+
+
+class RunNotFound(UsageError):
+    code = "run-not-found"
+    template = "There is no run {run!r} in {home}."
+    hint_template = "`ostinato runs` lists them; `last` names the newest."
+
+
+class RunAmbiguous(UsageError):
+    code = "run-ambiguous"
+    template = "{run!r} fits {n} runs: {found}."
+    hint_template = "Write more characters of the id."
+
+
+class CodeUnknown(UsageError):
+    code = "code-unknown"
+    template = "There is no error code {name!r}."
+    hint_template = "{suggestion}"
+
+
+class NoContext(UsageError):
+    code = "no-run-context"
+    template = "{what} was called outside a flow or task run."
+    hint_template = "Call it inside a function with `@flow` or `@task`."
+
+
+class KeyTaken(UsageError):
+    code = "task-key-taken"
+    template = "Two calls in {parent!r} have key={key!r}."
+    hint_template = "Give each call of {task!r} its own key, for example `key=f\"...-{{i}}\"`."
+
+
+class VariableMissing(UsageError):
+    code = "variable-not-found"
+    template = "There is no variable {name!r}."
+    hint_template = "Set it with `Variable.set({name!r}, ...)`, or pass `default=`."
+
+
+class SettingInvalid(UsageError):
+    code = "setting-invalid"
+    template = "Setting {name}={value!r} (from {where}) is not valid: {reason}."
+    hint_template = "`ostinato doctor` shows all settings and where each comes from."
+
+
+class ExtraMissing(UsageError):
+    code = "extra-missing"
+    template = "{what} needs the package {package!r}, which is not installed."
+    hint_template = 'pip install "ostinato[{extra}]"'
+
+
+# --- the state of things forbids it
+
+
+class Refused(OstinatoError):
+    """The state of things forbids it."""
+
+    exit_code = 4
+
+
+class TransitionRefused(Refused):
+    code = "transition-refused"
+    template = "A run that is {current} cannot become {wanted}."
+    hint_template = "`ostinato runs RUN` shows its state and history."
+
+
+class ResumeRefused(Refused):
+    code = "resume-refused"
+    template = "Run {run!r} cannot be resumed: {reason}."
+    hint_template = "{fix}"
+
+
+class EpochTaken(Refused):
+    code = "epoch-taken"
+    template = "Run {run!r} was taken up by another process (epoch {epoch})."
+    hint_template = "Watch that one: `ostinato watch {run}`."
+
+
+class PlanRefused(Refused):
+    code = "plan-refused"
+    template = "Resume of run {run!r} stops: {n} completed tasks would run again, first {task!r} because {reason}."
+    hint_template = "See `ostinato resume {run} --plan`; then `--changed rerun` or `--changed reuse`."
+
+
+class StaleEpoch(Refused):
+    code = "epoch-stale"
+    template = "Run {run!r} goes on elsewhere (epoch {epoch}); this process has epoch {own} and stops."
+    hint_template = "Nothing to do: the newer epoch has taken over its completed tasks."
+
+
+# --- a run ended badly
+
+
+class RunError(OstinatoError):
+    """A run ended badly."""
+
+    exit_code = 1
+
+
+class TaskTimedOut(RunError, TimeoutError):
+    code = "task-timed-out"
+    template = "Task {name!r} exceeded its timeout of {timeout_s} s."
+    hint_template = "Raise `timeout_seconds=` or make the task shorter; `retries=` tries it again."
+
+
+class FlowTimedOut(RunError, TimeoutError):
+    code = "flow-timed-out"
+    template = "Flow run {name!r} exceeded its timeout of {timeout_s} s."
+    hint_template = "Raise `timeout_seconds=` of the flow."
+
+
+class UpstreamFailed(RunError):
+    code = "upstream-failed"
+    template = "Task {name!r} did not run because {upstream!r} ended {state}: {reason}"
+    hint_template = "Mend {upstream!r}, then `ostinato retry` goes on from there."
+
+
+class RunCancelled(RunError):
+    code = "run-cancelled"
+    template = "{name!r} was cancelled."
+    hint_template = "`ostinato resume` goes on from the last completed task."
+    exit_code = 3
+
+
+class ResultLost(RunError):
+    code = "result-lost"
+    template = "The result of task {name!r} is not kept: {reason}."
+    hint_template = "{fix}"
+
+
+class WorkerProcessDied(RunError):
+    code = "worker-process-died"
+    template = "The process that ran task {name!r} died{how}."
+    hint_template = "Look for a crash in native code or for too little memory; `retries=` tries it again."
+
+
+# --- the home cannot be used
+
+
+class StorageError(OstinatoError):
+    """The home cannot be used."""
+
+    exit_code = 5
+
+
+class HomeReadOnly(StorageError):
+    code = "home-read-only"
+    template = "The home {home} cannot be written: {reason}."
+    hint_template = "Set OSTINATO_HOME to a folder that you can write."
+
+
+class HomeOnNetwork(StorageError):
+    code = "home-on-network-disk"
+    template = "The home {home} is on a network file system ({kind}), where locks and syncs cannot be trusted."
+    hint_template = "Set OSTINATO_HOME to a folder on a local disk."
+
+
+class DiskFull(StorageError):
+    code = "disk-full"
+    template = "No room left on the disk of {path}: {reason}."
+    hint_template = "Free some space (`ostinato db vacuum` drops what retention allows), then run again."
+
+
+class DatabaseCorrupt(StorageError):
+    code = "database-corrupt"
+    template = "The database {path} is damaged: {reason}."
+    hint_template = "`ostinato db check` tells what is hit; restore the newest backup of `ostinato db backup`."
+
+
+class DatabaseNewer(StorageError):
+    code = "database-newer"
+    template = "The database {path} has schema {found}, this Ostinato knows {known}."
+    hint_template = "Install the newer version: pip install -U ostinato"
+
+
+class DatabaseBusy(StorageError):
+    code = "database-busy"
+    template = "Another process has held {path} for {waited_s} s."
+    hint_template = "`ostinato doctor` names the process; wait for it, or end it."
+
+
+class JournalFull(StorageError):
+    code = "journal-full"
+    template = "The journal in {path} reached its quota of {quota_mb} MB while the database could not be written: {reason}."
+    hint_template = "Mend the database (`ostinato doctor`), or raise OSTINATO_JOURNAL_QUOTA_MB."
+
+
+class BlobMissing(StorageError):
+    code = "blob-missing"
+    template = "The stored value {digest} is {how} in {path}."
+    hint_template = "The task that made it runs again on resume."
+
+
+def all_errors() -> dict[str, type[OstinatoError]]:
+    """Give every error class by its code."""
+    found: dict[str, type[OstinatoError]] = {}
+    waiting = list(OstinatoError.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        if "code" in vars(kind):
+            found[kind.code] = kind
+    return dict(sorted(found.items()))

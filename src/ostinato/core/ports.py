@@ -1,0 +1,149 @@
+"""What the lower packages ask of the upper ones: the only upward doors.
+
+`Recorder` is how the engine records and remembers; `ostinato.session` fulfils it (embedded
+today, remote when there is a server). `Reader` is how the command line looks at a home.
+The default of each is an import string, resolved on first use by `resolve`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ostinato.core.events import Event
+    from ostinato.core.query import Query
+    from ostinato.core.records import (
+        Artifact,
+        FlowRun,
+        LogLine,
+        Recall,
+        StateChange,
+        TaskCount,
+        TaskRun,
+        Variable,
+    )
+    from ostinato.core.results import Result
+    from ostinato.core.states import StateName
+
+Durability: TypeAlias = Literal["relaxed", "disk", "database"]
+"""When recording returns: at once with bounded lag, once synced to the journal, once committed."""
+
+RECORDER = "ostinato.session:recorder"
+"""Import string of a function without arguments that gives this process's Recorder."""
+
+READER = "ostinato.session:reader"
+"""Import string of a function without arguments that gives a Reader of the configured home."""
+
+
+def resolve(door: str) -> Any:
+    """Give the object that an import string such as `package.module:name` names."""
+    module, _, name = door.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class Recorder(Protocol):
+    """Records events of this process's stream, and remembers what was recorded."""
+
+    @property
+    def stream(self) -> str:
+        """Id of this process's stream."""
+
+    def record(self, event: Event) -> None:
+        """Push one event; cheap; blocks only while the disk lag is beyond its bound.
+
+        Raises:
+            StorageError: (disk-full, journal-full, ...) earlier events could not be written.
+        """
+
+    def settle(self, level: Durability, timeout_s: float | None = None) -> bool:
+        """Wait until everything recorded so far has reached `level`; False when time ran out."""
+
+    def is_stale(self, run_id: str) -> int:
+        """Give the newer epoch when this process was told that its epoch of the root run is old, else 0."""
+
+    def put_blob(self, data: bytes | memoryview, digest: bytes) -> str:
+        """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest."""
+
+    def get_blob(self, blob: str) -> bytes:
+        """Give stored bytes, checked against their digest.
+
+        Raises:
+            BlobMissing: (blob-missing) it is not there, or damaged.
+        """
+
+    def recall(self, root_id: str) -> Recall:
+        """Give what is recorded of a root run and its subflows (settles to the database first)."""
+
+    def claim(self, run_id: str, epoch: int) -> int:
+        """Take up a root run in epoch + 1 for this process's stream, by compare-and-set on `epoch`.
+
+        Raises:
+            EpochTaken: (epoch-taken) somebody else took it first.
+        """
+
+    def find_cached(self, cache_key: str, now: int) -> tuple[bool, Result | None]:
+        """Give (True, result) when a fresh cache entry exists at instant `now`, else (False, None)."""
+
+    def claim_cached(self, cache_key: str, lease_s: float) -> bool:
+        """Take the right to compute a cache entry; False while another process holds it."""
+
+    def release_cached(self, cache_key: str) -> None:
+        """Give that right back."""
+
+    def find_variable(self, name: str) -> Variable | None:
+        """Give a variable as last set (this process's own settings included)."""
+
+
+class Reader(Protocol):
+    """Reads one home. Lists are keyset-paged: `after` is the cursor given with the page before."""
+
+    def runs(self, query: Query, *, limit: int = 50, after: str = "") -> tuple[list[FlowRun], str]:
+        """Give root runs and subflows that match, newest first, and the cursor of the next page (or "")."""
+
+    def find_run(self, ref: str) -> FlowRun:
+        """Give a run by id, unique id prefix (4+ characters), name (newest), or `last`.
+
+        Raises:
+            RunNotFound: (run-not-found).
+            RunAmbiguous: (run-ambiguous) a prefix fits several runs.
+        """
+
+    def subflow_runs(self, run_id: str) -> list[FlowRun]:
+        """Give the direct subflow runs of a run, in call order."""
+
+    def task_runs(
+        self, run_id: str, *, states: Sequence[StateName] = (), limit: int = 200, after: int = 0
+    ) -> list[TaskRun]:
+        """Give task runs of a flow run with `no` > `after`, in call order."""
+
+    def counts(self, run_id: str) -> list[TaskCount]:
+        """Give the roll-up counters of a flow run's task runs, in order of first call."""
+
+    def state_counts(self) -> dict[StateName, int]:
+        """Give how many flow runs are in each state, from roll-up counters."""
+
+    def history(self, run_id: str) -> list[StateChange]:
+        """Give the state changes of a flow run, oldest first."""
+
+    def logs(
+        self, run_ids: Iterable[str], *, after: int = 0, limit: int = 1000, level: int = 0, tail: bool = False
+    ) -> list[LogLine]:
+        """Give log lines with id > `after` in commit order; `tail` gives the last `limit` ones instead."""
+
+    def artifacts(self, run_id: str) -> list[Artifact]:
+        """Give the artifacts of a flow run and its subflows, oldest first."""
+
+    def blob(self, blob: str) -> bytes:
+        """Give stored bytes, checked against their digest."""
+
+    def recall(self, root_id: str) -> Recall:
+        """Give all that a resume of this root run may take over."""
+
+    def variables(self) -> list[Variable]:
+        """Give all variables by name."""
+
+    def close(self) -> None:
+        """Let go of the home."""

@@ -1,0 +1,146 @@
+"""Rows as readers see them: the store gives them, the command line and the API show them.
+
+Instants are UTC microseconds since 1970, None where it has not happened.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostinato.core.events import Error, Source
+from ostinato.core.results import Result
+from ostinato.core.states import StateName
+
+
+class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One flow run, newest epoch."""
+
+    id: str
+    name: str
+    flow: str
+    state: StateName
+    message: str
+    epoch: int
+    attempt: int
+    root_id: str
+    parent_id: str
+    key: bytes
+    no: int
+    upstream: tuple[bytes, ...]
+    created_at: int
+    expected_at: int
+    started_at: int | None
+    ended_at: int | None
+    parameters: bytes
+    arguments: Result | None
+    tags: tuple[str, ...]
+    version: str
+    source: Source
+    stream: str
+    """Stream of the process that runs (or ran) its newest epoch."""
+    result: Result | None
+    error: Error | None
+    n_reused: int
+    n_logs_dropped: int
+
+
+class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One task run, newest epoch."""
+
+    run_id: str
+    no: int
+    key: bytes
+    task: str
+    name: str
+    state: StateName
+    message: str
+    epoch: int
+    attempt: int
+    ordinal: int
+    parent_no: int
+    upstream: tuple[bytes, ...]
+    version: str
+    tags: tuple[str, ...]
+    group: str
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    n_started: int
+    """Calls started in the flow run when this one ended."""
+    result: Result | None
+    error: Error | None
+
+
+class TaskCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many task runs of one task (or one `.map`) of a flow run are in one state: a roll-up counter."""
+
+    task: str
+    group: str
+    state: StateName
+    n: int
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One log line; `id` grows in commit order and is the cursor for following."""
+
+    id: int
+    run_id: str
+    no: int
+    task: str
+    """Run name of the task, or empty."""
+    at: int
+    level: int
+    logger: str
+    text: str
+
+
+class StateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in the history of a flow run."""
+
+    at: int
+    epoch: int
+    attempt: int
+    state: StateName
+    previous: str
+    message: str
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """One artifact."""
+
+    id: int
+    run_id: str
+    no: int
+    key: str
+    kind: str
+    description: str
+    at: int
+    data: bytes
+    blob: str
+    media_type: str
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """One variable; `value` is JSON."""
+
+    name: str
+    value: bytes
+    tags: tuple[str, ...]
+    updated_at: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest checkpoint of a task key."""
+
+    key: bytes
+    version: str
+    at: int
+    value: Result
+
+
+class Recall(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a resumed root run may take over: its runs (subflows too), task runs and checkpoints."""
+
+    runs: list[FlowRun]
+    tasks: list[TaskRun]
+    checkpoints: list[Checkpoint]
