@@ -1,0 +1,168 @@
+"""What every test may use: a home of its own, real interpreter processes, a printed seed.
+
+No test ever sees the home of the person who runs it, and none may leave a process behind:
+the session ends red when one does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import uuid
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "OSTINATO_TEST_SESSION"
+"""Environment variable by which every process that a test started can be found."""
+
+hypothesis.settings.register_profile("ostinato", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ostinato")
+
+
+class RunPython(Protocol):
+    """Runs a Python program in a real interpreter process on the test's home."""
+
+    def __call__(
+        self,
+        program: str | Path,
+        *args: str,
+        timeout_s: float = 50,
+        code: int | None = 0,
+        warnings: str = "error",
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Give the ended process with its text output; `code=None` accepts any exit code."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests off the real home, and give Hypothesis the seed of the session."""
+    config.stash[_STASH] = Path(tempfile.mkdtemp(prefix="ostinato-tests-"))
+    os.environ[MARK] = uuid.uuid4().hex
+    os.environ["OSTINATO_HOME"] = str(config.stash[_STASH] / "home-of-no-test")
+    if config.getoption("hypothesis_seed", default=None) is None:
+        hypothesis.core.global_force_seed = _session_seed(config)  # type: ignore[assignment]  # declared None there
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Print how to run the same random choices again."""
+    number = _session_seed(config)
+    return f"seed: {number} (the same again: scripts/test -p randomly --randomly-seed={number})"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the session red when a test left a process behind."""
+    left = _processes_left(patience_s=3.0)
+    for pid, command in left.items():
+        sys.stderr.write(f"\nA test left process {pid} behind: {command}\n")
+        os.kill(pid, signal.SIGKILL)
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the session wrote."""
+    shutil.rmtree(config.stash[_STASH], ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give an empty home, exported as OSTINATO_HOME; this process lets go of it after the test."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("OSTINATO_HOME", str(folder))
+    _close_session()
+    yield folder
+    _close_session()
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Give a number that follows from the session's seed and the test's name; shown when the test fails."""
+    name: str = request.node.nodeid
+    number = _session_seed(request.config) ^ zlib.crc32(name.encode())
+    print(f"seed of this test: {number}")
+    return number
+
+
+@pytest.fixture
+def run_python(home: Path, tmp_path: Path) -> RunPython:
+    """Run code (a string, kept as a file) or a file in a real interpreter, warnings being errors."""
+    n_files = 0
+
+    def run(
+        program: str | Path,
+        *args: str,
+        timeout_s: float = 50,
+        code: int | None = 0,
+        warnings: str = "error",
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        nonlocal n_files
+        if isinstance(program, str):
+            n_files += 1
+            file = tmp_path / f"program_{n_files}.py"
+            file.write_text(textwrap.dedent(program), encoding="utf-8")
+        else:
+            file = program
+        ended = subprocess.run(
+            [sys.executable, "-W", warnings, str(file), *args],
+            cwd=tmp_path,
+            env={**os.environ, "OSTINATO_HOME": str(home), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if code is not None:
+            assert ended.returncode == code, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended
+
+    return run
+
+
+_STASH = pytest.StashKey[Path]()
+
+
+def _session_seed(config: pytest.Config) -> int:
+    return int(config.getoption("randomly_seed"))
+
+
+def _close_session() -> None:
+    session = sys.modules.get("ostinato.session")
+    if session is not None:
+        session.close()
+
+
+def _processes_left(patience_s: float) -> dict[int, str]:
+    end = time.monotonic() + patience_s
+    while (found := _marked_processes()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def _marked_processes() -> dict[int, str]:
+    """Give living processes of this session other than this one (Linux; empty elsewhere)."""
+    mark = f"{MARK}={os.environ[MARK]}".encode()
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(folder.name) != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it ended meanwhile, or is somebody else's
+            continue
+    return found
