@@ -1,7 +1,7 @@
 """Documentation and code name the same things, in both directions.
 
-Every error code, setting, command and public name stands in docs/reference. Every environment variable and command
-that a page names exists, every relative link leads to a file, and every page of docs/ is reachable from its index.
+Every error code, setting, command and public name stands in docs/reference. Every environment variable, command,
+file and test that a page names exists, every relative link leads to a file, and every page is linked from somewhere.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NOT_SETTINGS = frozenset(("OSTINATO_API_URL", "OSTINATO_API_KEY"))
 _VARIABLE = re.compile(r"\bOSTINATO_[A-Z][A-Z_]*[A-Z]\b")
 _COMMAND = re.compile(r"(?:`|^\s*(?:\$ )?|bin/)ostinato ([a-z][a-z-]*)", re.MULTILINE)
+_FILE = re.compile(r"`((?:src|tests|scripts|examples|benchmarks|docs)/[\w./-]+)(::\w+)?`")
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -44,6 +45,10 @@ def _unknown_names(root: Path) -> Iterator[str]:
             yield f"{shown} names {name}, which is no setting"
         for name in sorted(set(_COMMAND.findall(text)) - commands):
             yield f"{shown} names the command `ostinato {name}`, which does not exist"
+        for name, test in sorted(set(_FILE.findall(text))):
+            file = root / name
+            if not file.exists() or (test and f"def {test[2:]}(" not in file.read_text(encoding="utf-8")):
+                yield f"{shown} names {name}{test}, which is not there"
 
 
 def _lost_pages(root: Path) -> Iterator[str]:
