@@ -11,6 +11,7 @@
     │   ├── ParameterUnknown        parameter-unknown
     │   ├── ParameterMissing        parameter-missing
     │   ├── ParameterInvalid        parameter-invalid
+    │   ├── ArgumentsMisfit         arguments-misfit
     │   ├── QueryInvalid            query-invalid
     │   ├── RunNotFound             run-not-found
     │   ├── RunAmbiguous            run-ambiguous
@@ -145,6 +146,12 @@ class ParameterInvalid(UsageError):
     hint_template = "It is declared as `{type}` at {where}; pass such a value."
 
 
+class ArgumentsMisfit(UsageError):
+    code = "arguments-misfit"
+    template = "Flow {flow!r} cannot take these arguments: {reason}."
+    hint_template = "It is declared as ({signature}) at {where}."
+
+
 class QueryInvalid(UsageError):
     code = "query-invalid"
     template = "The query {query!r} fails at column {column}: {reason}."
@@ -178,7 +185,7 @@ class NoContext(UsageError):
 class KeyTaken(UsageError):
     code = "task-key-taken"
     template = "Two calls in {parent!r} have key={key!r}."
-    hint_template = "Give each call of {task!r} its own key, for example `key=f\"...-{{i}}\"`."
+    hint_template = 'Give each call of {task!r} its own key, for example `key=f"...-{{i}}"`.'
 
 
 class VariableMissing(UsageError):
@@ -331,7 +338,9 @@ class DatabaseBusy(StorageError):
 
 class JournalFull(StorageError):
     code = "journal-full"
-    template = "The journal in {path} reached its quota of {quota_mb} MB while the database could not be written: {reason}."
+    template = (
+        "The journal in {path} reached its quota of {quota_mb} MB while the database could not be written: {reason}."
+    )
     hint_template = "Mend the database (`ostinato doctor`), or raise OSTINATO_JOURNAL_QUOTA_MB."
 
 
