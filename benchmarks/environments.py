@@ -14,6 +14,9 @@ ENVS = Path(os.environ.get("OSTINATO_BENCH_ENVS", HERE / ".envs"))
 """Where the peers are installed, once; set OSTINATO_BENCH_ENVS to share them between checkouts."""
 
 PEERS = ("prefect", "dbos")
+SETTINGS = ("OSTINATO_", "PREFECT_", "DBOS_", "PYTHON")
+MARKS = ("OSTINATO_TEST_SESSION", "OSTINATO_CI_RUN")
+"""By these the tests find processes that were left behind."""
 
 
 def interpreter(system: str) -> str:
@@ -40,8 +43,8 @@ def _install(folder: Path, python: Path, lock: Path) -> None:
 
 def clean_environ(**settings: str) -> dict[str, str]:
     """Give this process's environment without settings of any measured system, plus `settings`."""
-    ours = ("OSTINATO_", "PREFECT_", "DBOS_", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | settings
+    kept = {name: value for name, value in os.environ.items() if name in MARKS or not name.startswith(SETTINGS)}
+    return kept | settings
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import children
+import dbos_rounds
 import msgspec
 from environments import HERE, interpreter
 from homes import temporary_home
@@ -245,6 +246,8 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=200, help="tasks in a flow")
     parser.add_argument("--runners", nargs="+", default=list(RUNNERS), choices=RUNNERS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--peers", nargs="*", default=["dbos"], choices=["dbos"], help="Prefect does not resume")
+    parser.add_argument("--peer-rounds", type=int, default=5)
     options = parser.parse_args()
     sheet = Sheet("kill_resume")
     outcomes: dict[str, list[Outcome]] = {runner: [] for runner in options.runners}
@@ -257,6 +260,8 @@ def main() -> int:
     for runner, found in outcomes.items():
         if found:
             add(sheet, runner, found, options.seed)
+    if options.peers:
+        dbos_rounds.measure(sheet, options.size, options.peer_rounds, options.seed)
     return sheet.exit_code
 
 

@@ -16,7 +16,7 @@ N_ROUNDS = 2
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("runner", ["inline", "threads", "async", "processes"])
 def test_a_killed_flow_keeps_what_was_acknowledged_and_finishes_after_resume(runner: str, seed: int) -> None:
-    command = [sys.executable, str(SCRIPT), "--runners", runner, "--rounds", str(N_ROUNDS), "--size", "60"]
+    command = [sys.executable, str(SCRIPT), "--runners", runner, "--rounds", str(N_ROUNDS), "--size", "60", "--peers"]
     ended = subprocess.run([*command, "--seed", str(seed)], capture_output=True, text=True, timeout=110, check=False)
     figures = {line["unit"]: line["value"] for line in map(json.loads, ended.stdout.splitlines())}
     assert ended.returncode == 0, ended.stderr
