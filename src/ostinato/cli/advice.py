@@ -1,0 +1,30 @@
+"""What to type next: the commands that make sense for a run in its state."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from ostinato.core.states import ACTIVE
+
+if TYPE_CHECKING:
+    from ostinato.core.records import FlowRun
+
+
+def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]:
+    """Give command lines with what each does; `ref` is how to name the run."""
+    name = shlex.quote(ref or run.name)
+    logs = (f"ostinato logs {name}", "its log lines")
+    if run.parent_id:
+        return [(f"ostinato show {run.root_id}", "the outermost run"), logs]
+    if run.state in ("Failed", "TimedOut"):
+        return [(f"ostinato retry {name}", "go on, keeping what completed"), logs]
+    if run.state in ("Crashed", "Cancelled", "Paused"):
+        return [
+            (f"ostinato resume {name}", "go on from the last completed task"),
+            (f"ostinato resume {name} --plan", "what would run again, and why"),
+            logs,
+        ]
+    if run.state in ACTIVE:
+        return [(f"ostinato watch {name}", "watch it until it ends"), logs]
+    return [(f"ostinato show {name}", "tasks, artifacts, history"), logs]

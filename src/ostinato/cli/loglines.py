@@ -1,0 +1,30 @@
+"""Log lines as text: `12:07:39.115 | INFO    | Flow run 'quiet-otter' - ...`, as `python flow.py` prints them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from ostinato.cli.times import clock
+
+if TYPE_CHECKING:
+    from ostinato.core.records import LogLine
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_NAMES: Final = {number: name.upper() for name, number in LEVELS.items()}
+_COLOURS: Final = ((40, "\x1b[31m"), (30, "\x1b[33m"), (20, ""), (0, "\x1b[2m"))
+_UNSAFE: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def text_of(line: LogLine, run_name: str, *, colour: bool = False, terminal: bool = False, brief: bool = False) -> str:
+    """Give one log line; `brief` leaves out the traceback of a failure that is shown elsewhere.
+
+    On a terminal, control characters other than colours are made harmless.
+    """
+    who = f"Task run {line.task!r}" if line.no else f"Flow run {run_name!r}"
+    said = line.text.partition("\n")[0] if brief and line.logger == "ostinato.engine" else line.text
+    text = f"{clock(line.at)} | {_NAMES.get(line.level, str(line.level)):<7} | {who} - {said}"
+    if terminal:
+        text = _UNSAFE.sub("·", text)
+    code = next(code for least, code in _COLOURS if line.level >= least) if colour else ""
+    return f"{code}{text}\x1b[0m" if code else text

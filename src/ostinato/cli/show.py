@@ -1,0 +1,137 @@
+"""`ostinato show`: one run on one page."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ostinato.cli.advice import next_commands
+from ostinato.cli.command import Command, json_option, open_reader, run_argument
+from ostinato.cli.failure import failure_lines, short_path
+from ostinato.cli.glyphs import GLYPHS
+from ostinato.cli.lines import Line, columns_of, one_line
+from ostinato.cli.preview import artifact_lines
+from ostinato.cli.screen import screen_of
+from ostinato.cli.shapes import (
+    artifact_shape,
+    change_shape,
+    counts_shape,
+    dumps,
+    parameters_of,
+    run_shape,
+    task_shape,
+)
+from ostinato.cli.survey import BAD, Survey
+from ostinato.cli.times import ago, clock, local, now_us, took
+from ostinato.cli.tree import Pace, state_piece, tree_of
+
+if TYPE_CHECKING:
+    from ostinato.cli.screen import Screen
+    from ostinato.core.ports import Reader
+    from ostinato.core.records import FlowRun, StateChange
+
+_TREE_ROWS = 60
+_FAILURES = 100
+
+
+@click.command(
+    cls=Command,
+    short_help="Show one run: state, failure, tasks, artifacts, history.",
+    examples={
+        "ostinato show last": "the newest run",
+        "ostinato show quiet-otter": "the newest run of that name",
+        "ostinato show 01a2b3c4 --json": "by the beginning of its id, as one JSON object",
+    },
+)
+@run_argument
+@json_option
+def show(*, run: str, as_json: bool) -> None:
+    """Show one run: its state and why, the failure, tasks, subflows, parameters, artifacts, history.
+
+    RUN is a name (the newest run that has it), an id or its first characters, or `last`.
+    """
+    with open_reader() as reader:
+        found = reader.find_run(run)
+        if as_json:
+            click.echo(dumps(details_shape(reader, found)))
+        else:
+            screen = screen_of(sys.stdout)
+            screen.print(_page(reader, found, screen))
+
+
+def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
+    """Give all that `show --json` says about a run."""
+    return {
+        **run_shape(run),
+        "tasks": counts_shape(reader.counts(run.id)),
+        "failures": [task_shape(task) for task in reader.task_runs(run.id, states=BAD, limit=_FAILURES)],
+        "subflows": [run_shape(child) for child in reader.subflow_runs(run.id)],
+        "artifacts": [artifact_shape(artifact) for artifact in reader.artifacts(run.id)],
+        "history": [change_shape(change) for change in reader.history(run.id)],
+    }
+
+
+def _page(reader: Reader, run: FlowRun, screen: Screen) -> list[Line]:
+    lines = _head(run)
+    if run.error is not None:
+        lines += [[], *failure_lines(run.error)]
+    lines += _section("Parameters", _parameters(run, screen))
+    branch = Survey(reader).take(run)
+    tree = tree_of(branch, columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace())
+    lines += _section("Tasks", tree[1:])
+    lines += _section("Artifacts", [line for a in reader.artifacts(run.id) for line in artifact_lines(a, screen)])
+    lines += _section("History", _history(reader.history(run.id)))
+    ref = run.name if reader.find_run(run.name).id == run.id else run.id
+    commands = [[(f"  {command}", "cyan"), (meaning, "dim")] for command, meaning in next_commands(run, ref)]
+    return [*lines, *_section("Next", columns_of(commands, screen.table_columns))]
+
+
+def _head(run: FlowRun) -> list[Line]:
+    start = run.started_at or run.created_at
+    facts = [f"made {local(run.created_at)} ({ago(run.created_at, now_us())})"]
+    if run.started_at is not None:
+        facts.append(f"{'took' if run.ended_at else 'runs for'} {took((run.ended_at or now_us()) - start)}")
+    facts += [f"epoch {run.epoch}"] * (run.epoch > 1) + [f"attempt {run.attempt}"] * (run.attempt > 1)
+    facts += [f"{run.n_reused:,} task runs reused"] * (run.n_reused > 0)
+    rows: list[Line] = [
+        [state_piece(run.state), (f"  {one_line(run.flow)}", "bold"), (f" · {one_line(run.name)}", "")],
+        [(" · ".join(facts), "dim")],
+        [(f"id {run.id}", "dim")],
+    ]
+    if run.message and run.error is None:
+        rows.insert(1, [(one_line(run.message), "")])
+    if run.source.file:
+        rows.append([(f"{short_path(run.source.file)}:{run.source.function}", "dim")])
+    if run.tags:
+        rows.append([("tags " + ", ".join(map(one_line, run.tags)), "dim")])
+    if run.n_logs_dropped:
+        rows.append([(f"{run.n_logs_dropped:,} log lines were dropped under pressure", "yellow")])
+    return rows
+
+
+def _section(title: str, lines: list[Line]) -> list[Line]:
+    return [[], [(title, "bold")], *lines] if lines else []
+
+
+def _parameters(run: FlowRun, screen: Screen) -> list[Line]:
+    rows = [[(f"  {one_line(name)}", ""), (one_line(dumps(value)), "")] for name, value in parameters_of(run).items()]
+    return columns_of(rows, screen.table_columns)
+
+
+def _history(changes: list[StateChange]) -> list[Line]:
+    rows: list[Line] = []
+    epoch = 1
+    for change in changes:
+        glyph, colour = GLYPHS[change.state]
+        note = [f"epoch {change.epoch}"] * (change.epoch > epoch) + [change.message] * bool(change.message)
+        epoch = change.epoch
+        rows.append(
+            [
+                (f"  {clock(change.at)}", "dim"),
+                (f"  {glyph} {change.state}", colour),
+                ("  " + one_line(" · ".join(note)) if note else "", "dim"),
+            ]
+        )
+    return rows
