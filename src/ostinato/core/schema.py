@@ -388,8 +388,8 @@ def schema_of(hint: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, {}
     if hint is dt.datetime:
         return {"type": "string", "format": "date-time"}, {}
-    if isinstance(hint, enum.EnumType):
-        return {"enum": [member.value for member in hint.__members__.values()]}, {}
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return {"enum": [member.value for member in hint]}, {}
     if _is_union(hint):
         return _any_of(typing.get_args(hint))
     try:
