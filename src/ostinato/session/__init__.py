@@ -1,1 +1,65 @@
-"""."""
+"""The session of this process: the one place that joins engine and command line with the store.
+
+`recorder` and `reader` are the doors named in `core/ports.py`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from ostinato.core.settings import load
+from ostinato.session.home import Home
+from ostinato.session.recorder import EmbeddedRecorder
+
+if TYPE_CHECKING:
+    from ostinato.core.ports import Reader, Recorder
+
+
+class _Process:
+    """What this process holds."""
+
+    recorder: EmbeddedRecorder | None = None
+    lock = threading.Lock()
+
+
+def recorder() -> Recorder:
+    """Give this process's Recorder on the configured home, opened at the first call."""
+    if _Process.recorder is None:
+        with _Process.lock:
+            if _Process.recorder is None:
+                settings = load()
+                _Process.recorder = EmbeddedRecorder(settings, Home(settings.home))
+    return _Process.recorder
+
+
+def reader(home: str | None = None) -> Reader:
+    """Give a Reader of the configured home, or of the one named."""
+    from ostinato.session.reader import EmbeddedReader
+
+    return EmbeddedReader(Home(home or load().home))
+
+
+def close() -> None:
+    """Deliver what this process recorded and let go of the home; the next call of `recorder` opens it again."""
+    with _Process.lock:
+        held, _Process.recorder = _Process.recorder, None
+    if held is not None and not held.close():
+        sys.stderr.write(
+            f"ostinato: not everything reached the database in {held.home.folder};"
+            " the next Ostinato process on that home delivers the journal.\n"
+        )
+
+
+def _after_fork() -> None:
+    _Process.lock = threading.Lock()
+    if _Process.recorder is not None:
+        _Process.recorder.start_afresh()
+
+
+atexit.register(close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

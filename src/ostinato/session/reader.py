@@ -1,0 +1,89 @@
+"""The embedded Reader: looks at the database of a home itself."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ostinato.session.orphans import deliver_orphans
+from ostinato.store import artifacts, logs, runs, variables
+from ostinato.store.blobs import Blobs
+from ostinato.store.sqlite import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ostinato.core.query import Query
+    from ostinato.core.records import (
+        Artifact,
+        FlowRun,
+        LogLine,
+        Recall,
+        StateChange,
+        TaskCount,
+        TaskRun,
+        Variable,
+    )
+    from ostinato.core.states import StateName
+    from ostinato.session.home import Home
+
+
+class EmbeddedReader:
+    """Reads one home."""
+
+    def __init__(self, home: Home) -> None:
+        home.make()
+        self.home = home
+        self._database = Database(home.database)
+        deliver_orphans(home, self._database)
+        self._db = self._database.db
+        self._db.create_function("lower", 1, _lower, deterministic=True)
+        self._blobs = Blobs(home.blobs)
+
+    def runs(self, query: Query, *, limit: int = 50, after: str = "") -> tuple[list[FlowRun], str]:
+        return runs.runs(self._db, query, limit=limit, after=after, now=time.time_ns() // 1000)
+
+    def find_run(self, ref: str) -> FlowRun:
+        return runs.find_run(self._db, ref, self.home.folder)
+
+    def subflow_runs(self, run_id: str) -> list[FlowRun]:
+        return runs.subflow_runs(self._db, run_id)
+
+    def task_runs(
+        self, run_id: str, *, states: Sequence[StateName] = (), limit: int = 200, after: int = 0
+    ) -> list[TaskRun]:
+        return runs.task_runs(self._db, run_id, states=states, limit=limit, after=after)
+
+    def counts(self, run_id: str) -> list[TaskCount]:
+        return runs.counts(self._db, run_id)
+
+    def state_counts(self) -> dict[StateName, int]:
+        return runs.state_counts(self._db)
+
+    def history(self, run_id: str) -> list[StateChange]:
+        return runs.history(self._db, run_id)
+
+    def logs(
+        self, run_ids: Iterable[str], *, after: int = 0, limit: int = 1000, level: int = 0, tail: bool = False
+    ) -> list[LogLine]:
+        return logs.logs(self._db, run_ids, after=after, limit=limit, level=level, tail=tail)
+
+    def artifacts(self, run_id: str) -> list[Artifact]:
+        return artifacts.artifacts(self._db, run_id)
+
+    def blob(self, blob: str) -> bytes:
+        return self._blobs.get(blob)
+
+    def recall(self, root_id: str) -> Recall:
+        return runs.recall(self._db, root_id)
+
+    def variables(self) -> list[Variable]:
+        return variables.variables(self._db)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _lower(text: str) -> str:
+    """Give text in lower case, beyond ASCII too, as the other database does."""
+    return text.lower()

@@ -1,0 +1,165 @@
+"""The embedded Recorder: this process writes the database of its home itself."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ostinato.core.errors import EpochTaken, RunNotFound
+from ostinato.core.events import CacheStored, VariableSet
+from ostinato.core.records import Variable
+from ostinato.session.orphans import deliver_orphans
+from ostinato.session.stream import Stream
+from ostinato.store import cache, claims, runs, variables
+from ostinato.store.blobs import Blobs
+from ostinato.store.sqlite import Database, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from ostinato.core.records import Recall
+    from ostinato.core.results import Result
+    from ostinato.core.settings import Settings
+    from ostinato.session.home import Home
+
+    T = TypeVar("T")
+
+
+class EmbeddedRecorder(Stream):
+    """A stream of events with the memory of its home."""
+
+    def __init__(self, settings: Settings, home: Home) -> None:
+        home.make()
+        database = Database(home.database)
+        deliver_orphans(home, database)
+        super().__init__(settings, home, database)
+        self._blobs = Blobs(home.blobs)
+        self._asked: Database | None = None
+        """The connection for callers; the other one is the thread's."""
+        self._asking = threading.Lock()
+
+    # --- stored values
+
+    def put_blob(self, data: bytes | memoryview, digest: bytes) -> str:
+        """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest."""
+        return self._blobs.put(data, digest)
+
+    def has_blob(self, blob: str) -> bool:
+        """Say whether these bytes are stored (and not whether they are undamaged)."""
+        return self._blobs.has(blob)
+
+    def get_blob(self, blob: str) -> bytes:
+        """Give stored bytes, checked against their digest."""
+        return self._blobs.get(blob)
+
+    # --- memory
+
+    def recall(self, root_id: str) -> Recall:
+        """Give what is recorded of a root run and its subflows (settles to the database first)."""
+        self.settle("database")
+        return self._ask(lambda database: runs.recall(database.db, root_id))
+
+    def claim(self, run_id: str, epoch: int) -> int:
+        """Take up a root run in epoch + 1 for this stream, by compare-and-set on `epoch`."""
+        self.settle("database")
+
+        def ask(database: Database) -> int | None:
+            with database.writing() as db:
+                return claims.claim(db, run_id, epoch, self.stream, time.time_ns() // 1000)
+
+        other = self._ask(ask)
+        if other == -1:
+            raise RunNotFound(run=run_id, home=self.home.folder)
+        if other is not None:
+            raise EpochTaken(run=run_id, epoch=other)
+        return epoch + 1
+
+    def find_cached(self, cache_key: str, now: int) -> tuple[bool, Result | None]:
+        """Give (True, result) when a fresh cache entry exists at instant `now`, else (False, None)."""
+        own = self._remembered.get((CacheStored, cache_key))
+        if own is not None and isinstance(own[0], CacheStored):
+            fresh = own[0].expires_at == 0 or own[0].expires_at > now
+            return fresh, own[0].result if fresh else None
+        found, result = self._ask(lambda database: cache.find(database.db, cache_key, now))
+        if result is not None and result.blob and not self._blobs.has(result.blob):
+            return False, None
+        return found, result
+
+    def claim_cached(self, cache_key: str, lease_s: float) -> bool:
+        """Take the right to compute a cache entry; False while another holds it."""
+
+        def ask(database: Database) -> bool:
+            with database.writing() as db:
+                return cache.claim(db, cache_key, self.stream, lease_s)
+
+        return self._ask(ask)
+
+    def release_cached(self, cache_key: str) -> None:
+        """Give that right back."""
+
+        def ask(database: Database) -> None:
+            with database.writing() as db:
+                cache.release(db, cache_key, self.stream)
+
+        self._ask(ask)
+
+    def find_variable(self, name: str) -> Variable | None:
+        """Give a variable as last set (this process's own settings included)."""
+        own = self._remembered.get((VariableSet, name))
+        if own is not None and isinstance(own[0], VariableSet):
+            event = own[0]
+            if event.value is None:
+                return None
+            return Variable(name=name, value=event.value, tags=event.tags, updated_at=event.at)
+        return self._ask(lambda database: variables.variable(database.db, name))
+
+    def _ask(self, question: Callable[[Database], T]) -> T:
+        with self._asking:
+            if self._asked is None:
+                self._asked = Database(self.home.database)
+            try:
+                return question(self._asked)
+            except sqlite3.Error as error:
+                raise explain(error, self.home.database) from error
+
+    def start_afresh(self) -> None:
+        """Begin a stream of its own in a forked child; journal and database of the parent are left alone."""
+        if self._asked is not None:
+            self._asked.abandon()
+            self._asked = None
+        self._asking = threading.Lock()
+        super().start_afresh()
+
+    # --- the end
+
+    def close(self) -> bool:
+        """Deliver what is recorded, mark what is still active as Crashed, let go; False when time ran out."""
+        delivered = self._deliver_all()
+        self._stopping = True
+        self._work.set()
+        if self._thread is not None:
+            self._thread.join(self.settings.exit_wait_s)
+        if delivered and self._n_taken and self._database is not None:
+            message = f"process {os.getpid()} ended before the run did"
+            with self._database.writing() as db:
+                claims.crash_stream(db, self.stream, message, time.time_ns() // 1000, killed=False)
+        self._journal.close(self._acked_seq)
+        if self._database is not None:
+            self._database.close()
+        if self._asked is not None:
+            self._asked.close()
+        return delivered
+
+    def _deliver_all(self) -> bool:
+        if not self._n_taken and not self._queue:
+            return True
+        try:
+            return self.settle("database", self.settings.exit_wait_s)
+        except Exception as error:  # noqa: BLE001  (the process ends; what is wrong is said below)
+            sys.stderr.write(f"ostinato: not everything could be recorded: {error}\n")
+            return False

@@ -1,0 +1,152 @@
+"""Appending blocks of events: the one way in. Blocks and projection go in by one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ostinato.core.events import Block, Event
+from ostinato.store import sql
+from ostinato.store.projection import Fold, Row, RunHead, TaskHead
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+MOST_ROWS: Final = 256
+"""Rows written by one statement: below the least limit of variables (32,766) for every query here."""
+
+_pack_block = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+_run_heads = msgspec.json.Decoder(list[RunHead]).decode
+_task_heads = msgspec.json.Decoder(list[TaskHead]).decode
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One block as it is appended."""
+
+    first_seq: int
+    last_seq: int
+    payload: bytes
+    """The msgpack of the Block."""
+    events: list[Event]
+
+
+class Writer(msgspec.Struct, frozen=True):
+    """Who writes a stream."""
+
+    stream: str
+    pid: int
+    host: str
+    started_at: int
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What became of an append."""
+
+    acked_seq: int
+    """All events up to this one are in the database."""
+    gap: bool = False
+    """Nothing was written: events between acked_seq and the first block are missing and must be sent."""
+    stale: dict[str, int] = {}
+    """Root runs of which old events came, with their newer epoch."""
+
+
+def append(db: sqlite3.Connection, writer: Writer, entries: Sequence[Entry], now: int) -> Appended:
+    """Write blocks of one stream, in the transaction that the caller has begun.
+
+    Blocks that are known are left out, of one that is partly known the rest goes in.
+    """
+    first, last = entries[0].first_seq, entries[-1].last_seq
+    queries = sql.load("append")
+    if db.execute(queries["advance_stream"], (last, writer.stream, first - 1)).rowcount != 1:
+        acked = _acked(db, writer)
+        entries = [trimmed for entry in entries if (trimmed := _after(entry, acked, writer.stream))]
+        if not entries or entries[0].first_seq != acked + 1:
+            return Appended(acked_seq=acked, gap=bool(entries))
+        db.execute(queries["advance_stream"], (last, writer.stream, acked))
+    fold = Fold(_Database(db), writer.stream)
+    fold.add(entries[0].events if len(entries) == 1 else [event for entry in entries for event in entry.events])
+    _write(db, fold)
+    blocks: Row = []
+    for entry in entries:
+        blocks += (writer.stream, entry.first_seq, entry.last_seq, now, entry.payload)
+    _put(db, "add_blocks", 5, blocks)
+    return Appended(acked_seq=last, stale=fold.stale)
+
+
+def _acked(db: sqlite3.Connection, writer: Writer) -> int:
+    queries = sql.load("append")
+    db.execute(queries["add_stream"], (writer.stream, writer.pid, writer.host, writer.started_at))
+    acked: int = db.execute(queries["known_stream"], (writer.stream,)).fetchone()[0]
+    return acked
+
+
+def _after(entry: Entry, acked: int, stream: str) -> Entry | None:
+    """Give the part of a block that follows what is acknowledged."""
+    if entry.last_seq <= acked:
+        return None
+    if entry.first_seq > acked:
+        return entry
+    events = entry.events[acked + 1 - entry.first_seq :]
+    payload = _pack_block(Block(stream, acked + 1, events))
+    return Entry(acked + 1, entry.last_seq, payload, events)
+
+
+class _Database:
+    """The database as the fold sees it; each look-up is one row of JSON, since rows cost a turn of the GIL each."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.queries = sql.load("append")
+
+    def runs(self, ids: Iterable[str]) -> list[RunHead]:
+        wanted = _json(list(ids)).decode()
+        return _run_heads(self.db.execute(self.queries["run_heads"], (wanted,)).fetchone()[0])
+
+    def tasks(self, run_id: str, nos: Iterable[int]) -> list[TaskHead]:
+        wanted = _json(list(nos)).decode()
+        return _task_heads(self.db.execute(self.queries["task_heads"], (run_id, wanted)).fetchone()[0])
+
+
+def _write(db: sqlite3.Connection, fold: Fold) -> None:
+    queries = sql.load("append")
+    puts, moves, counters = fold.task_rows()
+    _put(db, "put_runs", 26, fold.run_rows())
+    for move in fold.run_moves():
+        db.execute(queries["move_run"], move)
+    _put(db, "put_tasks", 21, puts)
+    _put(db, "move_tasks", 11, moves)
+    _put(db, "add_task_counts", 6, counters)
+    _put(db, "add_flow_counts", 4, fold.flow_counts())
+    _put(db, "put_run_tags", 2, fold.tags)
+    _put(db, "add_run_states", 7, fold.states)
+    _put(db, "add_logs", 6, fold.logs)
+    for run in fold.runs.values():
+        if run.n_logs_dropped:
+            db.execute(queries["count_dropped_logs"], (run.n_logs_dropped, run.id))
+    _put(db, "add_artifacts", 9, fold.artifacts)
+    _put(db, "add_blob_refs", 2, fold.blob_refs)
+    for row in fold.variables:
+        db.execute(queries["put_variable"], row)
+    for row in fold.checkpoints:
+        db.execute(queries["put_checkpoint"], row)
+    for row in fold.cached:
+        db.execute(queries["put_cached"], row)
+        db.execute(queries["end_cache_claim"], (row[0], fold.stream))
+    for root_id in fold.ended_well:
+        db.execute(queries["drop_blob_refs"], (root_id,))
+
+
+def _put(db: sqlite3.Connection, name: str, width: int, values: Row) -> None:
+    """Write rows of so many columns in few statements: the sizes are powers of two, so that each is prepared once."""
+    left = len(values) // width
+    at = 0
+    query = sql.load("append")[name] if left else ""
+    while left:
+        n_rows = MOST_ROWS if left >= MOST_ROWS else 1 << (left.bit_length() - 1)
+        part = values[at : at + n_rows * width] if n_rows * width < len(values) else values
+        db.execute(sql.rows(query, n_rows), part)
+        at += n_rows * width
+        left -= n_rows

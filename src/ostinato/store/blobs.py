@@ -1,0 +1,90 @@
+"""Stored values by content: a file for each, named by the BLAKE2b-128 of its bytes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from ostinato.core.errors import BlobMissing
+from ostinato.store.journal import explain, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Blobs:
+    """The stored values of a home. Safe for many threads and processes at once."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def path(self, blob: str) -> str:
+        """Give the file of a blob."""
+        return os.path.join(self.folder, blob[:2], blob)
+
+    def put(self, data: bytes | memoryview, digest: bytes) -> str:
+        """Store bytes, synced before it returns; give the hex digest.
+
+        Raises:
+            DiskFull: (disk-full), HomeReadOnly: (home-read-only) it is not stored.
+        """
+        blob = digest.hex()
+        path = self.path(blob)
+        folder = os.path.dirname(path)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with self._lock(fcntl.LOCK_SH):
+                if os.path.exists(path):
+                    os.utime(path)  # young again: the sweep of unused blobs leaves it alone
+                    return blob
+                self._write(path, data)
+            sync_folder(folder)
+        except OSError as error:
+            raise explain(error, path) from error
+        return blob
+
+    def has(self, blob: str) -> bool:
+        """Say whether a blob is there, unchecked."""
+        return os.path.exists(self.path(blob))
+
+    def get(self, blob: str) -> bytes:
+        """Give stored bytes, checked against their digest.
+
+        Raises:
+            BlobMissing: (blob-missing) it is not there, or damaged.
+        """
+        path = self.path(blob)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise BlobMissing(digest=blob, how="missing", path=path) from error
+        if blake2b(data, digest_size=16).hexdigest() != blob:
+            raise BlobMissing(digest=blob, how="damaged", path=path)
+        return data
+
+    def _write(self, path: str, data: bytes | memoryview) -> None:
+        hidden = f"{path}.{os.getpid()}.{id(data):x}.new"
+        try:
+            with open(hidden, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(hidden, path)
+        except OSError:
+            if os.path.exists(hidden):
+                os.unlink(hidden)
+            raise
+
+    @contextmanager
+    def _lock(self, how: int) -> Iterator[None]:
+        """Hold off the sweep (shared), or everybody (exclusive)."""
+        fd = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, how)
+            yield
+        finally:
+            os.close(fd)

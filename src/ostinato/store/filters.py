@@ -1,0 +1,65 @@
+"""Queries as conditions of SQL: a table of columns and a table of operators, values always as parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ostinato.core.query import Query, Term
+
+COLUMNS: Final[dict[str, str]] = {
+    "flow": "r.flow",
+    "name": "r.name",
+    "state": "r.state",
+    "id": "r.id",
+    "parent": "r.parent_id",
+    "root": "r.root_id",
+    "version": "r.version",
+    "created": "r.created_at",
+    "started": "r.started_at",
+    "ended": "r.ended_at",
+    "attempt": "r.attempt",
+    "epoch": "r.epoch",
+}
+
+_TAG: Final = "EXISTS (SELECT 1 FROM flow_run_tags AS t WHERE t.run_id = r.id AND t.tag IN ({marks}))"
+_DURATION: Final = "(CASE WHEN r.ended_at IS NULL THEN {now} ELSE r.ended_at END - r.started_at)"
+
+
+def where(query: Query, now: int) -> tuple[str, list[Any]]:
+    """Give the condition on `flow_runs AS r` that a query means, and its parameters."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for term in query.terms:
+        part, given = _term(term, now)
+        # A term about an empty field is unknown in SQL; it counts as false, its opposite as true.
+        parts.append(f"NOT coalesce({part}, false)" if term.negated else f"({part})")
+        values += given
+    return " AND ".join(parts) or "true", values
+
+
+def _term(term: Term, now: int) -> tuple[str, list[Any]]:
+    values: list[Any] = list(term.values)
+    marks = ", ".join("?" * len(values))
+    if term.field == "tag":
+        return _TAG.format(marks=marks), values
+    if not term.field:
+        part = " OR ".join(["instr(lower(r.name), ?) > 0 OR instr(lower(r.flow), ?) > 0"] * len(values))
+        return part, [str(value).lower() for value in values for _ in range(2)]
+    column = COLUMNS.get(term.field) or _DURATION.format(now=int(now))
+    match term.op:
+        case "in":
+            return f"{column} IN ({marks})", values
+        case "prefix":  # a range, so that the index serves; "g" follows all hexadecimal digits
+            return " OR ".join([f"({column} >= ? AND {column} < ?)"] * len(values)), [
+                bound for value in values for bound in (value, f"{value}g")
+            ]
+        case "none":
+            return (f"{column} = ''" if term.field in ("parent", "root") else f"{column} IS NULL"), []
+        case "within":
+            return f"({column} >= ? AND {column} < ?)", values
+        case "has":
+            part = " OR ".join([f"instr(lower({column}), ?) > 0"] * len(values))
+            return part, [str(value).lower() for value in values]
+        case _:
+            return f"{column} {term.op} ?", values

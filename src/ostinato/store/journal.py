@@ -1,0 +1,194 @@
+"""The journal of one writer: an append-only file of framed blocks, synced before it counts.
+
+A segment file `<stream>.<number>.journal` holds a header frame that names its writer, then one
+frame for each block. The writer holds an OS lock on each segment while it lives; who gets that
+lock knows that the writer is gone. A frame is length, CRC32, first seq and number of events,
+then the msgpack of a Block; reading ends at the first frame whose CRC does not fit.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ostinato.core.errors import DiskFull, HomeReadOnly
+from ostinato.store.append import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEGMENT_BYTES: Final = 8 << 20
+SUFFIX: Final = ".journal"
+
+_FRAME: Final = struct.Struct("<IIQI")
+"""Bytes of payload, CRC32 of all that follows, first seq, number of events."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_writer = msgspec.msgpack.Decoder(Writer).decode
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One block as it lies in a segment."""
+
+    first_seq: int
+    n_events: int
+    payload: bytes
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the payload of a block lies in a journal that is being written."""
+
+    fd: int
+    offset: int
+    n_bytes: int
+
+
+class Segment:
+    """One file of a journal that is being written."""
+
+    __slots__ = ("bytes", "fd", "last_seq", "path")
+
+    def __init__(self, path: str, fd: int, size: int) -> None:
+        self.path = path
+        self.fd = fd
+        self.bytes = size
+        self.last_seq = 0
+
+
+class Journal:
+    """Writes the journal of one stream. Only one thread uses it."""
+
+    def __init__(self, folder: str, writer: Writer) -> None:
+        self.folder = folder
+        self.writer = writer
+        self.segments: deque[Segment] = deque()
+        self._n_made = 0
+
+    def append(self, first_seq: int, n_events: int, payload: bytes) -> Place:
+        """Write one block and sync it; give where it lies.
+
+        Raises:
+            DiskFull: (disk-full), HomeReadOnly: (home-read-only) nothing was written.
+        """
+        segment = self.segments[-1] if self.segments else None
+        try:
+            if segment is None or segment.bytes >= SEGMENT_BYTES:
+                segment = self._open()
+                self.segments.append(segment)
+            self._write(segment, frame(first_seq, n_events, payload))
+        except OSError as error:
+            raise explain(error, segment.path if segment else self.folder) from error
+        segment.last_seq = first_seq + n_events - 1
+        return Place(segment.fd, segment.bytes - len(payload), len(payload))
+
+    def load(self, place: Place) -> bytes:
+        """Give the payload of a block that is not acknowledged."""
+        return os.pread(place.fd, place.n_bytes, place.offset)
+
+    def acknowledge(self, seq: int) -> None:
+        """Delete segments in which every event is in the database."""
+        while len(self.segments) > 1 and self.segments[0].last_seq <= seq:
+            self._drop(self.segments.popleft())
+
+    def close(self, acked_seq: int) -> None:
+        """Delete segments in which every event is in the database, and let go of the others."""
+        while self.segments:
+            segment = self.segments.popleft()
+            if segment.last_seq <= acked_seq:
+                self._drop(segment)
+            else:
+                os.close(segment.fd)
+
+    def abandon(self) -> None:
+        """Let go of what a forked child has inherited; the lock stays with the parent."""
+        while self.segments:
+            os.close(self.segments.popleft().fd)
+
+    def _write(self, segment: Segment, data: bytes) -> None:
+        try:
+            written = os.write(segment.fd, data)
+            if written < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _sync(segment.fd)
+        except OSError:
+            os.ftruncate(segment.fd, segment.bytes)
+            os.lseek(segment.fd, segment.bytes, os.SEEK_SET)
+            raise
+        segment.bytes += len(data)
+
+    def _open(self) -> Segment:
+        """Make the next segment: locked and with its header before others can see it by its name."""
+        self._n_made += 1
+        path = os.path.join(self.folder, f"{self.writer.stream}.{self._n_made:08d}{SUFFIX}")
+        hidden = f"{path}.new"
+        os.makedirs(self.folder, exist_ok=True)
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        segment = Segment(path, fd, 0)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write(segment, frame(0, 0, _pack(self.writer)))
+            os.rename(hidden, path)
+            sync_folder(self.folder)
+        except OSError:
+            os.close(fd)
+            for left in (hidden, path):
+                if os.path.exists(left):
+                    os.unlink(left)
+            raise
+        return segment
+
+    def _drop(self, segment: Segment) -> None:
+        os.unlink(segment.path)
+        os.close(segment.fd)
+
+
+def frame(first_seq: int, n_events: int, payload: bytes) -> bytes:
+    """Give the bytes of one frame."""
+    head = _FRAME.pack(len(payload), 0, first_seq, n_events)
+    crc = zlib.crc32(payload, zlib.crc32(head[8:]))
+    return b"".join((head[:4], crc.to_bytes(4, "little"), head[8:], payload))
+
+
+def read(data: bytes) -> Iterator[tuple[int, Frame]]:
+    """Give the frames of a segment with the place where each ends, up to the first damaged one."""
+    at = 0
+    while at + _FRAME.size <= len(data):
+        length, crc, first_seq, n_events = _FRAME.unpack_from(data, at)
+        end = at + _FRAME.size + length
+        payload = data[at + _FRAME.size : end]
+        if end > len(data) or zlib.crc32(payload, zlib.crc32(data[at + 8 : at + _FRAME.size])) != crc:
+            return
+        yield end, Frame(first_seq, n_events, payload)
+        at = end
+
+
+def read_writer(frame: Frame) -> Writer:
+    """Give the writer that a header frame names."""
+    return _unpack_writer(frame.payload)
+
+
+def explain(error: OSError, path: str) -> Exception:
+    """Give our error for one of the disk."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(path=path, reason=error.strerror)
+    return HomeReadOnly(home=path, reason=error.strerror)
+
+
+def sync_folder(folder: str) -> None:
+    """Make new names in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)

@@ -1,0 +1,10 @@
+-- artifacts --
+-- The artifacts of a flow run and of the runs below it, the oldest first.
+WITH RECURSIVE below (id) AS (
+    SELECT id FROM flow_runs WHERE id = ?
+    UNION
+    SELECT r.id FROM below JOIN flow_runs AS r ON r.parent_id = below.id
+)
+SELECT a.id, a.run_id, a.no, a.key, a.kind, a.description, a.at, a.data, a.blob, a.media_type
+FROM below JOIN artifacts AS a ON a.run_id = below.id
+ORDER BY a.id;

@@ -1,0 +1,211 @@
+-- The tables of a home: all but `blocks` and `pins` follow from the events in the blocks.
+-- Instants are UTC microseconds. BLOB columns that hold msgpack are never filtered on.
+
+-- One row for each writer: events up to acked_seq are in the database, none after it.
+CREATE TABLE streams (
+    stream TEXT NOT NULL PRIMARY KEY,
+    acked_seq INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    ended_how TEXT NOT NULL DEFAULT ''
+);
+
+-- Events as they came, a block in one piece; id is the position in commit order.
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE INDEX blocks_by_stream ON blocks (stream, first_seq);
+CREATE INDEX blocks_by_age ON blocks (at);
+
+-- Flow runs, newest epoch.
+CREATE TABLE flow_runs (
+    id TEXT NOT NULL PRIMARY KEY,
+    root_id TEXT NOT NULL,
+    parent_id TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    flow TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    message TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    stream TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expected_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    version TEXT NOT NULL,
+    tags TEXT,
+    key BLOB NOT NULL,
+    upstream BLOB,
+    parameters BLOB NOT NULL,
+    arguments BLOB,
+    source BLOB NOT NULL,
+    result BLOB,
+    error BLOB,
+    n_reused INTEGER NOT NULL,
+    n_logs_dropped INTEGER NOT NULL
+);
+CREATE INDEX flow_runs_by_root ON flow_runs (root_id, id);
+CREATE INDEX flow_runs_by_parent ON flow_runs (parent_id, no);
+CREATE INDEX flow_runs_by_flow ON flow_runs (flow, id);
+CREATE INDEX flow_runs_by_state ON flow_runs (state, id);
+CREATE INDEX flow_runs_by_name ON flow_runs (name, id);
+CREATE INDEX flow_runs_by_stream ON flow_runs (stream, state);
+
+-- Tags of flow runs, for filters.
+CREATE TABLE flow_run_tags (
+    tag TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    PRIMARY KEY (tag, run_id)
+) WITHOUT ROWID;
+CREATE INDEX flow_run_tags_by_run ON flow_run_tags (run_id);
+
+-- History of flow runs.
+CREATE TABLE run_states (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    message TEXT NOT NULL
+);
+CREATE INDEX run_states_by_run ON run_states (run_id, id);
+
+-- Task runs, newest epoch.
+CREATE TABLE task_runs (
+    run_id TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    task TEXT NOT NULL,
+    name TEXT NOT NULL,
+    map_group TEXT NOT NULL,
+    key BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    parent_no INTEGER NOT NULL,
+    upstream BLOB,
+    version TEXT NOT NULL,
+    tags TEXT,
+    message TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    n_started INTEGER NOT NULL,
+    result BLOB,
+    error BLOB,
+    PRIMARY KEY (run_id, no)
+) WITHOUT ROWID;
+
+-- Roll-up counter: n task runs of one task (or one `.map`) of a flow run are in this state.
+CREATE TABLE task_counts (
+    run_id TEXT NOT NULL,
+    task TEXT NOT NULL,
+    map_group TEXT NOT NULL,
+    state TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    first_no INTEGER NOT NULL,
+    PRIMARY KEY (run_id, task, map_group, state)
+) WITHOUT ROWID;
+
+-- Roll-up counter: n flow runs made in this hour are in this state. Flow '' and hour 0 hold the sum of all.
+CREATE TABLE flow_counts (
+    flow TEXT NOT NULL,
+    state TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (flow, state, hour)
+) WITHOUT ROWID;
+
+-- Log lines; id grows in commit order and is never used twice.
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    logger TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX logs_by_run ON logs (run_id, id);
+
+-- Artifacts: markdown, table, link, image.
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    description TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    blob TEXT NOT NULL,
+    media_type TEXT NOT NULL
+);
+CREATE INDEX artifacts_by_run ON artifacts (run_id, id);
+CREATE INDEX artifacts_by_key ON artifacts (key, id);
+CREATE INDEX artifacts_by_blob ON artifacts (blob);
+
+-- Variables; one that was unset stays as a row without value, so that an older setting cannot bring it back.
+CREATE TABLE variables (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BLOB,
+    tags TEXT,
+    updated_at INTEGER NOT NULL
+);
+
+-- The newest checkpoint of each task key.
+CREATE TABLE checkpoints (
+    run_id TEXT NOT NULL,
+    key BLOB NOT NULL,
+    version TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (run_id, key)
+) WITHOUT ROWID;
+
+-- Results by cache key; expires_at 0 means never.
+CREATE TABLE cache (
+    cache_key TEXT NOT NULL PRIMARY KEY,
+    at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    result BLOB,
+    blob TEXT NOT NULL
+);
+CREATE INDEX cache_by_blob ON cache (blob);
+CREATE INDEX cache_by_expiry ON cache (expires_at);
+
+-- Who computes a cache entry now; until is an instant of the database's clock.
+CREATE TABLE cache_claims (
+    cache_key TEXT NOT NULL PRIMARY KEY,
+    stream TEXT NOT NULL,
+    until INTEGER NOT NULL
+);
+CREATE INDEX cache_claims_by_stream ON cache_claims (stream);
+
+-- Which runs need which stored values. A result whose row is gone was dropped.
+CREATE TABLE blob_refs (
+    run_id TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    PRIMARY KEY (run_id, blob)
+) WITHOUT ROWID;
+CREATE INDEX blob_refs_by_blob ON blob_refs (blob);
+
+-- Root runs that retention leaves alone, and why.
+CREATE TABLE pins (
+    run_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (run_id, reason)
+) WITHOUT ROWID;

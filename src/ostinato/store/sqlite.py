@@ -1,0 +1,193 @@
+"""The SQLite database of a home: connections, the advisory lock of writers, and the version of its schema."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ostinato.core.errors import (
+    DatabaseBusy,
+    DatabaseCorrupt,
+    DatabaseNewer,
+    DiskFull,
+    HomeReadOnly,
+    OstinatoError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIGRATIONS: Final = os.path.join(os.path.dirname(__file__), "migrations")
+
+_PRAGMAS: Final = """
+PRAGMA synchronous = {synchronous};
+PRAGMA secure_delete = OFF;
+PRAGMA cache_size = -8000;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA temp_store = MEMORY;
+"""
+
+_CORRUPT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNWRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+def explain(error: sqlite3.Error, path: str) -> Exception:
+    """Give our error for one of SQLite, or the same error when it is a mistake of ours."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _CORRUPT:
+        return DatabaseCorrupt(path=path, reason=str(error))
+    if code in _UNWRITABLE:
+        return HomeReadOnly(home=os.path.dirname(path), reason=str(error))
+    if code in _BUSY:
+        return DatabaseBusy(path=path, waited_s="some")
+    if code in _FULL:
+        return DiskFull(path=path, reason=str(error))
+    return error
+
+
+class Database:
+    """One connection to the database of a home, with its own hold on the lock that writers share.
+
+    Not for use by two threads at once.
+    """
+
+    def __init__(self, path: str, *, patience_s: float = 10.0, synchronous: str = "FULL") -> None:
+        self.path = path
+        self.patience_s = patience_s
+        self._lock_fd = -1
+        try:
+            self._lock_fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self.db = sqlite3.connect(
+                path, timeout=patience_s, isolation_level=None, check_same_thread=False, cached_statements=512
+            )
+            self.db.executescript(_PRAGMAS.format(synchronous=synchronous))
+            self._check_version()
+        except sqlite3.Error as error:
+            self.close()
+            raise explain(error, path) from error
+        except OSError as error:
+            raise HomeReadOnly(home=os.path.dirname(path), reason=error.strerror) from error
+        except OstinatoError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if hasattr(self, "db"):
+            self.db.close()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    def abandon(self) -> None:
+        """Let go of what a forked child has inherited, without touching the database."""
+        _INHERITED.append(self.db)
+        os.close(self._lock_fd)
+        self._lock_fd = -1
+
+    # --- transactions
+
+    def try_begin(self) -> bool:
+        """Begin a write unless another process is writing."""
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+            raise
+        return True
+
+    def commit(self) -> None:
+        """Commit, and let the next process write."""
+        try:
+            self.db.execute("COMMIT")
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def rollback(self) -> None:
+        """Undo, and let the next process write."""
+        try:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the right to write for one transaction.
+
+        Raises:
+            DatabaseBusy: (database-busy) another process did not let go in time.
+        """
+        end = time.monotonic() + self.patience_s
+        pause_s = 0.001
+        try:
+            while not self.try_begin():
+                if time.monotonic() > end:
+                    raise DatabaseBusy(path=self.path, waited_s=self.patience_s)
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, 0.01)
+            try:
+                yield self.db
+            except BaseException:
+                self.rollback()
+                raise
+            self.commit()
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+    # --- schema
+
+    def _check_version(self) -> None:
+        known = migrations()
+        found = self.version()
+        if found > len(known):
+            raise DatabaseNewer(path=self.path, found=found, known=len(known))
+        if found < len(known):
+            self._migrate(known)
+
+    def version(self) -> int:
+        """Give the number of the newest migration that the database has."""
+        found: int = self.db.execute("PRAGMA user_version").fetchone()[0]
+        return found
+
+    def _migrate(self, known: list[str]) -> None:
+        """Bring the schema up to date; two processes that open a new home at once do it once."""
+        fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        try:
+            self.db.execute("PRAGMA journal_mode = WAL")
+            found = self.version()
+            if 0 < found < len(known):
+                self._copy(f"{self.path}.before-{len(known)}")
+            for number, file in enumerate(known[found:], start=found + 1):
+                with open(file, encoding="utf-8") as text:
+                    self.db.executescript(f"BEGIN IMMEDIATE;{text.read()};PRAGMA user_version = {number};COMMIT")
+        finally:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _copy(self, target: str) -> None:
+        copy = sqlite3.connect(target)
+        try:
+            self.db.backup(copy)
+        finally:
+            copy.close()
+
+
+def migrations() -> list[str]:
+    """Give the files of all migrations, in order."""
+    return [os.path.join(MIGRATIONS, name) for name in sorted(os.listdir(MIGRATIONS)) if name.endswith(".sql")]
+
+
+_INHERITED: Final[list[sqlite3.Connection]] = []
+"""Connections of the parent process: closing them in a forked child could hurt the parent."""
