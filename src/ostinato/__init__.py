@@ -1,1 +1,97 @@
-"""Ostinato: flows and tasks in ordinary Python, recorded for good."""
+"""Ostinato: train, track, gate, serve, watch and retrain models in ordinary Python.
+
+The public names are loaded when they are first used; importing this does no I/O.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ostinato.core.cachekeys import DEFAULT, FLOW_PARAMETERS, INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
+    from ostinato.core.retry import exponential_backoff
+    from ostinato.engine import artifacts as artifact
+    from ostinato.engine import runtime
+    from ostinato.engine.context import get_run_context
+    from ostinato.engine.flows import Flow, flow
+    from ostinato.engine.futures import Future, as_completed, wait
+    from ostinato.engine.loggers import get_run_logger
+    from ostinato.engine.runners.processes import ProcessRunner
+    from ostinato.engine.runners.threads import ConcurrentTaskRunner, SequentialTaskRunner, ThreadRunner
+    from ostinato.engine.state import State
+    from ostinato.engine.tasks import Task, task, unmapped
+    from ostinato.engine.variables import Variable
+
+__version__ = "0.1.0"
+
+_WHERE: Final = {
+    "flow": "engine.flows",
+    "Flow": "engine.flows",
+    "task": "engine.tasks",
+    "Task": "engine.tasks",
+    "unmapped": "engine.tasks",
+    "Future": "engine.futures",
+    "State": "engine.state",
+    "wait": "engine.futures",
+    "as_completed": "engine.futures",
+    "get_run_logger": "engine.loggers",
+    "get_run_context": "engine.context",
+    "runtime": "engine.runtime:",
+    "artifact": "engine.artifacts:",
+    "Variable": "engine.variables",
+    "ThreadRunner": "engine.runners.threads",
+    "ConcurrentTaskRunner": "engine.runners.threads",
+    "SequentialTaskRunner": "engine.runners.threads",
+    "ProcessRunner": "engine.runners.processes",
+    "exponential_backoff": "core.retry",
+    "DEFAULT": "core.cachekeys",
+    "INPUTS": "core.cachekeys",
+    "TASK_SOURCE": "core.cachekeys",
+    "FLOW_PARAMETERS": "core.cachekeys",
+    "RUN_ID": "core.cachekeys",
+    "NO_CACHE": "core.cachekeys",
+}
+"""Public name -> module below `ostinato`; with a colon the module itself is the name."""
+
+__all__ = [
+    "DEFAULT",
+    "FLOW_PARAMETERS",
+    "INPUTS",
+    "NO_CACHE",
+    "RUN_ID",
+    "TASK_SOURCE",
+    "ConcurrentTaskRunner",
+    "Flow",
+    "Future",
+    "ProcessRunner",
+    "SequentialTaskRunner",
+    "State",
+    "Task",
+    "ThreadRunner",
+    "Variable",
+    "artifact",
+    "as_completed",
+    "exponential_backoff",
+    "flow",
+    "get_run_context",
+    "get_run_logger",
+    "runtime",
+    "task",
+    "unmapped",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:
+    where = _WHERE.get(name)
+    if where is None:
+        raise AttributeError(name)
+    module = import_module(f"ostinato.{where.rstrip(':')}")
+    value = module if where.endswith(":") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

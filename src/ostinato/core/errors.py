@@ -18,6 +18,7 @@
     │   ├── CodeUnknown             code-unknown
     │   ├── NoContext               no-run-context
     │   ├── KeyTaken                task-key-taken
+    │   ├── NotEnded                not-ended
     │   ├── VariableMissing         variable-not-found
     │   ├── SettingInvalid          setting-invalid
     │   └── ExtraMissing            extra-missing
@@ -186,6 +187,12 @@ class KeyTaken(UsageError):
     code = "task-key-taken"
     template = "Two calls in {parent!r} have key={key!r}."
     hint_template = 'Give each call of {task!r} its own key, for example `key=f"...-{{i}}"`.'
+
+
+class NotEnded(UsageError, TimeoutError):
+    code = "not-ended"
+    template = "{what} not ended after {timeout_s} s."
+    hint_template = "Wait longer, or look at `future.state`."
 
 
 class VariableMissing(UsageError):

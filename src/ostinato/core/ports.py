@@ -74,6 +74,9 @@ class Recorder(Protocol):
             BlobMissing: (blob-missing) it is not there, or damaged.
         """
 
+    def has_blob(self, blob: str) -> bool:
+        """Tell whether stored bytes are there (unchecked)."""
+
     def recall(self, root_id: str) -> Recall:
         """Give what is recorded of a root run and its subflows (settles to the database first)."""
 

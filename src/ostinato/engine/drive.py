@@ -1,0 +1,82 @@
+"""The two drivers that carry out a life: one blocks, one awaits. The tests have a third."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ostinato.core.ports import resolve
+from ostinato.engine.effects import Cached, Hook, Keep, Move, Recall, Run, Settle, Sleep, Store, Wait
+
+if TYPE_CHECKING:
+    from ostinato.engine.effects import Life
+
+AT_ONCE: dict[type, Any] = {
+    Move: lambda subject, effect: subject.move(effect.state, effect.message, effect.value, effect.error),
+    Store: lambda subject, effect: subject.store(effect.value),
+    Recall: lambda subject, _: subject.recall(),
+    Cached: lambda subject, _: subject.find_cached(),
+    Keep: lambda subject, effect: subject.keep_cached(effect.result),
+    Settle: lambda subject, effect: subject.settle(effect.level),
+}
+"""Effects that need no waiting, the same for every driver."""
+
+BLOCKING: dict[type, Any] = {
+    **AT_ONCE,
+    Run: lambda subject, effect: subject.run(effect.attempt),
+    Wait: lambda _, effect: [future.wait() for future in effect.futures] and None,
+    Sleep: lambda _, effect: time.sleep(effect.seconds),
+    Hook: lambda subject, effect: subject.hook(effect.name),
+}
+
+
+async def _wait_async(_: Any, effect: Wait) -> None:
+    for future in effect.futures:
+        if not future.done():
+            await future.ended()
+
+
+async def _sleep_async(_: Any, effect: Sleep) -> None:
+    await resolve("asyncio:sleep")(effect.seconds)
+
+
+AWAITING: dict[type, Any] = {
+    Run: lambda subject, effect: subject.run_async(effect.attempt),
+    Wait: _wait_async,
+    Sleep: _sleep_async,
+    Hook: lambda subject, effect: subject.hook_async(effect.name),
+}
+
+
+def drive(life: Life, subject: Any) -> Any:
+    """Carry out a life in this thread; give its value, raise what it raises."""
+    step, answer = life.send, None
+    try:
+        while True:
+            effect = step(answer)
+            step = life.send
+            try:
+                answer = BLOCKING[type(effect)](subject, effect)
+            except BaseException as error:  # noqa: BLE001 - handed to the rule, which decides
+                step, answer = life.throw, error
+    except StopIteration as stop:
+        return stop.value
+
+
+async def drive_async(life: Life, subject: Any) -> Any:
+    """Carry out a life in the running event loop."""
+    step, answer = life.send, None
+    try:
+        while True:
+            effect = step(answer)
+            step = life.send
+            kind = type(effect)
+            try:
+                if kind in AWAITING:
+                    answer = await AWAITING[kind](subject, effect)
+                else:
+                    answer = AT_ONCE[kind](subject, effect)
+            except BaseException as error:  # noqa: BLE001 - handed to the rule, which decides
+                step, answer = life.throw, error
+    except StopIteration as stop:
+        return stop.value

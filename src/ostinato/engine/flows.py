@@ -1,0 +1,221 @@
+"""`@flow`: a function whose runs are recorded."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from ostinato.core import settings as settings_of
+from ostinato.core.errors import NotATask
+from ostinato.core.ids import new_id
+from ostinato.core.names import flow_name
+from ostinato.core.parameters import read_parameters
+from ostinato.core.ports import RECORDER, resolve
+from ostinato.core.retry import check
+from ostinato.core.versions import code_version
+from ostinato.engine import loading, logs
+from ostinato.engine.calls import Call
+from ostinato.engine.drive import drive, drive_async
+from ostinato.engine.life import flow_life
+from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
+from ostinato.engine.runs import FlowRun, source_of
+from ostinato.engine.scopes import Root, Scope, current, find_scope, now_us
+from ostinato.engine.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.core.events import Source
+    from ostinato.core.parameters import Parameters
+    from ostinato.engine.tasks import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Flow(Generic[P, R]):
+    """A recorded function. Calling it runs it and gives its value (a coroutine for `async def`)."""
+
+    def __init__(self, fn: Callable[P, R], options: FlowOptions) -> None:
+        if not callable(fn):
+            raise NotATask(what="@flow", value=fn)
+        self.fn = fn
+        self.options = options
+        self.name = options.name or flow_name(getattr(fn, "__name__", type(fn).__name__))
+        self.__name__ = getattr(fn, "__name__", self.name)
+        self.__qualname__ = getattr(fn, "__qualname__", self.name)
+        self.__module__ = fn.__module__
+        self.__doc__ = fn.__doc__
+        self.__wrapped__ = fn
+        self.is_async = bool(getattr(getattr(fn, "__code__", None), "co_flags", 0) & 0x80)
+        self.retry = check(
+            f"flow {self.name!r}", retries=options.retries, retry_delay_seconds=options.retry_delay_seconds
+        )
+        self._parameters: Parameters | None = None
+        self._version = options.version
+        self._source: Source | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of the function: names, types, defaults."""
+        if self._parameters is None:
+            self._parameters = read_parameters(self.fn, self.name)
+        return self._parameters
+
+    @property
+    def description(self) -> str:
+        """What the flow does: its option, else its docstring."""
+        return self.options.description or (self.fn.__doc__ or "").strip()
+
+    @property
+    def version(self) -> str:
+        """Hash of the flow's code: the function and the functions and tasks of its module that it calls."""
+        if not self._version:
+            self._version = code_version(self.fn)
+        return self._version
+
+    @property
+    def source(self) -> Source:
+        """File, function, directory and interpreter, for resume."""
+        if self._source is None:
+            self._source = source_of(self.fn)
+        return self._source
+
+    def any_log_prints(self) -> bool:
+        """Whether a task of this process wants its prints logged."""
+        known = resolve("ostinato.engine.tasks:known")
+        return any(task.options.log_prints for task in known.values())
+
+    # --- calling
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        scope = current.get() or find_scope()
+        if scope is None and loading.is_loading():
+            loading.warn_of_call(self.name)
+            return None
+        as_state = bool(kwargs.pop("return_state", False))
+        run = _begin(self, scope, args, kwargs)
+        return _run_async(run, as_state=as_state) if self.is_async else _run(run, as_state=as_state)
+
+    def with_options(self, **options: Any) -> Flow[P, R]:
+        """Give a copy of the flow with other options."""
+        return Flow(self.fn, with_changes(self.options, f"flow {self.name!r}", options))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return (
+            self
+            if instance is None
+            else Flow(partial(self.fn, instance), with_changes(self.options, "flow", {"name": self.name}))
+        )
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name!r}>"
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(**options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+
+
+def flow(fn: Any = None, /, **options: Any) -> Any:
+    """Make a flow of a function: bare (`@flow`) or with options (`@flow(name="train", retries=1)`).
+
+    Options: name, description, version, flow_run_name, retries, retry_delay_seconds, timeout_seconds,
+    task_runner, log_prints, persist_result, result_storage, validate_parameters, tags, on_running,
+    on_completion, on_failure, on_crashed, on_cancellation.
+
+    Raises:
+        BadOption: (option-invalid) an option is unknown or has a wrong value.
+        NotATask: (not-a-task) it stands on something that cannot be called.
+    """
+    if fn is not None:
+        return Flow(fn, _NO_OPTIONS)
+    made = read_options(FlowOptions, "@flow", options)
+    return lambda function: Flow(function, made)
+
+
+_NO_OPTIONS = FlowOptions()
+
+
+def _begin(flow: Flow[Any, Any], scope: Scope | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FlowRun:
+    """Give the new run of a call, parameters bound and validated, nothing recorded yet."""
+    inputs = None
+    if scope is not None:
+        inputs = Call.of_flow(flow.name, scope, args, kwargs)
+        args, kwargs = inputs.args, inputs.kwargs
+    arguments = flow.parameters.bind(args, kwargs)
+    if flow.options.validate_parameters:
+        arguments = flow.parameters.validate(arguments)
+    name = filled(flow.options.flow_run_name, flow.fn, (), arguments) if flow.options.flow_run_name else ""
+    if scope is None or inputs is None:
+        root = Root(resolve(RECORDER)(), settings_of.load(), new_id(), 1, name)
+        return FlowRun(flow, root, None, arguments)
+    return FlowRun(flow, scope.root, scope, arguments).nest(scope, name, inputs)
+
+
+def carry_on(run: FlowRun) -> State:
+    """Drive a run that was taken up again to its end; give its state."""
+    if run.flow.is_async:
+        return resolve("asyncio:run")(_run_async(run, as_state=True))  # type: ignore[no-any-return]
+    return _run(run, as_state=True)  # type: ignore[no-any-return]
+
+
+def _run(run: FlowRun, *, as_state: bool) -> Any:
+    try:
+        value = drive(flow_life(run), run)
+    except BaseException as error:
+        _close(run)
+        if as_state and isinstance(error, Exception):
+            return _state(run, None, error)
+        raise
+    _close(run)
+    return _state(run, value, None) if as_state else value
+
+
+async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
+    try:
+        value = await drive_async(flow_life(run), run)
+    except BaseException as error:
+        _close(run)
+        if as_state and isinstance(error, Exception):
+            return _state(run, None, error)
+        raise
+    _close(run)
+    return _state(run, value, None) if as_state else value
+
+
+def _close(run: FlowRun) -> None:
+    """At the end of a root run: wait, bounded, until all of it is in the database."""
+    root = run.root
+    if run.is_root and not root.recorder.settle("database", root.settings.exit_wait_s):
+        waited = f"The database has not taken everything after {root.settings.exit_wait_s:g} s"
+        text = f"{waited}; the journal keeps it for the next process."
+        logs.write(logs.line(30, f"Flow run {run.name!r} - {text}", now_us()))
+
+
+def _state(run: FlowRun, value: Any, error: Exception | None) -> State:
+    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    return State(name=run.state, message=message, value=value, error=error, run_id=run.id)  # type: ignore[arg-type]
+
+
+def run_alone(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a task called outside any flow as the only call of a run of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        text = f"Task {task.name!r} was called from a thread without context: it becomes a run of its own."
+        logs.write(logs.line(30, text, now_us()))
+
+    def alone() -> Any:
+        return task(*args, **kwargs)
+
+    async def alone_async() -> Any:
+        return await task(*args, **kwargs)
+
+    lone = Flow(alone_async if task.is_async else alone, FlowOptions(name=task.name, version=task.version))
+    return lone()

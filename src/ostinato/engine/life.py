@@ -1,0 +1,118 @@
+"""The life of a task run and of a flow run: one rule each, as a generator of effects without I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ostinato.core.errors import FlowTimedOut, RunCancelled, StaleEpoch, TaskTimedOut
+from ostinato.core.retry import delay_s
+from ostinato.engine.effects import Cached, Found, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.core.states import StateName
+    from ostinato.engine.calls import Call
+    from ostinato.engine.runs import FlowRun
+
+CACHE_POLL_S: Final = 0.02
+CACHE_WAIT_S: Final = 60.0
+
+HOOKS: Final[dict[StateName, str]] = {
+    "Running": "on_running",
+    "Completed": "on_completion",
+    "Failed": "on_failure",
+    "TimedOut": "on_failure",
+    "Crashed": "on_crashed",
+    "Cancelled": "on_cancellation",
+}
+
+
+def task_life(call: Call) -> Life:
+    """The rule of one call of a task; returns the value, raises what the task raised."""
+    if call.waits:
+        yield Wait(call.waits)
+        reason = call.take_inputs()
+        if reason is not None:
+            yield Move("Skipped", message=reason.message)
+            raise reason
+    found = yield Recall()
+    if found is None and call.task.caches:
+        found = yield from _cached()
+    if found is not None:
+        return found.value
+    yield Move("Running")
+    if call.task.options.effect:
+        yield Settle("database")
+    return (yield from _attempts(call, call.task.retry, call.random))
+
+
+def flow_life(run: FlowRun) -> Life:
+    """The rule of one flow run; returns the value of the flow, raises what the flow raised."""
+    found = yield Recall()
+    if found is not None:
+        return found.value
+    yield Move("Running")
+    return (yield from _attempts(run, run.flow.retry, run.random))
+
+
+def _attempts(subject: Call | FlowRun, retry: object, random: Callable[[], float]) -> Life:
+    attempt = 1
+    yield Hook("on_running")
+    while True:
+        try:
+            value = yield Run(attempt)
+        except BaseException as error:
+            state = fate(error)
+            if state is None:
+                raise
+            again = subject.wants_retry(error, attempt) if state in ("Failed", "TimedOut") else False
+            if not again:
+                yield from _end_badly(subject, state, error)
+                raise
+            wait_s = delay_s(retry, attempt, random)  # type: ignore[arg-type]
+            yield Move("AwaitingRetry", message=f"attempt {attempt} failed, next in {wait_s:g} s", error=error)
+            yield Sleep(wait_s)
+            attempt += 1
+            yield Move("Retrying")
+        else:
+            break
+    result = yield Store(value)
+    yield Move("Completed", value=result)
+    if subject.caches:
+        yield Keep(result)
+    if subject.durability != "relaxed":
+        yield Settle(subject.durability)
+    yield Hook("on_completion")
+    return value
+
+
+def _end_badly(subject: Call | FlowRun, state: StateName, error: BaseException) -> Life:
+    yield Move(state, error=error)
+    if subject.caches:
+        yield Keep()
+    yield Hook(HOOKS[state])
+
+
+def _cached() -> Life:
+    """Give `Found` when the cache has the result; None when this call must make it (and holds the claim)."""
+    waited = 0.0
+    while True:
+        answer = yield Cached()
+        if isinstance(answer, Found):
+            return answer
+        if answer is True or waited >= CACHE_WAIT_S:
+            return None
+        yield Sleep(CACHE_POLL_S)
+        waited += CACHE_POLL_S
+
+
+def fate(error: BaseException) -> StateName | None:
+    """Give the state in which an exception ends a run; None when it records nothing (the epoch is old)."""
+    if isinstance(error, StaleEpoch):
+        return None
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit, RunCancelled)) or type(error).__name__ == "CancelledError":
+        return "Cancelled"
+    if isinstance(error, (TaskTimedOut, FlowTimedOut)):
+        return "TimedOut"
+    return "Failed"

@@ -1,0 +1,162 @@
+"""Inside a worker process: run one function, send what it records through the pipe."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import msgspec
+
+from ostinato.core.ports import RECORDER, resolve
+from ostinato.core.records import Recall, TaskRun
+from ostinato.core.settings import Settings
+from ostinato.engine import loading, logs, traces
+from ostinato.engine.calls import within
+from ostinato.engine.memory import Memory
+from ostinato.engine.scopes import FlowScope, Root, TaskScope
+
+if TYPE_CHECKING:
+    from ostinato.core.events import Event
+    from ostinato.engine.calls import Call
+
+NUMBERS_EACH = 1 << 20
+"""Call numbers that belong to one task run in a worker process; the flow's own stay far below."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_pipe: Any = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One call, as it travels to the worker process."""
+
+    task: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    run: FlowFacts
+    root_id: str
+    root_name: str
+    epoch: int
+    attempt: int
+    key: bytes
+    no: int
+    name: str
+    log_prints: bool
+    settings: Settings
+    recorded: list[TaskRun] | None
+    """What earlier epochs recorded of the calls that this one makes."""
+
+
+class FlowFacts(msgspec.Struct):
+    """What a scope in the worker process needs to know of the flow run."""
+
+    id: str
+    name: str
+    flow_name: str
+    arguments: dict[str, Any]
+    expected_at: int
+    tags: tuple[str, ...]
+    caller: None = None
+
+    @property
+    def flow(self) -> Any:
+        """Stands for the flow: a name, and options without a task runner (nested submits use threads)."""
+        return _Named(self.flow_name, _Options())
+
+
+class _Options(msgspec.Struct):
+    task_runner: None = None
+
+
+class _Named(msgspec.Struct):
+    name: str
+    options: _Options
+
+
+def job_of(call: Call, scope: TaskScope) -> Job:
+    """Give the job of a call that is to run elsewhere."""
+    flow, root = scope.flow, scope.root
+    recorded = root.memory.nested(call.no, flow.id) if root.memory is not None else None
+    facts = FlowFacts(flow.id, flow.name, flow.run.flow.name, {}, flow.expected_at, flow.tags)
+    return Job(
+        call.task, call.args, call.kwargs, facts, root.id, root.name, root.epoch, call.attempt, call.key, call.no,
+        call.name, scope.log_prints, root.settings, recorded,
+    )  # fmt: skip
+
+
+def begin(pipe: Any, parent: int) -> None:
+    """Prepare this worker process: it ends with its parent, and Ctrl-C is the parent's to handle."""
+    global _pipe  # noqa: PLW0603 - one pipe of the process
+    _pipe = pipe
+    os.environ.pop(loading.VARIABLE, None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def work(payload: bytes) -> bytes:
+    """Run a job; give (ok, value or exception, error record), pickled."""
+    job: Job = cloudpickle.loads(payload)
+    recorder = PipeRecorder()
+    root = Root(recorder, job.settings, job.root_id, job.epoch, job.root_name)
+    if job.recorded is not None:
+        root.memory = Memory(Recall(runs=[], tasks=job.recorded, checkpoints=[]), root.values, "rerun")
+    flow = FlowScope(root, b"", job.run, 1)
+    flow.numbers = itertools.count(job.no * NUMBERS_EACH)
+    scope = TaskScope(root, flow, job.key, job.no, job.name, job.task)
+    scope.attempt, scope.log_prints = job.attempt, job.log_prints
+    if job.log_prints:
+        logs.capture_prints()
+    answer: tuple[bool, Any, Any]
+    try:
+        value = within(scope, job.task.fn, job.args, job.kwargs)
+        answer = (True, value, None)
+    except Exception as error:  # noqa: BLE001 - carried to the flow's process
+        record = traces.describe(error, job.name, job.task.fn, job.args, job.kwargs)
+        answer = (False, error, record)
+    finally:
+        if flow.runner is not None:
+            flow.runner.close()
+    return _pickled(answer, job)
+
+
+def _pickled(answer: tuple[bool, Any, Any], job: Job) -> bytes:
+    try:
+        return bytes(cloudpickle.dumps(answer))
+    except Exception as error:  # noqa: BLE001 - values and exceptions of users may refuse to be pickled
+        ok, value, record = answer
+        what = "its result" if ok else f"its exception {type(value).__name__}"
+        refusal = TypeError(f"{what} cannot be sent from the worker process of {job.name}: {error}")
+        return bytes(cloudpickle.dumps((False, refusal, record)))
+
+
+class PipeRecorder:
+    """The Recorder of a worker process: events go through the pipe, everything else to the home."""
+
+    stream = ""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def record(self, event: Event) -> None:
+        """Send one event."""
+        with self._lock:
+            _pipe.put(_pack([event]))
+
+    def settle(self, level: str, timeout_s: float | None = None) -> bool:  # noqa: ARG002 - the flow's process settles
+        """The flow's process settles what it gets."""
+        return True
+
+    def is_stale(self, run_id: str) -> int:  # noqa: ARG002
+        """The flow's process is told, and ends this one."""
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(resolve(RECORDER)(), name)

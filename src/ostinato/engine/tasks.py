@@ -1,0 +1,242 @@
+"""`@task`: a function whose calls are recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+import msgspec
+
+from ostinato.core.errors import NoContext, NotATask
+from ostinato.core.ports import resolve as resolve_door
+from ostinato.core.retry import RetryPolicy, check
+from ostinato.core.versions import code_version
+from ostinato.engine.calls import Call
+from ostinato.engine.drive import drive, drive_async
+from ostinato.engine.life import task_life
+from ostinato.engine.options import TaskOptions, filled, read_options, with_changes
+from ostinato.engine.plain import NO_OPTIONS, call_plain, is_plain, plain_inputs
+from ostinato.engine.scopes import Scope, current, find_scope
+from ostinato.engine.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from ostinato.core.states import StateName
+    from ostinato.engine.caching import TaskCache
+    from ostinato.engine.futures import Future, FutureList
+    from ostinato.engine.runners.pool import Pool
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+known: dict[str, Task[Any, Any]] = {}
+"""The tasks defined in this process by name: whose code a resume plan compares with."""
+
+
+class Task(Generic[P, R]):
+    """A recorded function. Calling it gives its value (a coroutine for `async def`)."""
+
+    def __init__(self, fn: Callable[P, R], options: TaskOptions) -> None:
+        if not callable(fn):
+            raise NotATask(what="@task", value=fn)
+        self.fn = fn
+        self.options = options
+        self.name = options.name or getattr(fn, "__name__", type(fn).__name__)
+        self.__name__ = self.name
+        self.__qualname__ = getattr(fn, "__qualname__", self.name)
+        self.__module__ = fn.__module__
+        self.__doc__ = fn.__doc__
+        self.__wrapped__ = fn
+        self.tags = tuple(options.tags)
+        flags = getattr(getattr(fn, "__code__", None), "co_flags", 0)
+        self.is_async = bool(flags & 0x80)
+        self.is_generator = bool(flags & 0x220)
+        """A generator function, sync (0x20) or async (0x200)."""
+        self.retry: RetryPolicy = check(
+            f"task {self.name!r}",
+            retries=options.retries,
+            retry_delay_seconds=options.retry_delay_seconds,
+            retry_jitter_factor=options.retry_jitter_factor,
+            retry_condition_fn=options.retry_condition_fn,
+        )
+        self.caches = options.cache_policy is not None or options.cache_key_fn is not None
+        self._plain = not self.is_async and not self.is_generator and is_plain(options)
+        self._version = options.version
+        self._cache: TaskCache | None = None
+        known[self.name] = self
+
+    @property
+    def version(self) -> str:
+        """Hash of the task's code: the function and the functions of its module that it calls."""
+        if not self._version:
+            self._version = code_version(self.fn)
+        return self._version
+
+    @property
+    def cache(self) -> TaskCache:
+        """How this task uses the cache."""
+        if self._cache is None:
+            self._cache = resolve_door("ostinato.engine.caching:TaskCache")(self.options)
+        return self._cache
+
+    # --- calling
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any) -> State: ...
+    @overload
+    def __call__(self, *args: Any, wait_for: Iterable[Any], **kwargs: Any) -> R: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        scope = current.get() or find_scope()
+        if scope is None:
+            return resolve_door("ostinato.engine.flows:run_alone")(self, args, kwargs)
+        if self._plain and scope.root.memory is None:
+            inputs = plain_inputs(args, kwargs)
+            if inputs is not None:
+                return call_plain(self, scope, args, kwargs, inputs)
+        as_state = kwargs.pop("return_state", False)
+        call = Call(self, scope, args, kwargs).prepare(kwargs.pop("wait_for", None))
+        if self.is_generator:
+            return resolve_door("ostinato.engine.generators:iterate")(call)
+        if self.is_async:
+            return _state_of_async(call) if as_state else drive_async(task_life(call), call)
+        return _state_of(call) if as_state else drive(task_life(call), call)
+
+    @overload
+    def submit(self: Task[P, Coroutine[Any, Any, T]], *args: Any, wait_for: Any = None, **kwargs: Any) -> Future[T]: ...
+    @overload
+    def submit(self: Task[P, T], *args: Any, wait_for: Any = None, **kwargs: Any) -> Future[T]: ...
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start the task on the flow's task runner; give a future at once."""
+        scope = _flow_scope(self, "submit")
+        return _pool(scope).submit(self, scope, args, kwargs)
+
+    def map(self, *args: Any, wait_for: Any = None, **kwargs: Any) -> FutureList[Any]:
+        """Submit the task once for each item of its iterable arguments; `unmapped(x)` goes whole to every call.
+
+        Strings, bytes, dicts and futures of single values are not mapped over.
+        """
+        scope = _flow_scope(self, "map")
+        return _pool(scope).map(self, scope, args, kwargs, wait_for)
+
+    def with_options(self, **options: Any) -> Task[P, R]:
+        """Give a copy of the task with other options."""
+        return Task(self.fn, with_changes(self.options, f"task {self.name!r}", options))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else BoundTask(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}>"
+
+    # --- names
+
+    def run_name(self, call: Call) -> str:
+        """Give the run name from the template or function of `task_run_name=`."""
+        return filled(self.options.task_run_name, self.fn, call.args, call.kwargs)
+
+    def choose_key(self, call: Call) -> str:
+        """Give the key from the template or function of `key=`."""
+        return filled(self.options.key, self.fn, call.args, call.kwargs)
+
+
+class BoundTask:
+    """A task reached through an instance: the instance is its first argument."""
+
+    def __init__(self, task: Task[Any, Any], instance: Any) -> None:
+        self.task, self.instance = task, instance
+        self.fn = task.fn.__get__(instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.task(self.instance, *args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start the task on the flow's task runner."""
+        return self.task.submit(self.instance, *args, **kwargs)
+
+    def map(self, *args: Any, **kwargs: Any) -> FutureList[Any]:
+        """Submit once for each item."""
+        return self.task.map(Unmapped(self.instance), *args, **kwargs)
+
+    def with_options(self, **options: Any) -> BoundTask:
+        """Give a copy with other options."""
+        return BoundTask(self.task.with_options(**options), self.instance)
+
+
+class Unmapped(msgspec.Struct, frozen=True):
+    """An argument of `.map` that goes whole to every call."""
+
+    value: Any
+
+
+def unmapped(value: T) -> T:
+    """Mark an argument of `.map` that goes whole to every call."""
+    return cast("T", Unmapped(value))
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+
+def task(fn: Any = None, /, **options: Any) -> Any:
+    """Make a task of a function: bare (`@task`) or with options (`@task(retries=3, retry_delay_seconds=5)`).
+
+    Options: name, description, version, tags, task_run_name, retries, retry_delay_seconds (number, list
+    or callable), retry_jitter_factor, retry_condition_fn, timeout_seconds, cache_key_fn, cache_policy,
+    cache_expiration, refresh_cache, persist_result, log_prints, key, effect, resources, on_running,
+    on_completion, on_failure, on_crashed, on_cancellation.
+
+    Raises:
+        BadOption: (option-invalid) an option is unknown or has a wrong value.
+        NotATask: (not-a-task) it stands on something that cannot be called.
+    """
+    if fn is not None:
+        return Task(fn, NO_OPTIONS)
+    made = read_options(TaskOptions, "@task", options)
+    return lambda function: Task(function, made)
+
+
+def _flow_scope(task: Task[Any, Any], what: str) -> Scope:
+    scope = current.get() or find_scope()
+    if scope is None:
+        raise NoContext(what=f"{task.name}.{what}(...)")
+    return scope
+
+
+def _pool(scope: Scope) -> Pool:
+    """Give the pool of the flow run, opened at its first submit."""
+    flow = scope.flow
+    if flow.runner is None:
+        chosen = flow.run.flow.options.task_runner
+        if chosen is None:
+            chosen = resolve_door("ostinato.engine.runners.threads:ThreadRunner")
+        flow.runner = (chosen() if isinstance(chosen, type) else chosen).open()
+    return flow.runner  # type: ignore[no-any-return]
+
+
+def _state_of(call: Call) -> State:
+    """Drive a call and give its state instead of its value."""
+    try:
+        value = drive(task_life(call), call)
+    except Exception as error:  # noqa: BLE001 - the state carries it
+        return _state(call, None, error)
+    return _state(call, value, None)
+
+
+async def _state_of_async(call: Call) -> State:
+    try:
+        value = await drive_async(task_life(call), call)
+    except Exception as error:  # noqa: BLE001 - the state carries it
+        return _state(call, None, error)
+    return _state(call, value, None)
+
+
+def _state(call: Call, value: Any, error: Exception | None) -> State:
+    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    return State(name=cast("StateName", call.state), message=message, value=value, error=error, run_id=call.run_ref)

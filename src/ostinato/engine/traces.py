@@ -1,0 +1,128 @@
+"""Exceptions as the user should read them: own frames only, with the inputs of the failed call."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from ostinato.core.errors import OstinatoError
+from ostinato.core.events import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+OWN_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+EXAMPLE_FOLDERS: Final = (OWN_FOLDER + "demo" + os.sep,)
+TEXT_MOST: Final = 64 * 1024
+INPUT_MOST: Final = 120
+SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+MARK: Final = "__ostinato_error__"
+
+
+def is_own(file: str) -> bool:
+    """Tell whether a source file belongs to Ostinato itself (the packaged example counts as user code)."""
+    return file.startswith(OWN_FOLDER) and not file.startswith(EXAMPLE_FOLDERS)
+
+
+def describe(
+    error: BaseException, task: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Error:
+    """Give the record of an exception; the run that it passed first keeps being the one named."""
+    marked = getattr(error, MARK, None)
+    if marked is not None:
+        return marked  # type: ignore[no-any-return]
+    file, line = _last_user_line(error.__traceback__)
+    record = Error(
+        type=type_name(error),
+        message=_cut(_message(error)),
+        trace=_cut(_trace(error)),
+        file=file,
+        line=line,
+        inputs=inputs_text(fn, args, kwargs),
+        task=task,
+        hint=error.hint if isinstance(error, OstinatoError) else "",
+    )
+    try:
+        setattr(error, MARK, record)
+    except AttributeError:  # an exception class with __slots__: the outer run describes it again
+        return record
+    return record
+
+
+def type_name(error: BaseException) -> str:
+    """Give the class of an exception, with its module unless it is a builtin."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def inputs_text(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Give the arguments of a call in one line, shortened, secrets masked."""
+    code = getattr(fn, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    named = [(names[i] if i < len(names) else f"*{i}", value) for i, value in enumerate(args)]
+    return ", ".join(f"{name}={_short(name, value)}" for name, value in [*named, *kwargs.items()])
+
+
+def trim(error: BaseException) -> BaseException:
+    """Cut our own frames out of the traceback that the user will see."""
+    kept: list[TracebackType] = []
+    step = error.__traceback__
+    while step is not None:
+        if not is_own(step.tb_frame.f_code.co_filename):
+            kept.append(step)
+        step = step.tb_next
+    for here, after in zip(kept, [*kept[1:], None], strict=True):
+        here.tb_next = after
+    return error.with_traceback(kept[0] if kept else None)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OstinatoError):
+        return error.message
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - a user class with a broken __str__ must not hide the failure
+        return f"<str() of it raised {type(broken).__name__}>"
+
+
+def _short(name: str, value: object) -> str:
+    if SECRET.search(name):
+        return "'********'"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"{type(value).__name__}({' x '.join(map(str, shape))})"
+    try:
+        text = repr(value) if not isinstance(value, (str, bytes)) else repr(value[:INPUT_MOST])
+    except Exception as broken:  # noqa: BLE001 - a user class with a broken __repr__
+        return f"<repr() raised {type(broken).__name__}>"
+    text = text.replace("\n", " ")
+    return text if len(text) <= INPUT_MOST else text[: INPUT_MOST - 1] + "…"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MOST else f"{text[:TEXT_MOST]}… ({len(text) - TEXT_MOST} characters more)"
+
+
+def _last_user_line(step: TracebackType | None) -> tuple[str, int]:
+    found = ("", 0)
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if not is_own(file):
+            found = (file, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
+def _trace(error: BaseException) -> str:
+    traceback = import_module("traceback")  # only failures pay for it
+    whole = traceback.TracebackException.from_exception(error, compact=True)
+    waiting: list[Any] = [whole]
+    while waiting:
+        part = waiting.pop()
+        if part is not None:
+            part.stack = traceback.StackSummary.from_list([f for f in part.stack if not is_own(f.filename)])
+            waiting += [part.__cause__, part.__context__]
+    return "".join(whole.format())
