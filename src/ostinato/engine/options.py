@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
-from ostinato.core.cachekeys import CachePolicy
 from ostinato.core.errors import BadOption
 from ostinato.core.names import fill
 
@@ -30,8 +28,10 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry_condition_fn: Callable[..., bool] | None = None
     timeout_seconds: float | None = None
     cache_key_fn: Callable[..., str | None] | None = None
-    cache_policy: CachePolicy | None = None
-    cache_expiration: timedelta | float | None = None
+    cache_policy: Any = None
+    """A `core.cachekeys.CachePolicy`."""
+    cache_expiration: Any = None
+    """Seconds, or a `timedelta`."""
     refresh_cache: bool = False
     persist_result: bool | None = None
     log_prints: bool | None = None
