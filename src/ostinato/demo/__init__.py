@@ -1,0 +1,98 @@
+"""The packaged demo: trains models of ride duration on two months of real taxi trips."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ostinato.core.errors import ExtraMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGES: Final = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow",
+    "sklearn": "scikit-learn",
+    "xgboost": "xgboost",
+    "optuna": "optuna",
+    "matplotlib": "matplotlib",
+}
+"""Modules that the example imports, and the package that each comes with."""
+
+MONTHS: Final = ("green_tripdata_2021-01.parquet", "green_tripdata_2021-02.parquet")
+SHORT: Final[dict[str, Any]] = {"n_trials": 2, "max_depth": 8}
+FULL: Final[dict[str, Any]] = {"n_trials": 5, "forest": True}
+
+
+def main(full: bool, data: Path | None = None) -> int:
+    """Run the training flow and print what came out; give the exit code.
+
+    Args:
+        full: Train the forest too, and let the search try trees of any depth.
+        data: Folder with the two months, instead of those that come with Ostinato.
+
+    Raises:
+        ExtraMissing: (extra-missing) a package of the demo is not installed.
+    """
+    for module, package in PACKAGES.items():
+        if find_spec(module) is None:
+            raise ExtraMissing(what="The demo", package=package, extra="demo")
+    example = _example()
+    if str(example / "src") not in sys.path:
+        sys.path.insert(0, str(example / "src"))
+    flows = importlib.import_module("ride_duration.flows")
+    train, valid = (str((data or example / "data") / month) for month in MONTHS)
+    report = flows.train_ride_duration(train=train, valid=valid, **(FULL if full else SHORT))
+    click.echo("\n".join(["", *_table(report), "", *_findings(report), "", *_next(report), ""]))
+    return 0
+
+
+def _example() -> Path:
+    """Give the folder of the example: inside the installed package, or in the source tree."""
+    installed = Path(__file__).parent / "ride_duration"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "examples" / "ride_duration"
+
+
+def _table(report: Any) -> Iterator[str]:
+    best = min(score.rmse_valid for score in report.scores)
+    width = max(len(score.model) for score in report.scores)
+    yield click.style(f"  {'model':{width}}  rmse_train  rmse_valid  seconds  130 to 205", dim=True)
+    for score in report.scores:
+        row = (
+            f"  {score.model:{width}}  {score.rmse_train:10.4f}  {score.rmse_valid:10.4f}  {score.seconds:7.1f}"
+            f"  {report.ride[score.model]:6.2f} min"
+        )
+        yield click.style(f"{row}  best", bold=True) if score.rmse_valid == best else row
+
+
+def _findings(report: Any) -> Iterator[str]:
+    train, valid = report.months
+    yield f"  {train.n_rides:,} rides of {train.month} to learn from, {valid.n_rides:,} of {valid.month} to judge by."
+    yield f"  {report.n_features:,} features. The last column is one ride between two zones, 3.66 miles."
+    yield (
+        f"  {train.n_absurd} rides of {train.month} claim {train.absurd_miles} miles or more within the hour, "
+        f"the longest {train.longest_miles:,.0f}."
+    )
+
+
+def _next(report: Any) -> Iterator[str]:
+    run = report.run
+    lines = {
+        "ostinato runs": "the runs that are recorded so far",
+        f"ostinato show {run}": "its tasks, the table of absurd rides, the plots",
+        f"ostinato logs {run}": "what it logged",
+        "ostinato demo --full": "adds a random forest and a deeper search; kill it with `kill -9`, and",
+        "ostinato resume last": "goes on from the last completed task",
+    }
+    width = max(map(len, lines))
+    yield click.style("  Look next", dim=True)
+    for line, meaning in lines.items():
+        yield f"    {click.style(f'{line:{width}}', fg='cyan')}  {meaning}"
+    yield "  docs/tutorial.md builds this flow step by step."
