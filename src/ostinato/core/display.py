@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostinato.core.fields import field_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -80,7 +82,7 @@ class _Tree:
             return self.fields(value, depth) if kind is dict else self.items(value, depth)
         if kind.__name__ in _SECRET_TYPES:
             return MASK
-        if (names := _field_names(value)) is not None:
+        if (names := field_names(kind)) is not None:
             return self.fields({name: getattr(value, name, None) for name in names}, depth)
         if (text := _TEXTS.get(kind.__module__.partition(".")[0])) is not None and not isinstance(value, type):
             return text(value)
@@ -123,17 +125,6 @@ def _real(value: float) -> float | str:
 
 def _raw(value: bytes) -> str:
     return str(value) if len(value) <= 40 else f"bytes({len(value):,})"
-
-
-def _field_names(value: Any) -> tuple[str, ...] | None:
-    """Give the field names of a dataclass, msgspec Struct, attrs class, pydantic model or named tuple."""
-    kind = type(value)
-    for attribute in ("__struct_fields__", "__dataclass_fields__", "model_fields", "_fields"):
-        names = getattr(kind, attribute, None)
-        if isinstance(names, tuple | dict):
-            return tuple(names)
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    return tuple(one.name for one in attributes) if attributes is not None else None
 
 
 def _special(value: Any, kind: type) -> Any:
