@@ -40,7 +40,11 @@ def reader(home: str | None = None) -> Reader:
     """Give a Reader of the configured home, or of the one named."""
     from ostinato.session.reader import EmbeddedReader
 
+    globals()["reader"] = _reader  # the import put the module of that name in its place
     return EmbeddedReader(Home(home or load().home))
+
+
+_reader = reader
 
 
 def close() -> None:
