@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ostinato.cli.lines import Line, one_line
+from ostinato.engine.traces import is_own
 
 if TYPE_CHECKING:
     from ostinato.core.events import Error
@@ -15,10 +16,11 @@ _FRAME: Final = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)(?:, in 
 _CARETS: Final = re.compile(r"^\s*[\^~]+\s*$")
 
 
-def failure_lines(error: Error) -> list[Line]:
-    """Give exception, frames, inputs and hint of a recorded error."""
-    lines: list[Line] = [_title(error)]
-    lines += _trace_lines(error)
+def failure_lines(error: Error, n_own: int = 0) -> list[Line]:
+    """Give exception, frames, inputs and hint of a recorded error; `n_own` of our frames were left out."""
+    lines: list[Line] = [_title(error), *_trace_lines(error)]
+    if n_own:
+        lines.append([(f"  ... {n_own} ostinato frames, --full-trace shows them", "dim")])
     for label, text in (("inputs", error.inputs), ("hint", error.hint)):
         if text:
             lines.append([(f"{label:<8}", "bold"), (one_line(text), "")])
@@ -43,6 +45,16 @@ def _trace_lines(error: Error) -> list[Line]:
         else:
             lines.append([("  " + one_line(row), "" if row.startswith(" ") else "red")])
     return lines
+
+
+def own_frames(error: BaseException | None) -> int:
+    """Give how many frames of Ostinato are in the traceback of an exception."""
+    step = None if error is None else error.__traceback__
+    n = 0
+    while step is not None:
+        n += is_own(step.tb_frame.f_code.co_filename)
+        step = step.tb_next
+    return n
 
 
 def short_path(file: str) -> str:

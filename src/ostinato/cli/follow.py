@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ostinato.cli.command import open_reader
 from ostinato.cli.loglines import text_of
 from ostinato.cli.survey import Branch, Survey
 from ostinato.cli.times import now_us
-from ostinato.cli.tree import Pace, tree_of
+from ostinato.cli.tree import Pace, View, tree_of
+from ostinato.core.ports import RECORDER, resolve
 from ostinato.core.query import Query, Term
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 Finder: TypeAlias = "Callable[[Reader], list[FlowRun]]"
 """Gives the runs to follow, oldest first; asked again at each look."""
 
-_PAGE = 1000
-_RECENT = 10
+OUTERMOST: Final = Query((Term(field="parent", op="none", values=()),))
+"""The query for runs that no run called."""
+
+_PAGE: Final = 1000
+_NEWEST: Final = 10
 
 
 def one_run(run_id: str) -> Finder:
@@ -34,23 +38,33 @@ def one_run(run_id: str) -> Finder:
     return lambda reader: [reader.find_run(run_id)]
 
 
-def runs_of_stream(stream: Callable[[], str], since: int) -> Finder:
-    """Follow the root runs that the process with this stream makes from an instant on."""
-    query = Query(
-        (Term(field="created", op=">=", values=(since,)), Term(field="parent", op="none", values=())),
-    )
-    return lambda reader: [run for run in reversed(reader.runs(query, limit=20)[0]) if run.stream == stream()]
+class OwnRuns:
+    """Follow the outermost runs that this process makes from now on."""
+
+    def __init__(self) -> None:
+        self._stream: str = resolve(RECORDER)().stream
+        self._since = now_us()
+        self._ids: list[str] = []
+
+    def __call__(self, reader: Reader) -> list[FlowRun]:
+        """Give them as they are now."""
+        newest, _ = reader.runs(OUTERMOST, limit=_NEWEST)
+        self._ids += [run.id for run in reversed(newest) if self._is_new(run)]
+        return [reader.find_run(run_id) for run_id in self._ids]
+
+    def _is_new(self, run: FlowRun) -> bool:
+        return run.stream == self._stream and run.created_at >= self._since and run.id not in self._ids
 
 
 class Follower:
     """Looks at runs again and again: their trees, and the log lines that came since the last look."""
 
-    def __init__(self, reader: Reader, find: Finder, *, from_start: bool) -> None:
+    def __init__(self, reader: Reader, find: Finder, recent: int | None) -> None:
         self._reader = reader
         self._find = find
         self._survey = Survey(reader)
         self._cursor = 0
-        self._recent_only = not from_start
+        self._recent = recent
         self._names: dict[str, str] = {}
 
     def look(self) -> list[Branch]:
@@ -63,13 +77,13 @@ class Follower:
             self._names.update(_names(branch))
         if not self._names:
             return []
-        recent = self._recent_only and self._cursor == 0
-        self._recent_only = False
-        lines = self._reader.logs(
-            list(self._names), after=self._cursor, limit=_RECENT if recent else _PAGE, tail=recent
-        )
+        recent, self._recent = self._recent, None
+        if recent is None:
+            lines = self._reader.logs(list(self._names), after=self._cursor, limit=_PAGE)
+        else:
+            lines = self._reader.logs(list(self._names), limit=max(recent, 1), tail=True)
         self._cursor = lines[-1].id if lines else self._cursor
-        return lines
+        return lines if recent != 0 else []
 
     def name_of(self, run_id: str) -> str:
         """Give the name of a run that was seen."""
@@ -83,11 +97,15 @@ def _names(branch: Branch) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def live_look(find: Finder, *, from_start: bool, ended: threading.Event | None = None) -> Iterator[Look]:
-    """Give the look of a live tree; `ended` is set once all that is followed has ended."""
+def live_look(find: Finder, recent: int | None = None, ended: threading.Event | None = None) -> Iterator[Look]:
+    """Give the look of a live tree.
+
+    It begins with the last `recent` log lines, with all of them when None; `ended` is set once all
+    that is followed has ended.
+    """
     pace = Pace()
     with open_reader() as reader:
-        follower = Follower(reader, find, from_start=from_start)
+        follower = Follower(reader, find, recent)
 
         def look(screen: Screen, frame: int) -> tuple[list[str], list[Line]]:
             branches = follower.look()
@@ -97,7 +115,8 @@ def live_look(find: Finder, *, from_start: bool, ended: threading.Event | None =
             tree: list[Line] = []
             rows = max((screen.rows - 4) // max(len(branches), 1), 1)
             for branch in branches:
-                tree += tree_of(branch, columns=screen.columns, rows=rows, now=now_us(), pace=pace, frame=frame)
+                view = View(columns=screen.columns, rows=rows, now=now_us(), pace=pace, frame=frame)
+                tree += tree_of(branch, view)
             logged = [
                 text_of(line, follower.name_of(line.run_id), colour=True, terminal=True, brief=True) for line in lines
             ]

@@ -49,7 +49,7 @@ class Pane:
         parts = ["\x1b[?7l", f"\x1b[{len(self._shown)}A" if self._shown else "", "\r"]
         if above:
             parts += ["\x1b[J\x1b[?7h", above.replace("\n", "\r\n"), "\x1b[?7l"]
-        parts += [f"{line}\x1b[K\r\n" for line in lines]
+        parts += [f"\x1b[2K{line}\r\n" for line in lines]
         parts += ["\x1b[J\x1b[?7h"]
         self._stream.write("".join(parts))
         self._stream.flush()
@@ -148,10 +148,10 @@ class Live:
         if self._fault is not None and error is None:
             raise self._fault
 
-    def wait(self, done: threading.Event) -> None:
-        """Wait until `done` is set, or until nothing can be drawn any more."""
-        while self._thread.is_alive() and not done.wait(0.2):
-            pass
+    @property
+    def drawing(self) -> bool:
+        """Whether the thread still draws; not once it met an error, which the end of the block raises."""
+        return self._thread.is_alive()
 
     def _stand_in(self, real: TextIO) -> TextIO:
         above = Above(real, lambda: self._paint([]))

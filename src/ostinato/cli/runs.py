@@ -9,13 +9,14 @@ import click
 
 from ostinato.cli.command import Command, json_option, open_reader
 from ostinato.cli.completion import complete_query
+from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.summary import brief_reason
 from ostinato.cli.times import ago, now_us, took
-from ostinato.core.query import RUN_FIELDS, Query, Term, parse
+from ostinato.core.query import RUN_FIELDS, parse
 
 if TYPE_CHECKING:
     from ostinato.core.records import FlowRun
@@ -50,7 +51,7 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
     part of a run's or a flow's name.
     """
     text = " ".join(query)
-    wanted = parse(text, RUN_FIELDS, zone=None) if text.strip() else _OUTERMOST
+    wanted = parse(text, RUN_FIELDS, zone=None) if text.strip() else OUTERMOST
     with open_reader() as reader:
         found, cursor = reader.runs(wanted, limit=limit, after=after)
     if as_json:
@@ -64,9 +65,6 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
     if cursor and not ids_only:
         more = " ".join(("ostinato runs", text, f"--after {cursor}")).replace("  ", " ")
         click.echo(f"more: {more}", err=True)
-
-
-_OUTERMOST = Query((Term(field="parent", op="none", values=()),))
 
 
 def _print_table(found: list[FlowRun]) -> None:

@@ -34,10 +34,10 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
         """Give one line as text: cut to the width on a terminal, whole elsewhere."""
         return paint(clip_line(line, self.columns) if self.terminal else line, colour=self.colour)
 
-    def print(self, lines: Iterable[Line], stream: TextIO | None = None) -> None:
-        """Write lines."""
+    def print(self, lines: Iterable[Line], stream: TextIO | None = None, *, whole: bool = False) -> None:
+        """Write lines; `whole` ones are not cut but go on in the next row of the terminal."""
         out = sys.stdout if stream is None else stream
-        out.write("".join(self.text(line) + "\n" for line in lines))
+        out.write("".join((paint(line, colour=self.colour) if whole else self.text(line)) + "\n" for line in lines))
         out.flush()
 
 

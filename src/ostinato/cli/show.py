@@ -25,7 +25,7 @@ from ostinato.cli.shapes import (
 )
 from ostinato.cli.survey import BAD, Survey
 from ostinato.cli.times import ago, clock, local, now_us, took
-from ostinato.cli.tree import Pace, state_piece, tree_of
+from ostinato.cli.tree import Pace, View, state_piece, tree_of
 
 if TYPE_CHECKING:
     from ostinato.cli.screen import Screen
@@ -79,7 +79,7 @@ def _page(reader: Reader, run: FlowRun, screen: Screen) -> list[Line]:
         lines += [[], *failure_lines(run.error)]
     lines += _section("Parameters", _parameters(run, screen))
     branch = Survey(reader).take(run)
-    tree = tree_of(branch, columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace())
+    tree = tree_of(branch, View(columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace()))
     lines += _section("Tasks", tree[1:])
     lines += _section("Artifacts", [line for a in reader.artifacts(run.id) for line in artifact_lines(a, screen)])
     lines += _section("History", _history(reader.history(run.id)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ostinato.cli.advice import next_commands
 from ostinato.cli.failure import where_of
-from ostinato.cli.lines import Line, clip_line, line_width, one_line
+from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width
 from ostinato.cli.times import took
 from ostinato.cli.tree import counts_line, state_piece
 
@@ -37,8 +37,10 @@ def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[s
     if artifacts:
         names = ", ".join(f"{one_line(a.key) or 'unnamed'} ({a.kind})" for a in artifacts)
         rows.append(("artifacts", [(names, "")]))
-    for at, (command, meaning) in enumerate(next_commands(run)):
-        rows.append(("next" if at == 0 else "", [(command, "cyan"), (f"   {meaning}", "dim")]))
+    commands = next_commands(run)
+    longest = max(width(command) for command, _ in commands)
+    for at, (command, meaning) in enumerate(commands):
+        rows.append(("next" if at == 0 else "", [(pad(command, longest), "cyan"), (f"   {meaning}", "dim")]))
     return rows
 
 

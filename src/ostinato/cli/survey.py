@@ -48,6 +48,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     group: str
     states: dict[StateName, int]
+    first_no: int = 0
+    """Position of the first of them among the calls of the flow run."""
 
     @property
     def total(self) -> int:
@@ -124,8 +126,8 @@ def counted(groups: Iterable[Group], states: tuple[StateName, ...]) -> int:
 
 def groups_of(counts: list[TaskCount]) -> tuple[Group, ...]:
     """Give the counters by task and `.map`, in order of first call."""
-    rows: dict[tuple[str, str], dict[StateName, int]] = {}
+    rows: dict[tuple[str, str, int], dict[StateName, int]] = {}
     for count in counts:
         if count.n:
-            rows.setdefault((count.task, count.group), {})[count.state] = count.n
-    return tuple(Group(task=task, group=group, states=states) for (task, group), states in rows.items())
+            rows.setdefault((count.task, count.group, count.first_no), {})[count.state] = count.n
+    return tuple(Group(task=task, group=group, states=found, first_no=no) for (task, group, no), found in rows.items())

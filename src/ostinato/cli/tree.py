@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -37,6 +38,16 @@ class Node(msgspec.Struct, kw_only=True):
     children: list[Node] = []
 
 
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """How and when a tree is looked at."""
+
+    columns: int
+    rows: int
+    now: int
+    pace: Pace
+    frame: int = 0
+
+
 class Pace:
     """How fast groups of tasks get done, seen from one look to the next."""
 
@@ -53,14 +64,14 @@ class Pace:
         return waiting * (now - at) // done
 
 
-def tree_of(branch: Branch, *, columns: int, rows: int, now: int, pace: Pace, frame: int = 0) -> list[Line]:
-    """Give the lines of a run: at most `rows` of them, each at most `columns` wide."""
-    root = _run_node(branch, now, pace, top=True)
-    n_cut = _prune(root, rows)
+def tree_of(branch: Branch, view: View) -> list[Line]:
+    """Give the lines of a run: at most `view.rows` of them, each at most `view.columns` wide."""
+    root = _run_node(branch, view, top=True)
+    n_cut = _prune(root, view.rows)
     flat = list(_flatten(root, "", ""))
     widest = max((width(guide) + line_width(node.label) for guide, node in flat if node.middle), default=0)
-    room = min(widest, max(columns * 2 // 5, 16))
-    lines = [_line(guide, node, room, columns, frame) for guide, node in flat]
+    room = min(widest, max(view.columns * 2 // 5, 16))
+    lines = [_line(guide, node, room, view) for guide, node in flat]
     return [*lines, [(f"   … {n_cut:,} more lines", "dim")]] if n_cut else lines
 
 
@@ -90,7 +101,7 @@ def error_line(task: TaskRun) -> str:
 # --- nodes
 
 
-def _run_node(branch: Branch, now: int, pace: Pace, *, top: bool = False) -> Node:
+def _run_node(branch: Branch, view: View, *, top: bool = False) -> Node:
     run = branch.run
     glyph, colour = GLYPHS[run.state]
     label: Line = [(run.state, colour), ("  ", ""), (one_line(run.flow), "bold"), (f" · {one_line(run.name)}", "")]
@@ -102,9 +113,9 @@ def _run_node(branch: Branch, now: int, pace: Pace, *, top: bool = False) -> Nod
     return Node(
         glyph=(glyph, colour),
         label=label,
-        right=[*([(f"{said}  ", "dim")] if n_total > 1 else []), (took((run.ended_at or now) - since), "")],
+        right=[*([(f"{said}  ", "dim")] if n_total > 1 else []), (took((run.ended_at or view.now) - since), "")],
         rank=0 if top else _rank(run.state),
-        children=[] if folded else [*_group_nodes(branch, now, pace), *_subflow_nodes(branch, now, pace)],
+        children=[] if folded else _child_nodes(branch, view),
     )
 
 
@@ -116,35 +127,42 @@ def _rank(state: StateName) -> int:
     return 3 if state in ("Pending", "Scheduled", "Late") else 2
 
 
-def _group_nodes(branch: Branch, now: int, pace: Pace) -> Iterator[Node]:
+def _child_nodes(branch: Branch, view: View) -> list[Node]:
+    """Give what the run called, in the order of the first calls."""
+    found = sorted([*_group_nodes(branch, view), *_subflow_nodes(branch, view)], key=itemgetter(0))
+    return [node for _, node in found]
+
+
+def _group_nodes(branch: Branch, view: View) -> Iterator[tuple[int, Node]]:
     failures: dict[tuple[str, str], list[TaskRun]] = {}
     for task in branch.failures:
         failures.setdefault((task.task, task.group), []).append(task)
     for group in branch.groups:
-        node = _group_node(branch, group, now, pace)
+        node = _group_node(branch, group, view)
         shown = failures.get((group.task, group.group), [])
         node.children = [_failure_node(task) for task in shown]
         hidden = counted([group], BAD) - len(shown)
         if hidden > 0 and len(branch.failures) >= SHOWN_FAILURES:
             node.children.append(Node(glyph=("…", "dim"), label=[(f"{hidden:,} more failed", "dim")], rank=1))
-        yield node
+        yield group.first_no, node
 
 
-def _group_node(branch: Branch, group: Group, now: int, pace: Pace) -> Node:
+def _group_node(branch: Branch, group: Group, view: View) -> Node:
     glyph, colour = GLYPHS[group.state]
     name = one_line(group.task)
     if group.total == 1:
         running = next((t for t in branch.active if (t.task, t.group) == (group.task, group.group)), None)
-        since = [(took(now - running.started_at), "dim")] if running and running.started_at else []
+        since = [(took(view.now - running.started_at), "dim")] if running and running.started_at else []
         return Node(
             glyph=(glyph, colour), label=[(name, "")], middle=[(group.state, colour)], right=since,
             rank=_rank(group.state),
         )  # fmt: skip
-    left = pace.left_us(branch.run, group, now)
+    cells = 10 if view.columns >= 70 else 6
+    left = view.pace.left_us(branch.run, group, view.now)
     return Node(
         glyph=(glyph, colour),
         label=[(name, ""), (f" {_TIMES}{group.total:,}", "bold")],
-        middle=[(_bar(group), "blue"), ("  ", ""), *counts_line(group.states)],
+        middle=[(_bar(group, cells), "blue"), ("  ", ""), *counts_line(group.states)],
         right=[] if left is None else [(f"{took(left)} left", "dim")],
         rank=_rank(group.state),
     )
@@ -156,24 +174,24 @@ def _failure_node(task: TaskRun) -> Node:
     return Node(glyph=(glyph, colour), label=label, rank=1)
 
 
-def _subflow_nodes(branch: Branch, now: int, pace: Pace) -> Iterator[Node]:
+def _subflow_nodes(branch: Branch, view: View) -> Iterator[tuple[int, Node]]:
     by_flow: dict[str, list[Branch]] = {}
     for child in branch.branches:
         by_flow.setdefault(child.run.flow, []).append(child)
     for flow, children in by_flow.items():
         if len(children) <= _ALIKE:
-            yield from (_run_node(child, now, pace) for child in children)
+            yield from ((child.run.no, _run_node(child, view)) for child in children)
             continue
         states: dict[StateName, int] = {}
         for child in children:
             states[child.run.state] = states.get(child.run.state, 0) + 1
-        node = _group_node(branch, Group(task=flow, group="subflows", states=states), now, pace)
+        node = _group_node(branch, Group(task=flow, group="subflows", states=states), view)
         bad = [child for child in children if child.run.state in BAD]
-        node.children = [_run_node(child, now, pace) for child in bad[:SHOWN_FAILURES]]
-        yield node
+        node.children = [_run_node(child, view) for child in bad[:SHOWN_FAILURES]]
+        yield children[0].run.no, node
 
 
-def _bar(group: Group, cells: int = 10) -> str:
+def _bar(group: Group, cells: int) -> str:
     eighths = group.n_done * cells * 8 // group.total
     full, part = divmod(eighths, 8)
     return pad("█" * full + (_EIGHTHS[part] if part else ""), cells)
@@ -191,12 +209,18 @@ def _prune(root: Node, rows: int) -> int:
     wanted = over
     for rank in (4, 3, 2, 1):
         # A parent is a leaf once its children went, so the same rank is asked again.
-        while over and (leaves := list(_leaves(root, rank))[:over]):
+        while over and (leaves := _giving_way(root, rank)[:over]):
             gone = {id(leaf) for _, leaf in leaves}
             for parent in {id(parent): parent for parent, _ in leaves}.values():
                 parent.children = [child for child in parent.children if id(child) not in gone]
             over -= len(leaves)
     return wanted - over
+
+
+def _giving_way(root: Node, rank: int) -> list[tuple[Node, Node]]:
+    """Give the leaves of a rank in the order in which they go: the oldest first, but the first failures last."""
+    leaves = list(_leaves(root, rank))
+    return leaves[::-1] if rank == 1 else leaves
 
 
 def _leaves(node: Node, rank: int) -> Iterator[tuple[Node, Node]]:
@@ -214,15 +238,24 @@ def _flatten(node: Node, guide: str, below: str) -> Iterator[tuple[str, Node]]:
         yield from _flatten(child, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "))
 
 
-def _line(guide: str, node: Node, room: int, columns: int, frame: int) -> Line:
+def _line(guide: str, node: Node, room: int, view: View) -> Line:
     glyph, colour = node.glyph
     if glyph == _SPIN[0]:
-        glyph = _SPIN[frame % len(_SPIN)]
+        glyph = _SPIN[view.frame % len(_SPIN)]
     head: Line = [(guide, "dim"), (pad(glyph, 2), colour), *node.label]
     if not node.middle:
-        return spread(head, node.right, columns)
-    aligned = [*_fit_label(head, room + 2), ("  ", ""), *node.middle]
-    return spread(aligned, node.right, columns)
+        return spread(head, node.right, view.columns)
+    aligned = [*_fit_label(head, room + 2), ("  ", "")]
+    left = view.columns - line_width(aligned) - line_width(node.right) - 2
+    return spread([*aligned, *_fit_pieces(node.middle, left)], node.right, view.columns)
+
+
+def _fit_pieces(line: Line, columns: int) -> Line:
+    """Give as many whole pieces as fit: half a number would be a wrong number."""
+    for n in range(len(line), 0, -1):
+        if line_width(line[:n]) <= columns:
+            return line[:n]
+    return []
 
 
 def _fit_label(head: Line, columns: int) -> Line:

@@ -1,4 +1,4 @@
-"""The one query grammar of command line, API and UI: `flow:train state:failed since:24h`.
+r"""The one query grammar of command line, API and UI: `flow:train state:failed since:24h`.
 
 A query is a row of terms; a row of data matches when every term does.
 
@@ -10,7 +10,7 @@ A query is a row of terms; a row of data matches when every term does.
     since:24h until:2026-01-01  instants: a duration ago, a date (whole day), a date with time, today, yesterday, now
     -state:completed            not
     otter "quiet otter"         free words: part of the name of the run or of the flow, in any case
-    flow:"my flow"              values in double quotes; inside them write \\" and \\\\
+    flow:"my flow"              values in double quotes; inside them write \" and \\
 """
 
 from __future__ import annotations

@@ -78,6 +78,8 @@ class TaskCount(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     state: StateName
     n: int
+    first_no: int = 0
+    """`no` of the first call of this task (or `.map`), for the order among subflows."""
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,7 +88,10 @@ def counts(db: sqlite3.Connection, run_id: str) -> list[TaskCount]:
     for task, group, _, _, no in rows:
         first[task, group] = min(no, first.get((task, group), no))
     rows.sort(key=lambda row: (first[row[0], row[1]], row[0], row[1], row[2]))
-    return [TaskCount(task=task, group=group, state=state, n=n) for task, group, state, n, _ in rows]
+    return [
+        TaskCount(task=task, group=group, state=state, n=n, first_no=first[task, group])
+        for task, group, state, n, _ in rows
+    ]
 
 
 def state_counts(db: sqlite3.Connection) -> dict[StateName, int]:

@@ -1,0 +1,78 @@
+"""Going on with a run: what `resume` and `retry` share, and the plan of it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+import msgspec
+
+from ostinato.cli import exits
+from ostinato.cli.command import open_reader
+from ostinato.cli.execute import carry_out, conclude, style_of
+from ostinato.cli.follow import one_run
+from ostinato.cli.lines import Line, columns_of, one_line
+from ostinato.cli.screen import screen_of
+from ostinato.cli.shapes import dumps
+from ostinato.core.errors import Refused
+from ostinato.core.plan import summary
+from ostinato.engine import resume as engine
+
+if TYPE_CHECKING:
+    from ostinato.core.plan import Changed, Decision
+    from ostinato.engine.state import State
+
+plan_option = click.option("--plan", "plan_only", is_flag=True, help="Only show what would be reused, and why not.")
+changed_option = click.option(
+    "--changed",
+    type=click.Choice(["rerun", "refuse", "reuse"]),
+    default="rerun",
+    show_default=True,
+    help="What to do with completed tasks whose code has changed.",
+)
+_SHOWN = 40
+"""So many decisions are listed one by one."""
+
+
+def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, full_trace: bool, as_json: bool) -> int:
+    """Resume or retry a run here, or show the plan of it; give the exit code."""
+    with open_reader() as reader:
+        found = reader.find_run(run)
+    if plan_only:
+        return _show_plan(found.name, engine.plan(found), as_json=as_json)
+    style = style_of(plain=plain, quiet=quiet)
+
+    def work() -> State:
+        # With --json, stdout is for the outcome alone.
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            return engine.resume(found, changed=cast("Changed", changed))
+
+    find = one_run(found.id)
+    state = carry_out(work, find, style, recent=0)
+    error = state.error if state is not None else None
+    if isinstance(error, Refused):
+        raise error
+    return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
+
+
+def _show_plan(name: str, decisions: list[Decision], *, as_json: bool) -> int:
+    if as_json:
+        click.echo(dumps([_decision_shape(decision) for decision in decisions]))
+        return exits.OK
+    screen = screen_of(sys.stdout)
+    click.echo(f"{name}: {summary(decisions)}" if decisions else f"{name}: nothing was recorded, all runs again")
+    again = [decision for decision in decisions if not decision.reuse]
+    rows: list[Line] = [
+        [("  ↻ run again", "yellow"), (one_line(decision.name), "bold"), (one_line(decision.reason), "dim")]
+        for decision in again[:_SHOWN]
+    ]
+    screen.print(columns_of(rows, screen.table_columns))
+    if len(again) > _SHOWN:
+        click.echo(f"  … {len(again) - _SHOWN:,} more; --json lists all")
+    return exits.OK
+
+
+def _decision_shape(decision: Decision) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(decision), "key": decision.key.hex()}

@@ -1,0 +1,92 @@
+"""Runs in this process, shown while they go: the live tree on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import click
+
+from ostinato.cli import exits
+from ostinato.cli.command import open_reader
+from ostinato.cli.failure import failure_lines, own_frames
+from ostinato.cli.follow import live_look
+from ostinato.cli.live import Live
+from ostinato.cli.screen import screen_of
+from ostinato.cli.shapes import dumps
+from ostinato.cli.show import details_shape
+from ostinato.cli.summary import plain_summary, summary_box
+from ostinato.cli.survey import Survey
+from ostinato.core.states import UNSUCCESSFUL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.cli.follow import Finder
+    from ostinato.core.ports import Reader
+    from ostinato.core.records import FlowRun
+
+T = TypeVar("T")
+
+Style = Literal["live", "plain", "quiet"]
+"""How a run is shown: a tree, the lines of `python flow.py`, or nothing but its failure."""
+
+plain_option = click.option("--plain", is_flag=True, help="Print log lines instead of a live tree.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but a failure.")
+trace_option = click.option("--full-trace", is_flag=True, help="Show Ostinato's own frames in tracebacks too.")
+
+
+def style_of(*, plain: bool, quiet: bool) -> Style:
+    """Give how runs are shown here."""
+    if quiet:
+        return "quiet"
+    return "live" if screen_of(sys.stderr, plain=plain).live else "plain"
+
+
+def carry_out(work: Callable[[], T], find: Finder, style: Style, *, recent: int | None = None) -> T | None:
+    """Do the work and show its runs while they go; None after Ctrl-C."""
+    if style != "plain":
+        # The tree reads states and log lines from the home.
+        os.environ["OSTINATO_CONSOLE"] = "false"
+    with Live(live_look(find, recent)) if style == "live" else nullcontext():
+        try:
+            return work()
+        except KeyboardInterrupt:
+            return None
+
+
+def conclude(
+    find: Finder, style: Style, *, as_json: bool, error: BaseException | None = None, full_trace: bool = False
+) -> int:
+    """Print how the runs ended, and give the exit code of the last one.
+
+    `error` is the exception that the last one raised, where this process has it.
+    """
+    with open_reader() as reader:
+        runs = find(reader)
+        if not runs:  # interrupted before there was one
+            return exits.CANCELLED
+        run = runs[-1]
+        if style != "quiet" or run.state in UNSUCCESSFUL:
+            if full_trace and error is not None:
+                traceback.print_exception(error)
+            _print_end(reader, run, style, None if full_trace else error)
+        if as_json:
+            click.echo(dumps(details_shape(reader, run)))
+    return exits.of_state(run.state)
+
+
+def _print_end(reader: Reader, run: FlowRun, style: Style, error: BaseException | None) -> None:
+    screen = screen_of(sys.stderr)
+    if run.error is not None:
+        lines = failure_lines(run.error, own_frames(error))
+        screen.print([[], *lines, []], sys.stderr, whole=True)
+    branch = Survey(reader).take(run)
+    artifacts = reader.artifacts(run.id)
+    if style == "live":
+        screen.print(summary_box(branch, artifacts, screen.columns), sys.stderr)
+    else:
+        screen.print(plain_summary(branch, artifacts), sys.stderr)
