@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     Check = Callable[[Callable[[str], None]], Iterable[str]]
 
 
-def program(*words: str) -> Check:
-    """Give a check that runs a module of this interpreter; what it prints is the finding when it fails."""
+def program(*words: str, says: str = "") -> Check:
+    """Give a check that runs this interpreter; what it prints is the finding when it fails, or never `says` so."""
 
     def run(_: Callable[[str], None]) -> list[str]:
         ended = subprocess.run(
-            [sys.executable, "-m", *words],
+            [sys.executable, *words],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -30,16 +30,18 @@ def program(*words: str) -> Check:
             text=True,
             check=False,
         )
-        return [ended.stdout.rstrip()] if ended.returncode else []
+        return [] if ended.returncode == 0 and says in ended.stdout else [ended.stdout.strip() or "it did not run"]
 
     return run
 
 
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
 CHECKS: dict[str, tuple[str, Check]] = {
-    "lint": ("ruff finds nothing", program("ruff", "check", "--quiet", "--output-format=concise")),
-    "format": ("the code is formatted (mend: ruff format)", program("ruff", "format", "--check", "--quiet")),
-    "types": ("mypy --strict finds nothing", program("mypy", "--no-error-summary")),
-    "layers": ("a package imports only from below", program("importlinter.cli", "lint")),
+    "lint": ("ruff finds nothing", program("-m", "ruff", "check", "--quiet", "--output-format=concise")),
+    "format": ("the code is formatted (mend: ruff format)", program("-m", "ruff", "format", "--check", "--quiet")),
+    "types": ("mypy --strict finds nothing", program("-m", "mypy", "--no-error-summary")),
+    "layers": ("a package imports only from below", program("-c", LINT_IMPORTS, "--no-logo", says="Contracts:")),
     "doors": ("upward import strings are the listed ones", lambda _: doors.violations(ROOT)),
     "cycles": ("no import cycle, hidden imports counted", lambda _: cycles.violations(ROOT)),
     "hidden-imports": ("no import inside a function", lambda _: hidden_imports.violations(ROOT)),

@@ -27,7 +27,7 @@ _NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, t
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """One name that a module imports. `target` is dotted; `door` is the whole import string, if it is one."""
+    """One name that a module imports. `target` is dotted; an import string is kept in `door` instead."""
 
     target: str
     line: int
@@ -104,19 +104,16 @@ def imports_inside(root: Path) -> list[tuple[File, Import, str]]:
     """Give each import of the package by itself: the file, the import, and the module that it loads."""
     files = source_files(root)
     modules = frozenset(file.module for file in files)
-    found = [(file, one, _home_of(one.target, modules)) for file in files for one in file.imports]
-    return [
-        (file, one, module)
-        for file, one, module in found
-        # A string that only looks like an import (a file name, an event name) names no module of ours.
-        if module and (one.kind != "string" or module == one.door.partition(":")[0])
-    ]
+    found = [(file, one, _module_of(one, modules)) for file in files for one in file.imports]
+    return [(file, one, module) for file, one, module in found if module]
 
 
-def _home_of(target: str, modules: frozenset[str]) -> str:
-    """Give the module of ours that `target` (a module, or a name in one) lives in, or an empty string."""
+def _module_of(one: Import, modules: frozenset[str]) -> str:
+    """Give the module of ours that an import loads, or an empty string."""
+    target = one.door.partition(":")[0] if one.kind == "string" else one.target
     while target and target not in modules:
-        target = target.rpartition(".")[0]
+        # A string that only looks like an import (a file name, an event name) names no module.
+        target = "" if one.kind == "string" else target.rpartition(".")[0]
     return target
 
 
@@ -135,7 +132,7 @@ def _imports(node: ast.AST, kind: Kind) -> Iterator[Import]:
                 yield from _imports(ast.Module(body=body, type_ignores=[]), "typing")
                 yield from _imports(ast.Module(body=child.orelse, type_ignores=[]), kind)
             case ast.Constant(value=str() as text) if _IMPORT_STRING.fullmatch(text):
-                yield Import(target=text.replace(":", "."), line=child.lineno, kind="string", door=text)
+                yield Import(target="", line=child.lineno, kind="string", door=text)
             case ast.Call(func=ast.Name(id="getLogger") | ast.Attribute(attr="getLogger")):
                 continue  # a logger is named like a module, and imports nothing
             case _:

@@ -58,6 +58,7 @@ def test_the_listed_doors_are_open_and_no_other_upward_string(tree: Tree) -> Non
     root = tree(
         core__ports=DOORS,
         session__init="",
+        session__recorder="",
         core__states="WAY = 'ostinato.session:other'",
         engine__flows="import_module('ostinato.core.states')",
     )
