@@ -49,7 +49,7 @@ def warn_of_call(name: str) -> None:
 
 
 def load_file(file: str) -> ModuleType:
-    """Import a file as a module named after it.
+    """Import a file as a module named after it, with its package when it is in one.
 
     Raises:
         TargetNotFound: (target-not-found) there is no such file.
@@ -58,11 +58,13 @@ def load_file(file: str) -> ModuleType:
     path = os.path.abspath(file)
     if not os.path.isfile(path):
         raise TargetNotFound(file=file, directory=os.getcwd())
-    name = os.path.splitext(os.path.basename(path))[0]
+    folder, name = os.path.split(os.path.splitext(path)[0])
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder, package = os.path.split(folder)
+        name = f"{package}.{name}"
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == path:
         return known
-    folder = os.path.dirname(path)
     if folder not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
