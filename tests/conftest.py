@@ -144,9 +144,8 @@ def _session_seed(config: pytest.Config) -> int:
 
 def _close_session() -> None:
     session = sys.modules.get("ostinato.session")
-    close = getattr(session, "close", None)
-    if close is not None:
-        close()
+    if session is not None:
+        session.close()
 
 
 def _processes_left(patience_s: float) -> dict[int, str]:
