@@ -12,6 +12,7 @@ import csv
 import json
 import sys
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
 from itertools import cycle, islice
 from pathlib import Path
@@ -40,6 +41,7 @@ class Topic:
         self._events: deque[bytes] = deque()
         self._bound = bound
         self._wake: Callable[[], object] | None = None
+        self._stop: Callable[[], object] | None = None
 
     async def publish(self, event: dict[str, Any]) -> None:
         """Append an event; wait while the reader is `bound` events behind."""
@@ -52,12 +54,19 @@ class Topic:
     async def subscribe(self) -> AsyncIterator[dict[str, Any]]:
         """Give each event once, for ever."""
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        reader = asyncio.current_task()
         self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
+        self._stop = lambda: reader and loop.call_soon_threadsafe(reader.cancel)
         while True:
             arrived.clear()
             while self._events:
                 yield json.loads(self._events.popleft())
             await arrived.wait()
+
+    def stop(self) -> None:
+        """Cancel whoever subscribes, from any thread."""
+        if self._stop is not None:
+            self._stop()
 
 
 RIVER_PIPELINE = Topic()
@@ -148,16 +157,26 @@ def run_metrics_subscriber() -> None:
 
 @flow
 def sentiment(path: str, n_events: int | None = None) -> None:
-    """Run all three, the endless ones in threads of their own."""
-    threads = [in_thread(run_metrics_subscriber), in_thread(run_data_subscriber)]
-    run_data_publisher(path, n_events)
-    for thread in threads:
-        thread.join()
+    """Run all three, the endless ones in threads of their own, until Ctrl-C."""
+    watching = in_thread(run_metrics_subscriber)
+    learning = in_thread(run_data_subscriber)
+    try:
+        run_data_publisher(path, n_events)
+        learning.join()
+    finally:
+        for topic, thread in ((RIVER_PIPELINE, learning), (RIVER_METRICS, watching)):
+            topic.stop()
+            thread.join()
 
 
-def in_thread(function: Callable[[], object]) -> Thread:
-    """Start a function in a thread that knows which flow it belongs to, and does not outlive the process."""
-    thread = Thread(target=copy_context().run, args=(function,), name=str(function), daemon=True)
+def in_thread(endless: Callable[[], None]) -> Thread:
+    """Start a flow in a thread that knows which flow started it."""
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            endless()
+
+    thread = Thread(target=copy_context().run, args=(run,), daemon=True)
     thread.start()
     return thread
 

@@ -31,8 +31,14 @@ SHORT: Final[dict[str, Any]] = {"n_trials": 2, "max_depth": 8}
 FULL: Final[dict[str, Any]] = {"n_trials": 5, "forest": True}
 
 
-def main(full: bool, data: Path | None = None) -> int:
-    """Run the training flow and print what came out; give the exit code.
+def main(full: bool, data: Path | None = None) -> int:  # noqa: FBT001 - mirrors the options of the command
+    """Train, print what came out, and give the exit code."""
+    click.echo("\n".join(lines(train(full=full, data=data))))
+    return 0
+
+
+def train(*, full: bool, data: Path | None = None) -> Any:
+    """Run the training flow and give its report.
 
     Args:
         full: Train the forest too, and let the search try trees of any depth.
@@ -48,10 +54,13 @@ def main(full: bool, data: Path | None = None) -> int:
     if str(example / "src") not in sys.path:
         sys.path.insert(0, str(example / "src"))
     flows = importlib.import_module("ride_duration.flows")
-    train, valid = (str((data or example / "data") / month) for month in MONTHS)
-    report = flows.train_ride_duration(train=train, valid=valid, **(FULL if full else SHORT))
-    click.echo("\n".join(["", *_table(report), "", *_findings(report), "", *_next(report), ""]))
-    return 0
+    january, february = (str((data or example / "data") / month) for month in MONTHS)
+    return flows.train_ride_duration(train=january, valid=february, **(FULL if full else SHORT))
+
+
+def lines(report: Any) -> list[str]:
+    """Give what the demo prints at its end."""
+    return ["", *_table(report), "", *_findings(report), "", *_next(report), ""]
 
 
 def _example() -> Path:
