@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import ostinato
@@ -10,6 +13,7 @@ from pages.text import GENERATED, from_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 LINE = 100
 
@@ -33,11 +37,36 @@ def page() -> str:
 
 
 def _describe(name: str, thing: object) -> list[str]:
+    if inspect.isclass(thing) and thing.__name__ != name:
+        return [f"Another name of `{thing.__name__}`."]
     if inspect.isclass(thing):
         return [*_call(name, thing), *from_docstring(thing), *_members(thing)]
     if inspect.isroutine(thing):
         return [*_call(name, thing), *from_docstring(thing)]
-    return from_docstring(thing if inspect.ismodule(thing) else type(thing))
+    if inspect.ismodule(thing):
+        return [*from_docstring(thing), *_functions(name, thing)]
+    return [_said_below(name, thing)]
+
+
+def _functions(name: str, module: ModuleType) -> Iterator[str]:
+    for member_name, member in vars(module).items():
+        if inspect.isfunction(member) and member.__module__ == module.__name__ and not member_name.startswith("_"):
+            full = f"{name}.{member_name}"
+            yield from ("", f"### `{full}`", "", *_call(full, member), *from_docstring(member))
+
+
+def _said_below(name: str, value: object) -> str:
+    """Give the string that stands below the assignment of a constant, else the docstring of its class."""
+    kind = type(value)
+    body = ast.parse(inspect.getsource(sys.modules[kind.__module__])).body
+    for one, following in pairwise(body):
+        match one, following:
+            case (
+                ast.Assign(targets=[ast.Name(id=target)]) | ast.AnnAssign(target=ast.Name(id=target)),
+                ast.Expr(value=ast.Constant(value=str() as text)),
+            ) if target == name:
+                return inspect.cleandoc(text)
+    return inspect.getdoc(kind) or ""
 
 
 def _members(kind: type) -> Iterator[str]:

@@ -24,7 +24,9 @@ def from_docstring(thing: object) -> list[str]:
     """Give the docstring of `thing` as lines of markdown; doctests become `pycon` blocks."""
     out: list[str] = []
     in_section = in_doctest = False
-    for line in inspect.cleandoc(inspect.getdoc(thing) or "").splitlines():
+    # The docstring of a module has no margin, and what is indented in it is code.
+    text_of = (thing.__doc__ or "").strip() if inspect.ismodule(thing) else inspect.getdoc(thing) or ""
+    for line in text_of.splitlines():
         section = _SECTION.fullmatch(line)
         text = line.strip()
         if in_doctest and not text:
