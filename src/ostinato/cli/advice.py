@@ -21,8 +21,8 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
         return [(f"ostinato retry {name}", "go on, keeping what completed"), logs]
     if run.state in ("Crashed", "Cancelled", "Paused"):
         return [
-            (f"ostinato resume {name}", "go on from the last completed task"),
-            (f"ostinato resume {name} --plan", "what would run again, and why"),
+            (f"ostinato resume {name}", "go on where it stopped"),
+            (f"ostinato resume {name} --plan", "what runs again, and why"),
             logs,
         ]
     if run.state in ACTIVE:

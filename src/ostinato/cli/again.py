@@ -49,7 +49,7 @@ def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, 
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             return engine.resume(found, changed=cast("Changed", changed))
 
-    find = one_run(found.id)
+    find = one_run(found.id, found.epoch + 1)
     state = carry_out(work, find, style, recent=0)
     error = state.error if state is not None else None
     if isinstance(error, Refused):

@@ -19,7 +19,7 @@ from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.show import details_shape
 from ostinato.cli.summary import plain_summary, summary_box
-from ostinato.cli.survey import Survey
+from ostinato.cli.survey import BAD, Survey
 from ostinato.core.states import UNSUCCESSFUL
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def conclude(
 
 def _print_end(reader: Reader, run: FlowRun, style: Style, error: BaseException | None) -> None:
     screen = screen_of(sys.stderr)
-    if run.error is not None:
+    if run.error is not None and run.state in BAD:
         lines = failure_lines(run.error, own_frames(error))
         screen.print([[], *lines, []], sys.stderr, whole=True)
     branch = Survey(reader).take(run)

@@ -28,12 +28,13 @@ def failure_lines(error: Error, n_own: int = 0) -> list[Line]:
 
 
 def _title(error: Error) -> Line:
-    title: Line = [(f"{error.type}: ", "bold red"), (one_line(error.message.partition("\n")[0]), "red")]
+    message = one_line(error.message.partition("\n")[0])
+    title: Line = [(error.type, "bold red"), (f": {message}" if message else "", "red")]
     return [*title, (f"  in {one_line(error.task)}", "dim")] if error.task else title
 
 
 def _trace_lines(error: Error) -> list[Line]:
-    said = {f"{error.type}: {error.message}".strip(), error.type}
+    said = {said_by(error), error.type}
     lines: list[Line] = []
     for row in error.trace.splitlines():
         frame = _FRAME.match(row)
@@ -55,6 +56,12 @@ def own_frames(error: BaseException | None) -> int:
         n += is_own(step.tb_frame.f_code.co_filename)
         step = step.tb_next
     return n
+
+
+def said_by(error: Error) -> str:
+    """Give exception and message in one line."""
+    message = error.message.partition("\n")[0]
+    return one_line(f"{error.type}: {message}" if message else error.type)
 
 
 def short_path(file: str) -> str:

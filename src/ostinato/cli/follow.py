@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ostinato.cli.command import open_reader
-from ostinato.cli.loglines import text_of
+from ostinato.cli.loglines import is_failure, text_of
 from ostinato.cli.survey import Branch, Survey
 from ostinato.cli.times import now_us
 from ostinato.cli.tree import Pace, View, tree_of
@@ -33,9 +33,14 @@ _PAGE: Final = 1000
 _NEWEST: Final = 10
 
 
-def one_run(run_id: str) -> Finder:
-    """Follow this run."""
-    return lambda reader: [reader.find_run(run_id)]
+def one_run(run_id: str, epoch: int = 1) -> Finder:
+    """Follow this run, once it is in this epoch."""
+
+    def find(reader: Reader) -> list[FlowRun]:
+        run = reader.find_run(run_id)
+        return [run] if run.epoch >= epoch else []
+
+    return find
 
 
 class OwnRuns:
@@ -117,8 +122,11 @@ def live_look(find: Finder, recent: int | None = None, ended: threading.Event | 
             for branch in branches:
                 view = View(columns=screen.columns, rows=rows, now=now_us(), pace=pace, frame=frame)
                 tree += tree_of(branch, view)
+            # Failures stand in the tree, and whole at the end.
             logged = [
-                text_of(line, follower.name_of(line.run_id), colour=True, terminal=True, brief=True) for line in lines
+                text_of(line, follower.name_of(line.run_id), colour=True, terminal=True)
+                for line in lines
+                if not is_failure(line)
             ]
             return logged, tree
 

@@ -16,14 +16,15 @@ _COLOURS: Final = ((40, "\x1b[31m"), (30, "\x1b[33m"), (20, ""), (0, "\x1b[2m"))
 _UNSAFE: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
-def text_of(line: LogLine, run_name: str, *, colour: bool = False, terminal: bool = False, brief: bool = False) -> str:
-    """Give one log line; `brief` leaves out the traceback of a failure that is shown elsewhere.
+def is_failure(line: LogLine) -> bool:
+    """Tell whether a line is the engine's own account of a failure, traceback and all."""
+    return line.logger == "ostinato.engine" and line.level >= LEVELS["error"]
 
-    On a terminal, control characters other than colours are made harmless.
-    """
+
+def text_of(line: LogLine, run_name: str, *, colour: bool = False, terminal: bool = False) -> str:
+    """Give one log line; on a terminal, control characters other than colours are made harmless."""
     who = f"Task run {line.task!r}" if line.no else f"Flow run {run_name!r}"
-    said = line.text.partition("\n")[0] if brief and line.logger == "ostinato.engine" else line.text
-    text = f"{clock(line.at)} | {_NAMES.get(line.level, str(line.level)):<7} | {who} - {said}"
+    text = f"{clock(line.at)} | {_NAMES.get(line.level, str(line.level)):<7} | {who} - {line.text}"
     if terminal:
         text = _UNSAFE.sub("·", text)
     code = next(code for least, code in _COLOURS if line.level >= least) if colour else ""

@@ -75,7 +75,7 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
 
 def _page(reader: Reader, run: FlowRun, screen: Screen) -> list[Line]:
     lines = _head(run)
-    if run.error is not None:
+    if run.error is not None and run.state in BAD:
         lines += [[], *failure_lines(run.error)]
     lines += _section("Parameters", _parameters(run, screen))
     branch = Survey(reader).take(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostinato.cli.advice import next_commands
-from ostinato.cli.failure import where_of
+from ostinato.cli.failure import said_by, where_of
 from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width
 from ostinato.cli.times import took
 from ostinato.cli.tree import counts_line, state_piece
@@ -28,8 +28,9 @@ def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[s
     if states:
         rows.append(("tasks", counts_line(states, words=True)))
     if run.error is not None:
-        said = f"{run.error.type}: {run.error.message}".partition("\n")[0]
-        rows.append(("because", [(one_line(said), "red")]))
+        stopped = run.state == "Cancelled"
+        said = "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
+        rows.append(("because", [(said, "" if stopped else "red")]))
         place = "  ".join(filter(None, (where_of(run.error), run.error.task and f"in {run.error.task}")))
         rows += [("", [(one_line(place), "dim")])] if place else []
     elif run.message:
@@ -94,5 +95,5 @@ def _took(run: FlowRun) -> str:
 def brief_reason(run: FlowRun) -> str:
     """Give in one line why a run is in its state, nothing for one that ended well."""
     if run.error is not None:
-        return one_line(f"{run.error.type}: {run.error.message}".partition("\n")[0])
+        return said_by(run.error)
     return one_line(run.message.partition("\n")[0])

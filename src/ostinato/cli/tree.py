@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ostinato.cli.failure import said_by
 from ostinato.cli.glyphs import GLYPHS, ORDER
 from ostinato.cli.lines import Line, Piece, clip, line_width, one_line, pad, spread, width
 from ostinato.cli.survey import BAD, SHOWN_FAILURES, Branch, Group, counted
@@ -94,7 +95,7 @@ def counts_line(states: dict[StateName, int], *, words: bool = False) -> Line:
 def error_line(task: TaskRun) -> str:
     """Give what went wrong in a task run, in one line."""
     if task.error is not None:
-        return one_line(f"{task.error.type}: {task.error.message}".partition("\n")[0])
+        return said_by(task.error)
     return one_line(task.message.partition("\n")[0])
 
 

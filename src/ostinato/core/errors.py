@@ -225,7 +225,7 @@ class Refused(OstinatoError):
 class TransitionRefused(Refused):
     code = "transition-refused"
     template = "A run that is {current} cannot become {wanted}."
-    hint_template = "`ostinato runs RUN` shows its state and history."
+    hint_template = "`ostinato show RUN` shows its state and history."
 
 
 class ResumeRefused(Refused):
