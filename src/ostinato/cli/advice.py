@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]:
     """Give command lines with what each does; `ref` is how to name the run."""
-    name = shlex.quote(ref or run.name)
+    ref = ref or run.name
+    name = shlex.quote(ref if ref.isprintable() else run.id)
     logs = (f"ostinato logs {name}", "its log lines")
     if run.parent_id:
         return [(f"ostinato show {run.root_id}", "the outermost run"), logs]

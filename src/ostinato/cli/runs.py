@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,21 @@ _HEAD = [("STATE", "dim"), ("RUN", "dim"), ("FLOW", "dim"), ("MADE", "dim"), ("T
 _FIELDS = {f"{name}:": field.help for name, field in RUN_FIELDS.items()}
 
 
+class _Runs(Command):
+    """Takes `-state:completed` as a term, not as options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Move negated terms behind `--`, where nothing is an option."""
+        terms = [word for word in args if _NEGATED.match(word)]
+        others = [word for word in args if not _NEGATED.match(word)]
+        return super().parse_args(ctx, [*others, *([] if "--" in others else ["--"]), *terms] if terms else args)
+
+
+_NEGATED = re.compile(r"-[A-Za-z_][\w.-]*:")
+
+
 @click.command(
-    cls=Command,
+    cls=_Runs,
     short_help="List runs.",
     examples={
         "ostinato runs": "the newest runs",

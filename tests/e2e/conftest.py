@@ -1,0 +1,73 @@
+"""The real `ostinato` command in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.filled import Filled
+
+COMMAND = str(Path(sys.executable).with_name("ostinato"))
+"""The console script of the environment that runs the tests."""
+
+UNSET = ("NO_COLOR", "CI", "COLUMNS", "LINES", "FORCE_COLOR")
+
+
+@dataclass
+class Cli:
+    """Calls the command on one home, in one working directory."""
+
+    home: Path
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the command."""
+        kept = {name: value for name, value in os.environ.items() if name not in UNSET}
+        return {**kept, "OSTINATO_HOME": str(self.home), "PYTHONWARNINGS": "error", "TZ": "UTC"}
+
+    def __call__(
+        self, *args: str, code: int = 0, timeout_s: float = 50, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Give the ended command, its exit code compared."""
+        ended = subprocess.run(
+            [COMMAND, *args],
+            cwd=self.folder,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert ended.returncode == code, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended
+
+    def json(self, *args: str, code: int = 0) -> Any:
+        """Give what the command printed with --json."""
+        return json.loads(self(*args, "--json", code=code).stdout)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start the command and let it run."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen([COMMAND, *args], cwd=self.folder, env=self.env, text=True, **pipes)
+
+
+@pytest.fixture
+def cli(home: Path, tmp_path: Path) -> Cli:
+    """Give the command on an empty home, in an empty folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Cli(home, folder)
+
+
+@pytest.fixture
+def filled(home: Path) -> Filled:
+    """Give a recorder of made-up runs on the test's home."""
+    return Filled()
