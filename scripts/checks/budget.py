@@ -58,8 +58,13 @@ def violations(root: Path, note: Callable[[str], None]) -> Iterator[str]:
         first, bare = folder / "first.py", folder / "bare.py"
         first.write_text(FIRST_FLOW + COUNT, encoding="utf-8")
         bare.write_text(COUNT, encoding="utf-8")
-        environment = {**os.environ, "OSTINATO_HOME": str(folder / "home"), "OSTINATO_CONSOLE": "false"}
-        _run([sys.executable, str(first)], root, environment)  # makes the home, and the bytecode files
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+            "OSTINATO_HOME": str(folder / "home"),
+            "OSTINATO_CONSOLE": "false",
+            "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),  # compiled once here, as an installed package is
+        }
+        _run([sys.executable, str(first)], root, environment)  # makes the home and the bytecode
         commands = ([sys.executable, str(first)], [sys.executable, str(bare)])
         for _ in range(TRIES):
             pairs = [[_run(command, root, environment) for command in commands] for _ in range(ROUNDS)]

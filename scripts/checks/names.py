@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EMPTY_NAMES = frozenset(("utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "tools"))
-MIN_WORDS = 3
+MIN_WORDS = 2
 
 
 def violations(root: Path) -> Iterator[str]:
