@@ -72,7 +72,7 @@ def _items(value: object) -> list[object]:
     elif isinstance(value, (tuple, list)):
         items = list(value) if len(value) <= ITEMS_MOST else []
     elif hasattr(type(value), "__dataclass_fields__"):
-        items = [getattr(value, name, None) for name in list(vars(type(value))['__dataclass_fields__'])[:ITEMS_MOST]]
+        items = [getattr(value, name, None) for name in list(vars(type(value))["__dataclass_fields__"])[:ITEMS_MOST]]
     else:
         items = []
     return items

@@ -22,10 +22,14 @@ from ostinato.engine.runners import worker
 from ostinato.engine.runners.pool import Pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from collections.abc import Callable
+    from concurrent.futures import Future
 
     from ostinato.engine.calls import Call
     from ostinato.engine.scopes import TaskScope
+
+_ENVIRONMENT = threading.Lock()
+"""Held while processes are started: they inherit `OSTINATO_LOADING`."""
 
 _decode = msgspec.msgpack.Decoder(list[Event]).decode
 
@@ -51,27 +55,23 @@ class ProcessPool(Pool):
     def __init__(self, n_processes: int) -> None:
         super().__init__(n_processes)
         self._n_processes = n_processes
-        self._executor: ProcessPoolExecutor | None = None
-        self._events: Any = None
-        self._reader: threading.Thread | None = None
+        self._workers: Workers | None = None
         self._starting = threading.Lock()
-        self._scope: Any = None
 
     def invoke(self, call: Call, scope: TaskScope) -> Any:
         """Call the function in a worker process; give its value, raise what it raised."""
         from concurrent.futures import TimeoutError as Late
         from concurrent.futures.process import BrokenProcessPool
 
-        job = worker.job_of(call, scope)
         timeout_s = call.task.options.timeout_seconds
-        executor = self._start(scope)
+        workers = self._start(scope)
         try:
-            answer = executor.submit(worker.work, cloudpickle.dumps(job)).result(timeout_s)
+            answer = workers.submit(cloudpickle.dumps(worker.job_of(call, scope))).result(timeout_s)
         except Late:
             scope.root.abandoned += 1
             raise TaskTimedOut(name=call.name, timeout_s=timeout_s) from None
         except BrokenProcessPool as error:
-            self._discard(executor)
+            self._discard(workers)
             raise WorkerProcessDied(name=call.name, how="") from error
         ok, value, record = cloudpickle.loads(answer)
         if ok:
@@ -80,60 +80,77 @@ class ProcessPool(Pool):
             setattr(value, traces.MARK, record)
         raise value
 
-    def _start(self, scope: TaskScope) -> ProcessPoolExecutor:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
+    def _start(self, scope: TaskScope) -> Workers:
         with self._starting:
-            if self._executor is None:
-                context = multiprocessing.get_context("spawn")
-                if self._events is None:
-                    self._events = context.SimpleQueue()
-                    self._reader = threading.Thread(
-                        target=self._read, args=(scope.root,), name="ostinato-events", daemon=True
-                    )
-                    self._reader.start()
-                os.environ[loading.VARIABLE] = "1"
-                self._executor = ProcessPoolExecutor(
-                    self._n_processes,
-                    mp_context=context,
-                    initializer=worker.begin,
-                    initargs=(self._events, os.getpid()),
-                )
-            return self._executor
+            if self._workers is None:
+                self._workers = Workers(self._n_processes, scope.root.push)
+            return self._workers
 
-    def _read(self, root: Any) -> None:
-        """Put the events of the worker processes into the flow's stream."""
-        while True:
-            block = self._events.get()
-            if block is None:
-                return
-            for event in _decode(block):
-                root.push(event)
-
-    def _discard(self, executor: ProcessPoolExecutor) -> None:
+    def _discard(self, workers: Workers) -> None:
         """Let the next call start new processes after one died."""
         with self._starting:
-            if self._executor is executor:
-                self._executor = None
-        executor.shutdown(wait=False, cancel_futures=True)
+            if self._workers is not workers:
+                return
+            self._workers = None
+        workers.close()
 
     def cancel_all(self) -> None:
         """Cancel queued calls and end the worker processes."""
         super().cancel_all()
-        executor = self._executor
-        if executor is not None:
-            for process in list((executor._processes or {}).values()):  # noqa: SLF001 - the executor has no public way to end them
-                process.terminate()
+        if self._workers is not None:
+            self._workers.kill()
 
     def close(self) -> None:
-        """End threads, worker processes and the pipe, once what they sent is recorded."""
+        """End worker processes and threads, once what they sent is recorded."""
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
         super().close()
-        os.environ.pop(loading.VARIABLE, None)
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=True)
-        if self._events is not None and self._reader is not None:
-            self._events.put(None)
-            self._reader.join()
-            self._events = self._reader = None
+
+
+class Workers:
+    """One generation of worker processes with the pipe of their events."""
+
+    def __init__(self, n_processes: int, push: Callable[[Event], None]) -> None:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        context = multiprocessing.get_context("spawn")
+        self._push = push
+        self._events = context.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, name="ostinato-events", daemon=True)
+        self._reader.start()
+        self._executor = ProcessPoolExecutor(
+            n_processes, mp_context=context, initializer=worker.begin, initargs=(self._events,)
+        )
+
+    def submit(self, job: bytes) -> Future[bytes]:
+        """Hand a job to a free process; new processes import the user's main file without running its flows."""
+        with _ENVIRONMENT:
+            os.environ[loading.VARIABLE] = "1"
+            try:
+                return self._executor.submit(worker.work, job)
+            finally:
+                del os.environ[loading.VARIABLE]
+
+    def kill(self) -> None:
+        """End the processes at once."""
+        for process in list((self._executor._processes or {}).values()):  # noqa: SLF001 - there is no public way
+            process.kill()
+
+    def close(self) -> None:
+        """End the processes, then the pipe: with all its writers gone, the reader comes to its end."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._events._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001 - a writer killed in `put` keeps the lock
+        self._reader.join()
+        self._events.close()
+
+    def _read(self) -> None:
+        """Put the events of the worker processes into the flow's stream."""
+        while True:
+            try:
+                block = self._events.get()
+            except (EOFError, OSError):
+                return
+            for event in _decode(block):
+                self._push(event)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
+import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -89,15 +88,19 @@ def job_of(call: Call, scope: TaskScope) -> Job:
     )  # fmt: skip
 
 
-def begin(pipe: Any, parent: int) -> None:
+def begin(pipe: Any) -> None:
     """Prepare this worker process: it ends with its parent, and Ctrl-C is the parent's to handle."""
     global _pipe  # noqa: PLW0603 - one pipe of the process
     _pipe = pipe
     os.environ.pop(loading.VARIABLE, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
+    threading.Thread(target=_end_with_parent, name="ostinato-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
 
 
