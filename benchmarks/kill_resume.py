@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 RUNNERS = ("inline", "threads", "async", "processes")
 SUBJECT = str(HERE / "subjects/crash_ostinato.py")
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 LONGEST_EXTRA_S = 0.03
 LONGEST_START_S = 0.4
 """A kill before the first call hits a process that is importing, opening the home, or delivering a journal."""
@@ -81,6 +81,7 @@ class Round:
         self.diary = home.folder / "diary"
         self.diary.touch()
         self.script = str(Path(interpreter("ostinato")).with_name("ostinato"))
+        self.environ = home.environ(PYTHONFAULTHANDLER="1")  # SIGABRT prints the stacks of all threads
         self.acknowledged: dict[tuple[str, int, bytes], bytes] = {}
         self.calls_when_acknowledged: dict[str, int] = {}
         self.outcome = Outcome()
@@ -89,7 +90,7 @@ class Round:
         """Give the outcome; None when the kill came before anything was recorded, or after the end."""
         start = [interpreter("ostinato"), SUBJECT, self.runner, str(self.n), str(self.diary)]
         if not self.start_and_kill(start, self.rng.randint(0, self.n - 1)):
-            return None
+            return self.outcome if self.outcome.faults else None
         run = self.run_id()
         if run is None:
             return None
@@ -115,17 +116,22 @@ class Round:
         """Give the only value of one query."""
         return int(self.ask(question)[0][0])
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `ostinato` with arguments to its end."""
-        return subprocess.run(
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """Run `ostinato` with arguments to its end; give exit code and output. One that hangs shows its stacks."""
+        process = subprocess.Popen(
             [self.script, *arguments],
-            env=self.home.environ(),
+            env=self.environ,
             cwd=self.home.folder,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE_S,
-            check=False,
         )
+        try:
+            output, _ = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            output, _ = process.communicate()
+        return process.returncode, output[-4000:].strip()
 
     def run_id(self) -> str | None:
         """Give the id of the root run, or None when nothing of it reached the disk."""
@@ -138,10 +144,15 @@ class Round:
         """Start a process, let it make so many calls, note what is acknowledged, kill it; False if it ended first."""
         already = len(self.lines())
         with (self.home.folder / "output").open("ab") as log:
-            process = subprocess.Popen(command, env=self.home.environ(), cwd=self.home.folder, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=self.environ, cwd=self.home.folder, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE_S
         while len(self.lines()) - already <= n_calls and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.001)
+        if time.monotonic() >= deadline:
+            process.send_signal(signal.SIGABRT)
+            process.wait()
+            stacks = (self.home.folder / "output").read_text()[-4000:]
+            self.outcome.unfinished.append(f"{len(self.lines()) - already} calls in {PATIENCE_S} s:\n{stacks}")
         time.sleep(self.rng.uniform(0, LONGEST_START_S if n_calls < 0 else LONGEST_EXTRA_S))
         workers = children.descendants(process.pid)
         steps = self.ask(STEPS)
@@ -174,13 +185,12 @@ class Round:
     def finish(self, run: str) -> None:
         """Resume to the end."""
         started = time.monotonic()
-        ended = self.command("resume", run)
+        code, output = self.command("resume", run)
         self.outcome.resume_s = time.monotonic() - started
         # A kill between the last commit and the exit leaves nothing to resume, and `resume` says so.
-        nothing_left = ended.returncode == 4 and not self.number(N_OTHER)
-        if ended.returncode != 0 and not nothing_left:
-            output = (ended.stdout[-500:] + ended.stderr[-1500:]).strip()
-            self.outcome.unfinished.append(f"resume ended with {ended.returncode}: {output}")
+        nothing_left = code == 4 and not self.number(N_OTHER)
+        if code != 0 and not nothing_left:
+            self.outcome.unfinished.append(f"resume ended with {code}: {output}")
 
     def check_acknowledged(self) -> None:
         """Compare what was acknowledged with the rows and calls at the end."""
@@ -243,7 +253,7 @@ def main() -> int:
     """Play all rounds; 1 when a guarantee is broken."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--size", type=int, default=200, help="tasks in a flow")
+    parser.add_argument("--size", type=int, default=400, help="tasks in a flow")
     parser.add_argument("--runners", nargs="+", default=list(RUNNERS), choices=RUNNERS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--peers", nargs="*", default=["dbos"], choices=["dbos"], help="Prefect does not resume")
