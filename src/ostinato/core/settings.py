@@ -44,7 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 4096
     group_ms: Annotated[
         int, Meta(ge=0, description="Events are collected for so many milliseconds before they are synced together.")
-    ] = 10
+    ] = 20
+    commit_ms: Annotated[
+        int, Meta(ge=0, description="Synced events are committed to the database together after so many milliseconds.")
+    ] = 100
     journal_quota_mb: Annotated[
         int, Meta(ge=1, description="Most megabytes of journal that wait for the database, for each process.")
     ] = 1024

@@ -34,10 +34,11 @@ class Home:
             HomeOnNetwork: (home-on-network-disk) locks and syncs cannot be trusted there.
         """
         try:
-            os.makedirs(self.journal, mode=0o700, exist_ok=True)
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            os.makedirs(self.journal, exist_ok=True)
         except OSError as error:
             raise HomeReadOnly(home=self.folder, reason=error.strerror) from error
-        kind = file_system(self.folder, _mounts())
+        kind = file_system(self.folder, mounts())
         if kind in NETWORK_KINDS:
             raise HomeOnNetwork(home=self.folder, kind=kind)
 
@@ -56,7 +57,8 @@ def file_system(folder: str, mounts: str) -> str:
     return kind
 
 
-def _mounts() -> str:
+def mounts() -> str:
+    """Give the text of the table of mounts, empty where there is none."""
     try:
         with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()

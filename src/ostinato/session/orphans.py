@@ -4,48 +4,64 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import time
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ostinato.core.errors import DatabaseBusy
 from ostinato.core.events import Block
-from ostinato.store.append import Entry, Writer, append
-from ostinato.store.claims import crash_stream
-from ostinato.store.journal import SUFFIX, read, read_writer
+from ostinato.store import claims
+from ostinato.store.append import Entry, Writer, acked_seq, append
+from ostinato.store.journal import SUFFIX, Frame, read, read_writer
+from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ostinato.session.home import Home
     from ostinato.store.sqlite import Database
 
+MOST_FRAMES: Final = 256
+"""Blocks delivered by one transaction."""
+
 _unpack = msgspec.msgpack.Decoder(Block).decode
+_UNREADABLE = (msgspec.DecodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What a block of a damaged mind does: it has the right CRC and makes no sense."""
 
 
 class Orphan(msgspec.Struct):
-    """The journal of a writer that is gone: its segments, each locked by us."""
+    """The journal of a writer that is gone: its segments, oldest first, each locked by us."""
 
     stream: str
     segments: list[tuple[str, int]]
-    """Path and file descriptor, in order."""
+    """Path and file descriptor."""
 
 
 def deliver_orphans(home: Home, database: Database) -> list[str]:
-    """Deliver the journals of writers that are gone; give a sentence for each. Cheap when there are none."""
+    """Deliver the journals of writers that are gone; give a sentence for each. Cheap when there are none.
+
+    When the database is busy for long, what is left waits for the next process that opens the home.
+    """
     told = []
-    for stream, paths in _streams(home).items():
+    for stream, paths in segments(home).items():
         orphan = _take(stream, paths)
         if orphan is None:
             continue
         try:
             told.append(_deliver(home, database, orphan))
+        except DatabaseBusy:
+            break
         finally:
             for _, fd in orphan.segments:
                 os.close(fd)
     return told
 
 
-def _streams(home: Home) -> dict[str, list[str]]:
+def segments(home: Home) -> dict[str, list[str]]:
+    """Give the files of all journals, oldest first, by stream."""
     try:
         names = sorted(os.listdir(home.journal))
     except FileNotFoundError:
@@ -55,6 +71,29 @@ def _streams(home: Home) -> dict[str, list[str]]:
         if name.endswith(SUFFIX):
             streams.setdefault(name.partition(".")[0], []).append(os.path.join(home.journal, name))
     return streams
+
+
+def is_locked(path: str) -> bool:
+    """Say whether the writer of a journal file lives (or somebody delivers it right now)."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def crash_stream(database: Database, stream: str, message: str, *, killed: bool) -> int:
+    """Mark what a stream left active as Crashed; give the number of flow runs that were."""
+    try:
+        if not claims.is_active(database.db, stream, killed=killed):
+            return 0
+    except sqlite3.Error as error:
+        raise explain(error, database.path) from error
+    with database.writing() as db:
+        return len(claims.crash_stream(db, stream, message, time.time_ns() // 1000, killed=killed))
 
 
 def _take(stream: str, paths: list[str]) -> Orphan | None:
@@ -77,37 +116,56 @@ def _take(stream: str, paths: list[str]) -> Orphan | None:
 
 
 def _deliver(home: Home, database: Database, orphan: Orphan) -> str:
-    now = time.time_ns() // 1000
-    writer = Writer(orphan.stream, 0, "", now)
+    writer = Writer(orphan.stream, 0, "an unknown host", time.time_ns() // 1000)
     damage = ""
     for path, fd in orphan.segments:
         data = os.pread(fd, os.fstat(fd).st_size, 0)
-        end = 0
-        entries: list[Entry] = []
-        for ends, frame in read(data):
-            end = ends
+        good = 0
+        frames: list[tuple[int, Frame]] = []
+        for end, frame in read(data):
             if frame.n_events == 0:
-                writer = read_writer(frame)
-                continue
-            events = _unpack(frame.payload).events
-            entries.append(Entry(frame.first_seq, frame.first_seq + frame.n_events - 1, frame.payload, events))
-        gap = bool(entries) and _write(database, writer, entries, now)
-        if end < len(data) or gap:
-            damage = _set_aside(home, path, data[0 if gap else end :])
+                writer, good = read_writer(frame), end
+            else:
+                frames.append((end, frame))
+        for at in range(0, len(frames), MOST_FRAMES):
+            ends, part = zip(*frames[at : at + MOST_FRAMES], strict=True)
+            n_written = _append(database, writer, part)
+            good = ends[n_written - 1] if n_written else good
+            if n_written < len(part):
+                break
+        if good < len(data):
+            damage = _set_aside(home, path, data[good:])
     message = f"process {writer.pid} on {writer.host} ended without a word{damage}"
-    with database.writing() as db:
-        crashed = crash_stream(db, orphan.stream, message, now, killed=True)
+    n_crashed = crash_stream(database, orphan.stream, message, killed=True)
     for path, _ in orphan.segments:
         os.unlink(path)
     if damage:
         warnings.warn(f"ostinato: {message}", RuntimeWarning, stacklevel=2)
-    return f"{message}; {len(crashed)} runs are marked as Crashed"
+    return f"{message}; {n_crashed} runs are marked as Crashed"
 
 
-def _write(database: Database, writer: Writer, entries: list[Entry], now: int) -> bool:
-    """Append what is not known yet; True when events before it are missing."""
-    with database.writing() as db:
-        return append(db, writer, entries, now).gap
+def _append(database: Database, writer: Writer, frames: Sequence[Frame]) -> int:
+    """Append blocks as far as they are not known; give how many make sense: follow the known ones, are no garbage."""
+    known = acked_seq(database.db, writer.stream)
+    n_known = sum(frame.last_seq <= known for frame in frames)
+    if n_known == len(frames):
+        return n_known
+    try:
+        entries = [
+            Entry(frame.first_seq, frame.last_seq, frame.payload, _unpack(frame.payload).events)
+            for frame in frames[n_known:]
+        ]
+        with database.writing() as db:
+            gap = append(db, writer, entries, time.time_ns() // 1000).gap
+    except _UNREADABLE:
+        if len(frames) == 1:
+            return 0
+    else:
+        return n_known if gap else len(frames)
+    for number, frame in enumerate(frames):  # one of them is garbage: as far as it goes
+        if not _append(database, writer, [frame]):
+            return number
+    return len(frames)
 
 
 def _set_aside(home: Home, path: str, data: bytes) -> str:

@@ -9,11 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ostinato.core.errors import EpochTaken, RunNotFound
+from ostinato.core.errors import DatabaseBusy, EpochTaken, OstinatoError, RunNotFound
 from ostinato.core.events import CacheStored, VariableSet
 from ostinato.core.records import Variable
-from ostinato.session.orphans import deliver_orphans
-from ostinato.session.stream import Stream
+from ostinato.session.orphans import crash_stream, deliver_orphans
+from ostinato.session.stream import BUSY_S, Stream
+from ostinato.session.sweep import SWEEP_EVERY_S, sweep_blobs
 from ostinato.store import cache, claims, runs, variables
 from ostinato.store.blobs import Blobs
 from ostinato.store.sqlite import Database, explain
@@ -35,19 +36,24 @@ class EmbeddedRecorder(Stream):
 
     def __init__(self, settings: Settings, home: Home) -> None:
         home.make()
-        database = Database(home.database)
+        database = Database(home.database, busy_s=BUSY_S)
         deliver_orphans(home, database)
         super().__init__(settings, home, database)
         self._blobs = Blobs(home.blobs)
         self._asked: Database | None = None
         """The connection for callers; the other one is the thread's."""
         self._asking = threading.Lock()
+        self._swept_s = 0.0
+        """Monotonic instant at which unused blobs were last looked for; 0 while none was stored."""
 
     # --- stored values
 
     def put_blob(self, data: bytes | memoryview, digest: bytes) -> str:
         """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest."""
-        return self._blobs.put(data, digest)
+        blob = self._blobs.put(data, digest)
+        if time.monotonic() - self._swept_s > SWEEP_EVERY_S:
+            self._sweep()
+        return blob
 
     def has_blob(self, blob: str) -> bool:
         """Say whether these bytes are stored (and not whether they are undamaged)."""
@@ -61,12 +67,14 @@ class EmbeddedRecorder(Stream):
 
     def recall(self, root_id: str) -> Recall:
         """Give what is recorded of a root run and its subflows (settles to the database first)."""
-        self.settle("database")
+        self._settle_all()
         return self._ask(lambda database: runs.recall(database.db, root_id))
 
     def claim(self, run_id: str, epoch: int) -> int:
         """Take up a root run in epoch + 1 for this stream, by compare-and-set on `epoch`."""
-        self.settle("database")
+        self._settle_all()
+        with self._journaling:
+            self._journal.begin()  # from now on others see by its lock that this process lives
 
         def ask(database: Database) -> int | None:
             with database.writing() as db:
@@ -94,16 +102,18 @@ class EmbeddedRecorder(Stream):
         """Take the right to compute a cache entry; False while another holds it."""
 
         def ask(database: Database) -> bool:
-            with database.writing() as db:
+            with database.writing(sync=False) as db:
                 return cache.claim(db, cache_key, self.stream, lease_s)
 
         return self._ask(ask)
 
     def release_cached(self, cache_key: str) -> None:
         """Give that right back."""
+        if (CacheStored, cache_key) in self._remembered:
+            return  # the entry ends the claim when it is committed, and not before
 
         def ask(database: Database) -> None:
-            with database.writing() as db:
+            with database.writing(sync=False) as db:
                 cache.release(db, cache_key, self.stream)
 
         self._ask(ask)
@@ -141,13 +151,14 @@ class EmbeddedRecorder(Stream):
         """Deliver what is recorded, mark what is still active as Crashed, let go; False when time ran out."""
         delivered = self._deliver_all()
         self._stopping = True
-        self._work.set()
+        self._bell.ring()
         if self._thread is not None:
             self._thread.join(self.settings.exit_wait_s)
         if delivered and self._n_taken and self._database is not None:
             message = f"process {os.getpid()} ended before the run did"
-            with self._database.writing() as db:
-                claims.crash_stream(db, self.stream, message, time.time_ns() // 1000, killed=False)
+            crash_stream(self._database, self.stream, message, killed=False)
+        if delivered and self._swept_s:
+            self._sweep()
         self._journal.close(self._acked_seq)
         if self._database is not None:
             self._database.close()
@@ -155,11 +166,19 @@ class EmbeddedRecorder(Stream):
             self._asked.close()
         return delivered
 
+    def _sweep(self) -> None:
+        self._swept_s = time.monotonic()
+        self._ask(lambda database: sweep_blobs(self.home, database, self.settings.keep_unused_blobs_s))
+
     def _deliver_all(self) -> bool:
-        if not self._n_taken and not self._queue:
+        if not self._n_recorded():
             return True
         try:
             return self.settle("database", self.settings.exit_wait_s)
-        except Exception as error:  # noqa: BLE001  (the process ends; what is wrong is said below)
+        except OstinatoError as error:
             sys.stderr.write(f"ostinato: not everything could be recorded: {error}\n")
             return False
+
+    def _settle_all(self) -> None:
+        if not self.settle("database", self.settings.exit_wait_s):
+            raise self._database_error or DatabaseBusy(path=self.home.database, waited_s=self.settings.exit_wait_s)

@@ -1,4 +1,13 @@
-"""The stream of this process: a queue, and the thread that journals it and commits it to the database."""
+"""The stream of this process: a queue, and the thread that journals it and commits it to the database.
+
+The way of an event: `record` puts it into the queue; after at most `group_ms` the thread takes the
+queue, packs it into a block and syncs that to the journal; after at most `commit_ms`, or when
+somebody waits for it, blocks go into the database together. Callers wait only when the journal
+lags behind by more than its bounds, or when they ask to (`settle`).
+
+The thread shares the GIL with user code, and waits up to 5 ms each time it needs it back: so it
+makes few and large calls into C.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +24,8 @@ import msgspec
 from ostinato.core.errors import DatabaseCorrupt, DatabaseNewer, JournalFull, OstinatoError, StorageError
 from ostinato.core.events import Block, CacheStored, Event, VariableSet
 from ostinato.core.ids import new_id
+from ostinato.session.bell import Bell
+from ostinato.session.clean import clean
 from ostinato.store.append import Entry, Writer, append
 from ostinato.store.journal import Journal, Place
 from ostinato.store.sqlite import Database, explain
@@ -29,8 +40,12 @@ BLOCK_BYTES: Final = 8 << 20
 """Larger blocks are halved."""
 COMMIT_BYTES: Final = 16 << 20
 """Most bytes of blocks in one transaction, and of blocks held in memory until they are committed."""
+COMMIT_EVENTS: Final = 1024
+"""So many events are committed at once, fewer wait for each other."""
 LOCK_PAUSES_S: Final = (0.0, 0.001, 0.002, 0.004, 0.008)
 """Between tries to write the database, before it is the journal's turn again."""
+BUSY_S: Final = 0.02
+"""Longest wait inside SQLite for a foreign program that writes."""
 RETRY_S: Final = 0.25
 """Until the database is tried again after it failed."""
 TURN_S: Final = 0.005
@@ -48,6 +63,8 @@ class Waiting(msgspec.Struct):
     first_seq: int
     last_seq: int
     place: Place
+    journaled_s: float
+    """Monotonic instant."""
     entry: Entry | None
     """None when memory is short: it is read from the journal again."""
 
@@ -63,13 +80,15 @@ class Stream:
         self.home = home
         self._database: Database | None = database
         """The connection of the thread."""
+        self._relaxed = settings.durability == "relaxed"
         self._begin()
 
     def _begin(self) -> None:
         self.stream = new_id()
-        writer = Writer(self.stream, os.getpid(), socket.gethostname(), time.time_ns() // 1000)
-        self._writer = writer
-        self._journal = Journal(self.home.journal, writer)
+        self._writer = Writer(self.stream, os.getpid(), socket.gethostname(), time.time_ns() // 1000)
+        self._journal = Journal(self.home.journal, self._writer)
+        self._journaling = threading.Lock()
+        """Held by who uses the journal."""
         self._queue: deque[Event] = deque()
         self._limit = -1
         """`record` looks closer when more events are queued: -1 always, 0 while the thread sleeps."""
@@ -77,12 +96,12 @@ class Stream:
         """`record` looks closer at an event after this instant: the oldest one should be synced by then."""
         self._since_s = 0.0
         """Monotonic instant after which the oldest event that is not synced came."""
-        self._taken_s = 0.0
-        """Monotonic instant at which the queue was last taken."""
         self._remembered: dict[tuple[type, str], tuple[CacheStored | VariableSet, int]] = {}
-        """What this process set that may not be in the database yet."""
+        """What this process set that may not be in the database yet, and up to which seq it may not be."""
         self._stale: dict[str, int] = {}
         self._n_taken = self._synced_seq = self._acked_seq = 0
+        self._wanted_synced = self._wanted_acked = 0
+        """What callers wait for."""
         self._unsynced: list[Event] = []
         """Taken from the queue, not in the journal."""
         self._backlog: deque[Waiting] = deque()
@@ -91,18 +110,23 @@ class Stream:
         """Why events cannot be synced."""
         self._database_error: Exception | None = None
         """Why synced events cannot be committed."""
-        self._taking = threading.Lock()
-        self._moved = threading.Condition(threading.Lock())
+        # Reentrant locks, since a signal handler may record while its thread is in here.
+        self._taking = threading.RLock()
+        self._moved = threading.Condition(threading.RLock())
         """Tells callers that wait: events were synced or committed, or cannot be."""
-        self._work = threading.Event()
-        """Tells the thread: do not wait any longer."""
+        self._bell = Bell()
+        """Wakes the thread."""
         self._stopping = False
         self._thread: threading.Thread | None = None
 
     # --- callers
 
     def record(self, event: Event) -> None:
-        """Push one event; cheap; waits only while the disk lags behind."""
+        """Push one event; cheap; waits only while the disk lags behind.
+
+        Raises:
+            StorageError: (disk-full, journal-full, ...) earlier events could not be written.
+        """
         queue = self._queue
         queue.append(event)
         if type(event) in _REMEMBERED:
@@ -118,15 +142,18 @@ class Stream:
         """Wait until everything recorded so far has reached `level`; False when time ran out.
 
         Raises:
-            StorageError: events cannot be synced, or (for `database`) never be committed.
+            StorageError: events cannot be synced, or (for `database`) can never be committed.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._taking:
-            target = self._n_taken + len(self._queue)
+        target = self._n_recorded()
         with self._moved:
+            if level != "relaxed":
+                self._wanted_synced = max(self._wanted_synced, target)
+            if level == "database":
+                self._wanted_acked = max(self._wanted_acked, target)
             while True:
                 if self._error is not None:
-                    self._work.set()
+                    self._bell.ring()  # it may be mended: the thread tries again
                     raise _again(self._error)
                 reached = {"relaxed": target, "disk": self._synced_seq, "database": self._acked_seq}[level]
                 if reached >= target:
@@ -149,10 +176,12 @@ class Stream:
 
     def _look_closer(self, event: Event) -> None:
         """Wake the thread, wait for the disk, or tell what went wrong."""
+        if self._stopping:  # a thread that was left behind while the process ends
+            return
         if self._error is not None:
-            self._work.set()
+            self._bell.ring()
             raise _again(self._error)
-        if self.settings.durability != "relaxed":
+        if not self._relaxed:
             self.settle(self.settings.durability)
             return
         if self._limit <= 0:  # the thread sleeps
@@ -165,16 +194,22 @@ class Stream:
         if late_s < 0 and len(self._queue) <= self._limit:
             self._due_at = event.at - int(late_s * 1e6)  # the clock jumped, or events were synced meanwhile
             return
+        target = self._n_recorded()
         with self._moved:
+            self._wanted_synced = max(self._wanted_synced, target)
             synced = self._synced_seq
-            self._work.set()
+            self._bell.ring()
             while self._synced_seq == synced and self._error is None:
                 self._moved.wait()
 
-    def _remember(self, event: CacheStored | VariableSet) -> None:
-        name = event.cache_key if type(event) is CacheStored else event.name  # type: ignore[union-attr]
+    def _n_recorded(self) -> int:
         with self._taking:
-            self._remembered[type(event), name] = (event, self._n_taken + len(self._queue))
+            return self._n_taken + len(self._queue)
+
+    def _remember(self, event: CacheStored | VariableSet) -> None:
+        name = event.cache_key if isinstance(event, CacheStored) else event.name
+        with self._taking:
+            self._remembered[type(event), name] = (event, self._n_recorded())
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -182,13 +217,13 @@ class Stream:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="ostinato-writer", daemon=True)
                     self._thread.start()
-        self._work.set()
+        self._bell.ring()
 
-    # --- the thread
+    # --- the thread: what comes next
 
     def _run(self) -> None:
         try:
-            while not (self._stopping and not self._queue and not self._unsynced):
+            while not self._is_done():
                 self._wait()
                 self._sync()
                 self._commit()
@@ -196,62 +231,89 @@ class Stream:
             self._fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
             raise
 
+    def _is_done(self) -> bool:
+        return self._stopping and (self._error is not None or not (self._queue or self._unsynced))
+
     def _wait(self) -> None:
         """Sleep until there is something to do, then collect events for a moment."""
         if self._error is not None:
-            self._work.wait()
-            self._work.clear()
+            self._bell.wait(None)
             return
         if not self._queue and not self._stopping:
-            self._limit = 0 if self.settings.durability == "relaxed" else -1
-            if not self._queue:
-                self._work.wait(TURN_S if self._backlog else None)
-                self._work.clear()
-        if not self._stopping and self.settings.durability == "relaxed" and self.settings.group_ms:
+            self._limit = 0 if self._relaxed else -1
+            if not self._queue and self._wanted_acked <= self._acked_seq:
+                self._bell.wait(self._commit_due_s())
+        while self._queue and not self._stopping and self._wanted_synced <= self._synced_seq:
             left_s = self._since_s + self.settings.group_ms / 1000 - time.monotonic()
-            if left_s > 0:
-                self._work.wait(left_s)
-        self._work.clear()
+            if left_s <= 0:
+                break
+            self._bell.wait(left_s)
+
+    def _commit_due_s(self) -> float | None:
+        """Give the seconds until the oldest block should be committed; None when there is none."""
+        if not self._backlog:
+            return None
+        return max(self._backlog[0].journaled_s + self.settings.commit_ms / 1000 - time.monotonic(), TURN_S)
+
+    def _commit_is_due(self) -> bool:
+        return (
+            self._wanted_acked > self._acked_seq
+            or self._stopping
+            or self._synced_seq - self._acked_seq >= COMMIT_EVENTS
+            or time.monotonic() - self._backlog[0].journaled_s >= self.settings.commit_ms / 1000
+        )
+
+    def _queue_is_urgent(self) -> bool:
+        return bool(self._queue) and time.monotonic() - self._since_s > self.settings.disk_lag_ms / 2000
+
+    # --- the thread: queue to journal
 
     def _sync(self) -> None:
         """Move the queue into the journal."""
+        taken_s = time.monotonic()
+        if not self._unsynced:
+            self._unsynced = self._take()
         events = self._unsynced
         if not events:
-            pop = self._queue.popleft
-            self._taken_s = time.monotonic()
-            with self._taking:
-                events = [pop() for _ in range(len(self._queue))]
-                self._n_taken += len(events)
-                if self.settings.durability == "relaxed":
-                    self._limit = max(self.settings.disk_lag_events - len(events), 1)
-        if not events:
             return
-        self._unsynced = events
         try:
-            self._journal_events(self._synced_seq + 1, events)
+            with self._journaling:
+                self._journal_events(events)
         except OstinatoError as error:
-            done = self._backlog[-1].last_seq if self._backlog else self._acked_seq
-            self._unsynced = events[done - self._synced_seq :]
-            self._synced_seq = done
+            self._unsynced = events[self._synced_seq - (self._n_taken - len(events)) :]
             self._fail(error)
             return
         self._unsynced = []
-        age_us = int((time.monotonic() - self._taken_s) * 1e6)
-        self._since_s = self._taken_s
+        self._since_s = taken_s
+        age_us = int((time.monotonic() - taken_s) * 1e6)
         self._due_at = time.time_ns() // 1000 - age_us + self.settings.disk_lag_ms * 1000
-        if self.settings.durability == "relaxed":
-            self._limit = self.settings.disk_lag_events
         with self._moved:
+            if self._relaxed:
+                self._limit = self.settings.disk_lag_events
             self._error = None
-            self._synced_seq += len(events)
             self._moved.notify_all()
 
-    def _journal_events(self, first_seq: int, events: list[Event]) -> None:
-        payload = _pack(Block(self.stream, first_seq, events))
+    def _take(self) -> list[Event]:
+        pop = self._queue.popleft
+        with self._taking:
+            events = [pop() for _ in range(len(self._queue))]
+            self._n_taken += len(events)
+            if self._relaxed:
+                self._limit = max(self.settings.disk_lag_events - len(events), 1)
+        return events
+
+    def _journal_events(self, events: list[Event]) -> None:
+        """Write events as one block, or as several when they are large."""
+        first_seq = self._synced_seq + 1
+        try:
+            payload = _pack(Block(self.stream, first_seq, events))
+        except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
+            events = [clean(event) for event in events]
+            payload = _pack(Block(self.stream, first_seq, events))
         if len(payload) > BLOCK_BYTES and len(events) > 1:
             half = len(events) // 2
-            self._journal_events(first_seq, events[:half])
-            self._journal_events(first_seq + half, events[half:])
+            self._journal_events(events[:half])
+            self._journal_events(events[half:])
             return
         quota_mb = self.settings.journal_quota_mb
         if self._backlog_bytes + len(payload) > quota_mb << 20:
@@ -259,27 +321,33 @@ class Stream:
         place = self._journal.append(first_seq, len(events), payload)
         last_seq = first_seq + len(events) - 1
         entry = None
-        if self._held_bytes + len(payload) <= COMMIT_BYTES or not self._held_bytes:
+        if not self._held_bytes or self._held_bytes + len(payload) <= COMMIT_BYTES:
             entry = Entry(first_seq, last_seq, payload, events)
             self._held_bytes += len(payload)
-        self._backlog.append(Waiting(first_seq, last_seq, place, entry))
+        self._backlog.append(Waiting(first_seq, last_seq, place, time.monotonic(), entry))
         self._backlog_bytes += len(payload)
+        self._synced_seq = last_seq
 
     def _fail(self, error: Exception) -> None:
-        self._limit = -1
         with self._moved:
+            self._limit = -1
             self._error = error
             self._moved.notify_all()
 
+    # --- the thread: journal to database
+
     def _commit(self) -> None:
-        """Move the journal into the database, as far as it can be written now."""
+        """Move the journal into the database when it is time, as far as it can be written now."""
+        if not self._backlog or not self._commit_is_due():
+            return
         for pause_s in LOCK_PAUSES_S:
-            if not self._backlog or self._queue_is_urgent():
+            if pause_s:
+                time.sleep(pause_s)
+            if self._queue_is_urgent():
                 return
-            time.sleep(pause_s) if pause_s else None
             try:
                 if self._database is None:
-                    self._database = Database(self.home.database)
+                    self._database = Database(self.home.database, busy_s=BUSY_S)
                 while self._backlog and self._database.try_begin():
                     self._commit_some(self._database)
                     if self._queue:
@@ -287,19 +355,17 @@ class Stream:
             except (sqlite3.Error, StorageError) as error:
                 self._database_failed(error)
                 return
-
-    def _queue_is_urgent(self) -> bool:
-        return bool(self._queue) and time.monotonic() - self._since_s > self.settings.disk_lag_ms / 2000
+            if not self._backlog:
+                return
 
     def _commit_some(self, database: Database) -> None:
         entries: list[Entry] = []
         n_bytes = 0
         for waiting in self._backlog:
-            entry = waiting.entry or self._load(waiting)
-            n_bytes += len(entry.payload)
+            n_bytes += waiting.place.n_bytes
             if entries and n_bytes > COMMIT_BYTES:
                 break
-            entries.append(entry)
+            entries.append(waiting.entry or self._load(waiting))
         try:
             done = append(database.db, self._writer, entries, time.time_ns() // 1000)
             database.commit()
@@ -326,16 +392,15 @@ class Stream:
 
     def _forget(self, acked_seq: int) -> None:
         with self._taking:
-            old = [key for key, (_, seq) in self._remembered.items() if seq <= acked_seq]
-            for key in old:
+            for key in [key for key, (_, seq) in self._remembered.items() if seq <= acked_seq]:
                 del self._remembered[key]
 
     def _database_failed(self, error: sqlite3.Error | StorageError) -> None:
         with self._moved:
             self._database_error = explain(error, self.home.database) if isinstance(error, sqlite3.Error) else error
             self._moved.notify_all()
-        self._work.clear()
-        self._work.wait(RETRY_S)
+        if not self._queue:
+            self._bell.wait(RETRY_S)
 
 
 def _again(error: Exception) -> Exception:

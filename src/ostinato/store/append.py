@@ -61,7 +61,8 @@ def append(db: sqlite3.Connection, writer: Writer, entries: Sequence[Entry], now
     first, last = entries[0].first_seq, entries[-1].last_seq
     queries = sql.load("append")
     if db.execute(queries["advance_stream"], (last, writer.stream, first - 1)).rowcount != 1:
-        acked = _acked(db, writer)
+        db.execute(queries["add_stream"], (writer.stream, writer.pid, writer.host, writer.started_at))
+        acked = acked_seq(db, writer.stream)
         entries = [trimmed for entry in entries if (trimmed := _after(entry, acked, writer.stream))]
         if not entries or entries[0].first_seq != acked + 1:
             return Appended(acked_seq=acked, gap=bool(entries))
@@ -76,11 +77,10 @@ def append(db: sqlite3.Connection, writer: Writer, entries: Sequence[Entry], now
     return Appended(acked_seq=last, stale=fold.stale)
 
 
-def _acked(db: sqlite3.Connection, writer: Writer) -> int:
-    queries = sql.load("append")
-    db.execute(queries["add_stream"], (writer.stream, writer.pid, writer.host, writer.started_at))
-    acked: int = db.execute(queries["known_stream"], (writer.stream,)).fetchone()[0]
-    return acked
+def acked_seq(db: sqlite3.Connection, stream: str) -> int:
+    """Give the seq of the last event of a stream that is in the database, 0 when there is none."""
+    row = db.execute(sql.load("append")["known_stream"], (stream,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _after(entry: Entry, acked: int, stream: str) -> Entry | None:
@@ -136,6 +136,7 @@ def _write(db: sqlite3.Connection, fold: Fold) -> None:
         db.execute(queries["put_cached"], row)
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
     for root_id in fold.ended_well:
+        db.execute(queries["drop_checkpoints"], (root_id,))
         db.execute(queries["drop_blob_refs"], (root_id,))
 
 

@@ -6,13 +6,16 @@ import fcntl
 import os
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import BlobMissing
 from ostinato.store.journal import explain, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+
+DIGEST_BYTES: Final = 16
 
 
 class Blobs:
@@ -62,9 +65,43 @@ class Blobs:
                 data = file.read()
         except OSError as error:
             raise BlobMissing(digest=blob, how="missing", path=path) from error
-        if blake2b(data, digest_size=16).hexdigest() != blob:
+        if name_of(data) != blob:
+            self._set_aside(path)
             raise BlobMissing(digest=blob, how="damaged", path=path)
         return data
+
+    def files(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Give all blobs with what the file system knows of them."""
+        for shelf in _entries(self.folder):
+            if shelf.is_dir():
+                for entry in _entries(shelf.path):
+                    if len(entry.name) == 2 * DIGEST_BYTES:
+                        yield entry.name, entry.stat()
+
+    def delete(self, blobs: Iterable[str], before: float) -> list[str]:
+        """Delete blobs that nobody has stored again since an instant (seconds); give those that went."""
+        gone = []
+        with self._lock(fcntl.LOCK_EX):
+            for blob in blobs:
+                path = self.path(blob)
+                if os.path.exists(path) and os.stat(path).st_mtime < before:
+                    os.unlink(path)
+                    gone.append(blob)
+        return gone
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Hold off every deletion."""
+        os.makedirs(self.folder, exist_ok=True)
+        with self._lock(fcntl.LOCK_SH):
+            yield
+
+    def _set_aside(self, path: str) -> None:
+        """Make room for the right bytes, should they be stored again."""
+        try:
+            os.replace(path, f"{path}.damaged")
+        except OSError:  # a home that cannot be written: it stays, and each reader finds the damage anew
+            return
 
     def _write(self, path: str, data: bytes | memoryview) -> None:
         hidden = f"{path}.{os.getpid()}.{id(data):x}.new"
@@ -88,3 +125,16 @@ class Blobs:
             yield
         finally:
             os.close(fd)
+
+
+def name_of(data: bytes | memoryview) -> str:
+    """Give the hex digest that names bytes."""
+    return blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []

@@ -23,6 +23,7 @@ def _json(values: object) -> str:
 
 _ACTIVE: Final = _json(sorted(ACTIVE))
 _RUNNING: Final = _json(sorted(ACTIVE - LEFT_IN_PEACE))
+_TASKS_OF_STREAM: Final = "runs_of_stream_with_active_tasks"
 
 
 def claim(db: sqlite3.Connection, run_id: str, epoch: int, stream: str, now: int) -> int | None:
@@ -49,18 +50,23 @@ def claim(db: sqlite3.Connection, run_id: str, epoch: int, stream: str, now: int
     return None
 
 
+def is_active(db: sqlite3.Connection, stream: str, *, killed: bool) -> bool:
+    """Say whether `crash_stream` would find something to mark."""
+    active = _ACTIVE if killed else _RUNNING
+    return bool(_ids(db, "active_runs_of_stream", stream, active) or _ids(db, _TASKS_OF_STREAM, stream, active))
+
+
 def crash_stream(db: sqlite3.Connection, stream: str, message: str, now: int, *, killed: bool) -> list[str]:
     """Mark what a stream left active as Crashed; give the ids of its flow runs that were.
 
     A run that waits without a process (Paused, Scheduled) goes on waiting when its process ended
-    by itself, and is Crashed when it was killed.
+    by itself, and is Crashed when it was killed. The caller has begun the transaction.
     """
     active = _ACTIVE if killed else _RUNNING
     runs = _ids(db, "active_runs_of_stream", stream, active)
-    tasks = _ids(db, "runs_of_stream_with_active_tasks", stream, active)
+    tasks = _ids(db, _TASKS_OF_STREAM, stream, active)
     _crash(db, runs, tasks, message, now)
     db.execute(sql.load("claims")["end_cache_claims"], (stream,))
-    db.execute(sql.load("append")["end_stream"], (now, message, stream))
     return runs
 
 

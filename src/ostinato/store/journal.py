@@ -41,6 +41,11 @@ class Frame(msgspec.Struct, frozen=True):
     n_events: int
     payload: bytes
 
+    @property
+    def last_seq(self) -> int:
+        """Give the seq of its last event."""
+        return self.first_seq + self.n_events - 1
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where the payload of a block lies in a journal that is being written."""
@@ -53,12 +58,12 @@ class Place(msgspec.Struct, frozen=True):
 class Segment:
     """One file of a journal that is being written."""
 
-    __slots__ = ("bytes", "fd", "last_seq", "path")
+    __slots__ = ("fd", "last_seq", "n_bytes", "path")
 
-    def __init__(self, path: str, fd: int, size: int) -> None:
+    def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self.fd = fd
-        self.bytes = size
+        self.n_bytes = 0
         self.last_seq = 0
 
 
@@ -71,22 +76,35 @@ class Journal:
         self.segments: deque[Segment] = deque()
         self._n_made = 0
 
+    def begin(self) -> None:
+        """Make sure that there is a locked segment, so that others can tell that the writer lives.
+
+        Raises:
+            DiskFull: (disk-full), HomeReadOnly: (home-read-only) it cannot be made.
+        """
+        if not self.segments:
+            try:
+                self.segments.append(self._open(b""))
+            except OSError as error:
+                raise explain(error, self.folder) from error
+
     def append(self, first_seq: int, n_events: int, payload: bytes) -> Place:
         """Write one block and sync it; give where it lies.
 
         Raises:
             DiskFull: (disk-full), HomeReadOnly: (home-read-only) nothing was written.
         """
-        segment = self.segments[-1] if self.segments else None
+        data = frame(first_seq, n_events, payload)
         try:
-            if segment is None or segment.bytes >= SEGMENT_BYTES:
-                segment = self._open()
-                self.segments.append(segment)
-            self._write(segment, frame(first_seq, n_events, payload))
+            if not self.segments or self.segments[-1].n_bytes >= SEGMENT_BYTES:
+                self.segments.append(self._open(data))
+            else:
+                _write(self.segments[-1], data)
         except OSError as error:
-            raise explain(error, segment.path if segment else self.folder) from error
+            raise explain(error, self.segments[-1].path if self.segments else self.folder) from error
+        segment = self.segments[-1]
         segment.last_seq = first_seq + n_events - 1
-        return Place(segment.fd, segment.bytes - len(payload), len(payload))
+        return Place(segment.fd, segment.n_bytes - len(payload), len(payload))
 
     def load(self, place: Place) -> bytes:
         """Give the payload of a block that is not acknowledged."""
@@ -111,29 +129,17 @@ class Journal:
         while self.segments:
             os.close(self.segments.popleft().fd)
 
-    def _write(self, segment: Segment, data: bytes) -> None:
-        try:
-            written = os.write(segment.fd, data)
-            if written < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            _sync(segment.fd)
-        except OSError:
-            os.ftruncate(segment.fd, segment.bytes)
-            os.lseek(segment.fd, segment.bytes, os.SEEK_SET)
-            raise
-        segment.bytes += len(data)
-
-    def _open(self) -> Segment:
-        """Make the next segment: locked and with its header before others can see it by its name."""
+    def _open(self, data: bytes) -> Segment:
+        """Make the next segment: locked, and with header and first frame before others can see it by its name."""
         self._n_made += 1
         path = os.path.join(self.folder, f"{self.writer.stream}.{self._n_made:08d}{SUFFIX}")
         hidden = f"{path}.new"
         os.makedirs(self.folder, exist_ok=True)
-        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        segment = Segment(path, fd, 0)
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        segment = Segment(path, fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._write(segment, frame(0, 0, _pack(self.writer)))
+            _write(segment, frame(0, 0, _pack(self.writer)) + data)
             os.rename(hidden, path)
             sync_folder(self.folder)
         except OSError:
@@ -190,5 +196,19 @@ def sync_folder(folder: str) -> None:
         os.close(fd)
 
 
-def _sync(fd: int) -> None:
-    getattr(os, "fdatasync", os.fsync)(fd)
+def _write(segment: Segment, data: bytes) -> None:
+    """Add bytes to a segment and sync them: all or, after an error, none."""
+    try:
+        written = os.write(segment.fd, data)
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _sync(segment.fd)
+    except OSError:
+        os.ftruncate(segment.fd, segment.n_bytes)
+        os.lseek(segment.fd, segment.n_bytes, os.SEEK_SET)
+        raise
+    segment.n_bytes += len(data)
+
+
+_sync: Final = getattr(os, "fdatasync", os.fsync)
+"""Syncs the bytes of a file and what is needed to read them again."""

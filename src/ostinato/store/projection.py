@@ -364,8 +364,8 @@ class Fold:
         if event.epoch < run.root.epoch:
             self.stale[run.root.id] = run.root.epoch
         elif run.state:
-            value = self._pack_result(event.run_id, event.value)
-            self.checkpoints.append([event.run_id, event.key, event.version, event.at, value])
+            value = event.value
+            self.checkpoints.append([run.id, event.key, event.version, event.at, pack(value), value.blob])
 
     def _cache(self, event: CacheStored) -> None:
         result = event.result

@@ -7,9 +7,7 @@ CREATE TABLE streams (
     acked_seq INTEGER NOT NULL,
     pid INTEGER NOT NULL,
     host TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
-    ended_at INTEGER,
-    ended_how TEXT NOT NULL DEFAULT ''
+    started_at INTEGER NOT NULL
 );
 
 -- Events as they came, a block in one piece; id is the position in commit order.
@@ -59,6 +57,7 @@ CREATE INDEX flow_runs_by_flow ON flow_runs (flow, id);
 CREATE INDEX flow_runs_by_state ON flow_runs (state, id);
 CREATE INDEX flow_runs_by_name ON flow_runs (name, id);
 CREATE INDEX flow_runs_by_stream ON flow_runs (stream, state);
+CREATE INDEX flow_runs_by_end ON flow_runs (ended_at);
 
 -- Tags of flow runs, for filters.
 CREATE TABLE flow_run_tags (
@@ -171,8 +170,10 @@ CREATE TABLE checkpoints (
     version TEXT NOT NULL,
     at INTEGER NOT NULL,
     value BLOB NOT NULL,
+    blob TEXT NOT NULL,
     PRIMARY KEY (run_id, key)
 ) WITHOUT ROWID;
+CREATE INDEX checkpoints_by_blob ON checkpoints (blob);
 
 -- Results by cache key; expires_at 0 means never.
 CREATE TABLE cache (
@@ -195,7 +196,7 @@ CREATE TABLE cache_claims (
 );
 CREATE INDEX cache_claims_by_stream ON cache_claims (stream);
 
--- Which runs need which stored values. A result whose row is gone was dropped.
+-- Which runs need which stored values as results or arguments. A result whose row is gone was dropped.
 CREATE TABLE blob_refs (
     run_id TEXT NOT NULL,
     blob TEXT NOT NULL,

@@ -21,10 +21,13 @@ from ostinato.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PATIENCE_S: Final = 10.0
+"""How long a caller waits for the right to write."""
+
 MIGRATIONS: Final = os.path.join(os.path.dirname(__file__), "migrations")
 
 _PRAGMAS: Final = """
-PRAGMA synchronous = {synchronous};
+PRAGMA synchronous = FULL;
 PRAGMA secure_delete = OFF;
 PRAGMA cache_size = -8000;
 PRAGMA wal_autocheckpoint = 4000;
@@ -39,16 +42,20 @@ _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 def explain(error: sqlite3.Error, path: str) -> Exception:
     """Give our error for one of SQLite, or the same error when it is a mistake of ours."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code in _CORRUPT:
         return DatabaseCorrupt(path=path, reason=str(error))
     if code in _UNWRITABLE:
         return HomeReadOnly(home=os.path.dirname(path), reason=str(error))
     if code in _BUSY:
-        return DatabaseBusy(path=path, waited_s="some")
+        return DatabaseBusy(path=path, waited_s=PATIENCE_S)
     if code in _FULL:
         return DiskFull(path=path, reason=str(error))
     return error
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 class Database:
@@ -57,17 +64,18 @@ class Database:
     Not for use by two threads at once.
     """
 
-    def __init__(self, path: str, *, patience_s: float = 10.0, synchronous: str = "FULL") -> None:
+    def __init__(self, path: str, *, busy_s: float = PATIENCE_S) -> None:
+        """Open the database, make or migrate it if needed; later calls wait `busy_s` for a foreign program."""
         self.path = path
-        self.patience_s = patience_s
         self._lock_fd = -1
         try:
             self._lock_fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             self.db = sqlite3.connect(
-                path, timeout=patience_s, isolation_level=None, check_same_thread=False, cached_statements=512
+                path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=512
             )
-            self.db.executescript(_PRAGMAS.format(synchronous=synchronous))
+            self.db.executescript(_PRAGMAS)
             self._check_version()
+            self.db.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
         except sqlite3.Error as error:
             self.close()
             raise explain(error, path) from error
@@ -101,8 +109,10 @@ class Database:
             return False
         try:
             self.db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+            if _code(error) in _BUSY:  # a program that knows nothing of our lock
+                return False
             raise
         return True
 
@@ -110,8 +120,10 @@ class Database:
         """Commit, and let the next process write."""
         try:
             self.db.execute("COMMIT")
-        finally:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        except sqlite3.Error:
+            self.rollback()
+            raise
+        fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     def rollback(self) -> None:
         """Undo, and let the next process write."""
@@ -122,18 +134,20 @@ class Database:
             fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the right to write for one transaction.
+    def writing(self, *, sync: bool = True) -> Iterator[sqlite3.Connection]:
+        """Hold the right to write for one transaction; without `sync` a power cut may undo it.
 
         Raises:
             DatabaseBusy: (database-busy) another process did not let go in time.
         """
-        end = time.monotonic() + self.patience_s
+        end = time.monotonic() + PATIENCE_S
         pause_s = 0.001
         try:
+            if not sync:
+                self.db.execute("PRAGMA synchronous = NORMAL")
             while not self.try_begin():
                 if time.monotonic() > end:
-                    raise DatabaseBusy(path=self.path, waited_s=self.patience_s)
+                    raise DatabaseBusy(path=self.path, waited_s=PATIENCE_S)
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, 0.01)
             try:
@@ -144,6 +158,9 @@ class Database:
             self.commit()
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+        finally:
+            if not sync:
+                self.db.execute("PRAGMA synchronous = FULL")
 
     # --- schema
 
@@ -182,6 +199,25 @@ class Database:
             self.db.backup(copy)
         finally:
             copy.close()
+
+
+def schema_version(path: str) -> int:
+    """Give the number of the newest migration that a database file has; 0 when there is no database.
+
+    Raises:
+        DatabaseCorrupt: (database-corrupt) it is none.
+    """
+    if not os.path.exists(path):
+        return 0
+    try:
+        db = sqlite3.connect(path, timeout=PATIENCE_S)
+        try:
+            found: int = db.execute("PRAGMA user_version").fetchone()[0]
+            return found
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
 
 
 def migrations() -> list[str]:

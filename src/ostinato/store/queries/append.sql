@@ -11,10 +11,6 @@ ON CONFLICT (stream) DO NOTHING;
 -- Compare and set: the events that follow the acknowledged ones go in, and no others.
 UPDATE streams SET acked_seq = ? WHERE stream = ? AND acked_seq = ?;
 
--- end_stream --
--- A writer is gone, well or not.
-UPDATE streams SET ended_at = ?, ended_how = ? WHERE stream = ? AND ended_at IS NULL;
-
 -- add_blocks --
 -- Blocks of events, each in one piece.
 INSERT INTO blocks (stream, first_seq, last_seq, at, payload) VALUES (?, ?, ?, ?, ?);
@@ -125,8 +121,9 @@ WHERE excluded.updated_at >= variables.updated_at;
 
 -- put_checkpoint --
 -- The newest checkpoint of a task key.
-INSERT INTO checkpoints (run_id, key, version, at, value) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (run_id, key) DO UPDATE SET version = excluded.version, at = excluded.at, value = excluded.value;
+INSERT INTO checkpoints (run_id, key, version, at, value, blob) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, key) DO UPDATE SET
+    version = excluded.version, at = excluded.at, value = excluded.value, blob = excluded.blob;
 
 -- put_cached --
 -- A result by cache key, unless a newer one is known.
@@ -144,6 +141,10 @@ DELETE FROM cache_claims WHERE cache_key = ? AND stream = ?;
 -- A run needs a stored value.
 INSERT INTO blob_refs (run_id, blob) VALUES (?, ?)
 ON CONFLICT (run_id, blob) DO NOTHING;
+
+-- drop_checkpoints --
+-- A root run ended well: nobody goes on from its checkpoints.
+DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = ?);
 
 -- drop_blob_refs --
 -- A root run ended well: its stored values are no longer needed for resume, unless it is pinned.

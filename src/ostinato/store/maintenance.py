@@ -1,0 +1,179 @@
+"""Keeping a database in order: retention, unused blobs, and a check of all that must hold."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostinato.store import sql
+from ostinato.store.blobs import name_of
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from ostinato.store.blobs import Blobs
+    from ostinato.store.sqlite import Database
+
+DAY_US: Final = 86_400_000_000
+BATCH: Final = 50
+"""Runs or blocks deleted by one transaction, so that writers wait little."""
+SHOWN: Final = 20
+"""Most findings of one kind."""
+
+_OF_RUNS: Final = (
+    "delete_run_tags",
+    "delete_run_states",
+    "delete_task_runs",
+    "delete_task_counts",
+    "delete_logs",
+    "delete_artifacts",
+    "delete_checkpoints",
+    "delete_blob_refs",
+    "delete_flow_runs",
+)
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """What retention keeps: all that is younger than these instants (UTC microseconds)."""
+
+    blocks_from: int
+    runs_from: int
+    blobs_from: int
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What retention removed, or would remove."""
+
+    n_blocks: int
+    n_root_runs: int
+    n_blobs: int
+    blob_bytes: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that should not be."""
+
+    subject: str
+    """database, counters, streams, journal, blobs."""
+    text: str
+
+
+# --- retention
+
+
+def remove_old(database: Database, keep: Keep, journals: Sequence[str], *, dry_run: bool) -> tuple[int, int]:
+    """Remove old blocks and old runs, but no pinned ones; give the number of blocks and root runs."""
+    queries = sql.load("maintenance")
+    n_blocks = int(database.db.execute(queries["count_old_blocks"], (keep.blocks_from,)).fetchone()[0])
+    if dry_run:
+        _, n_roots = database.db.execute(queries["old_root_runs"], (keep.runs_from, -1)).fetchone()
+        return n_blocks, int(n_roots)
+    left = n_blocks
+    while left > 0:
+        with database.writing() as db:
+            db.execute(queries["delete_old_blocks"], (keep.blocks_from, BATCH))
+        left -= BATCH
+    n_roots = 0
+    while n := _remove_runs(database, keep.runs_from):
+        n_roots += n
+    with database.writing() as db:
+        now = time.time_ns() // 1000
+        db.execute(queries["drop_refs_of_ended"])
+        db.execute(queries["delete_expired_cache"], (now,))
+        db.execute(queries["delete_expired_claims"])
+        db.execute(queries["delete_unset_variables"], (keep.blocks_from,))
+        db.execute(queries["delete_streams"], (keep.blocks_from, _json(journals)))
+    return n_blocks, n_roots
+
+
+def _remove_runs(database: Database, before: int) -> int:
+    queries = sql.load("maintenance")
+    with database.writing() as db:
+        roots, n_roots = db.execute(queries["old_root_runs"], (before, BATCH)).fetchone()
+        ids = db.execute(queries["runs_below"], (roots,)).fetchone()[0]
+        db.execute(queries["uncount_runs"], (ids,))
+        for query in _OF_RUNS:
+            db.execute(queries[query], (ids,))
+    return int(n_roots)
+
+
+def remove_unused_blobs(database: Database, blobs: Blobs, before: int, *, dry_run: bool = False) -> tuple[int, int]:
+    """Remove blobs that nothing refers to, if nobody stored them after an instant; give their number and bytes."""
+    n_gone = n_bytes = 0
+    for batch in _batches(blobs, before):
+        found = database.db.execute(sql.load("maintenance")["unused_blobs"], (_json(list(batch)),))
+        unused = [row[0] for row in found.fetchall()]
+        gone = unused if dry_run else blobs.delete(unused, before / 1e6)
+        n_gone += len(gone)
+        n_bytes += sum(batch[blob].st_size for blob in gone)
+    return n_gone, n_bytes
+
+
+def _batches(blobs: Blobs, before: int) -> Iterator[dict[str, os.stat_result]]:
+    batch: dict[str, os.stat_result] = {}
+    for blob, stat in blobs.files():
+        if stat.st_mtime * 1e6 < before:
+            batch[blob] = stat
+        if len(batch) == 500:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def tidy(database: Database) -> None:
+    """Give freed pages back when they are many, and let the planner look at the tables again."""
+    free, pages, size = (_pragma(database, name) for name in ("freelist_count", "page_count", "page_size"))
+    if free * size > 64 << 20 and free * 3 > pages:
+        database.db.execute("VACUUM")
+    database.db.execute("PRAGMA optimize")
+    database.db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def _pragma(database: Database, name: str) -> int:
+    value: int = database.db.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
+
+
+# --- check
+
+
+def check_database(db: sqlite3.Connection) -> list[Finding]:
+    """Give what is wrong inside the database file, in the counters and in the order of the blocks."""
+    queries = sql.load("maintenance")
+    found = [
+        Finding(subject="database", text=str(row[0]))
+        for row in db.execute(f"PRAGMA integrity_check({SHOWN})").fetchall()
+        if row[0] != "ok"
+    ]
+    for run_id, task, group, state, counter, counted in db.execute(queries["wrong_task_counts"], (SHOWN,)):
+        what = f"run {run_id}: task {task!r}{f' ({group})' if group else ''} in state {state}"
+        found.append(Finding(subject="counters", text=f"{what}: counter {counter}, rows {counted}"))
+    for flow, state, hour, counter, counted in db.execute(queries["wrong_flow_counts"], (SHOWN,)):
+        what = f"flow {flow!r} in state {state}, hour {hour}" if flow else f"all flows in state {state}"
+        found.append(Finding(subject="counters", text=f"{what}: counter {counter}, rows {counted}"))
+    for stream, before, after in db.execute(queries["broken_streams"], (SHOWN,)):
+        found.append(Finding(subject="streams", text=f"stream {stream}: after seq {before} comes {after}"))
+    return found
+
+
+def check_blobs(db: sqlite3.Connection, blobs: Blobs) -> list[Finding]:
+    """Give blobs that are damaged, and those that are missing though something refers to them."""
+    found = []
+    there = set()
+    for blob, _ in blobs.files():
+        there.add(blob)
+        with open(blobs.path(blob), "rb") as file:
+            if name_of(file.read()) != blob:
+                found.append(Finding(subject="blobs", text=f"{blobs.path(blob)} is damaged"))
+    used = [row[0] for row in db.execute(sql.load("maintenance")["used_blobs"])]
+    missing = (blob for blob in used if blob not in there)
+    return found + [Finding(subject="blobs", text=f"{blobs.path(blob)} is missing") for blob in missing]
+
+
+def _json(values: Any) -> str:
+    return msgspec.json.encode(values).decode()
