@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.e2e.filled import Filled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMAND = str(Path(sys.executable).with_name("ostinato"))
 """The console script of the environment that runs the tests."""
@@ -25,6 +28,7 @@ class Cli:
 
     home: Path
     folder: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
@@ -56,15 +60,21 @@ class Cli:
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """Start the command and let it run."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen([COMMAND, *args], cwd=self.folder, env=self.env, text=True, **pipes)
+        process = subprocess.Popen([COMMAND, *args], cwd=self.folder, env=self.env, text=True, **pipes)
+        self.started.append(process)
+        return process
 
 
 @pytest.fixture
-def cli(home: Path, tmp_path: Path) -> Cli:
-    """Give the command on an empty home, in an empty folder."""
+def cli(home: Path, tmp_path: Path) -> Iterator[Cli]:
+    """Give the command on an empty home, in an empty folder; what a test leaves running is killed."""
     folder = tmp_path / "project"
     folder.mkdir()
-    return Cli(home, folder)
+    command = Cli(home, folder)
+    yield command
+    for process in command.started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

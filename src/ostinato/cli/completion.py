@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, add_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+    shell_complete,
+)
 
 from ostinato.cli.command import Command, open_reader
 from ostinato.core.errors import OstinatoError
@@ -61,6 +68,11 @@ def completion(shell: str) -> None:
     """
     root = click.get_current_context().find_root().command
     click.echo(_SHELLS[shell](root, {}, "ostinato", "_OSTINATO_COMPLETE").source())
+
+
+def answer(root: click.Command, variable: str) -> int:
+    """Answer the shell, which asks by environment variables; give the exit code."""
+    return shell_complete(root, {}, "ostinato", variable, os.environ[variable])
 
 
 def runs_beginning(incomplete: str) -> list[CompletionItem]:

@@ -105,11 +105,16 @@ def _run(args: list[str]) -> int:
         # A terminal that cannot show a letter shows a question mark; that is no reason to fail.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     if COMPLETE in os.environ:
-        importlib.import_module("ostinato.cli.completion")
+        answer: int = importlib.import_module("ostinato.cli.completion").answer(cli, COMPLETE)
+        return answer
     as_json = "--json" in args
     try:
-        code = cli.main(args, prog_name="ostinato", complete_var=COMPLETE, standalone_mode=False)
+        # Not `cli.main`: it takes a closed pipe for a failure.
+        with cli.make_context("ostinato", args) as context:
+            code = cli.invoke(context)
         return code if isinstance(code, int) else exits.OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return exits.OK
