@@ -143,7 +143,7 @@ class FlowRun:
         if not self.root.settings.console:
             return
         if state == "Running":
-            text = f"Beginning flow run {self.name!r} for flow {self.flow.name!r}"
+            text = f"Created for flow {self.flow.name!r}"
         elif state == "Retrying":
             text = f"Beginning attempt {self.attempt}"
         else:
