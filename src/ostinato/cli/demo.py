@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ostinato import demo as example
 from ostinato.cli import exits
-from ostinato.cli.command import Command
+from ostinato.cli.command import Command, json_option, open_reader
 from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
-from ostinato.core.ports import resolve
+from ostinato.core.errors import OstinatoError, RunError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @click.command(
@@ -19,21 +26,44 @@ from ostinato.core.ports import resolve
     examples={
         "ostinato demo": "under two minutes: linear regression, XGBoost, two trials of a search",
         "ostinato demo --full": "with the random forest and the whole search space",
-        "ostinato demo --data rides/": "with other months of the same data, from a folder",
+        "ostinato demo --data rides/": "with the two months from a folder of yours",
     },
 )
 @click.option("--full", is_flag=True, help="Add the random forest and the whole search space.")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), metavar="PATH", help="Folder of other months.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder with the months, instead of those that come with Ostinato.",
+)
 @quiet_option
 @plain_option
-def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool) -> int:
+@json_option
+def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, as_json: bool) -> int:
     """Train models of how long a taxi ride takes, on a month of real rides, and compare them.
 
     It needs the packages of the extra: pip install "ostinato[demo]".
     """
     style = style_of(plain=plain, quiet=quiet)
-    main = resolve("ostinato.demo:main")
     find = OwnRuns()
-    code = carry_out(lambda: int(main(full, data)), find, style)
-    outcome = conclude(find, style, as_json=False)
-    return exits.CANCELLED if code is None else code or outcome
+    failures: list[Exception] = []
+
+    def work() -> Any:
+        try:
+            with redirect_stdout(sys.stderr) if as_json else nullcontext():
+                return example.train(full=full, data=data)
+        except Exception as error:
+            if isinstance(error, OstinatoError) and not isinstance(error, RunError):
+                raise
+            failures.append(error)  # the run has recorded it; it is told below
+            return None
+
+    report = carry_out(work, find, style)
+    if failures:
+        with open_reader() as reader:
+            if not find(reader):  # no run of ours failed, but the example around it
+                raise failures[0]
+    if report is None or as_json:
+        return conclude(find, style, as_json=as_json, error=failures[0] if failures else None)
+    click.echo("\n".join(example.lines(report)))
+    return exits.OK

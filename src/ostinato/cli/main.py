@@ -164,7 +164,8 @@ def _refuse(code: str, message: str, hint: str, exit_code: int, *, as_json: bool
 
 
 def _colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    refused = os.environ.get("NO_COLOR") or "never" in os.environ.get("OSTINATO_COLOR", "")
+    return sys.stderr.isatty() and not refused and os.environ.get("TERM") != "dumb"
 
 
 def _to_stderr(lines: Iterable[str]) -> None:

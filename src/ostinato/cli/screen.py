@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from ostinato.cli.lines import Line, clip_line, paint
+from ostinato.core.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,17 +44,23 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def screen_of(stream: TextIO, *, plain: bool = False) -> Screen:
-    """Give what a stream can do, by the terminal and the environment (NO_COLOR, CI, TERM, COLUMNS)."""
+    """Give what a stream can do, by the terminal, the settings and the environment (NO_COLOR, CI, TERM, COLUMNS)."""
+    asked = _colour_asked()
     terminal = stream.isatty()
     modest = plain or os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
     size = shutil.get_terminal_size((80, 24)) if terminal else os.terminal_size((_piped_columns(), 24))
     return Screen(
         columns=max(size.columns, 20),
         rows=max(size.lines, 8),
-        colour=terminal and not modest,
+        colour=(terminal and not modest) if asked == "auto" else asked == "always",
         live=terminal and not modest and not os.environ.get("CI"),
         terminal=terminal,
     )
+
+
+@cache
+def _colour_asked() -> str:
+    return load().color
 
 
 def _piped_columns() -> int:

@@ -1,0 +1,119 @@
+"""`ostinato db`: the database of a home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from ostinato.cli import exits
+from ostinato.cli.command import Command, json_option
+from ostinato.cli.shapes import dumps
+from ostinato.cli.sizes import size
+from ostinato.session import backups, maintenance
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def db() -> None:
+    """Migrate, check, vacuum, back up and restore the database of the home.
+
+    The home is ~/.ostinato, or the folder that OSTINATO_HOME names.
+    """
+
+
+@db.command(
+    cls=Command,
+    short_help="Bring the database up to date.",
+    examples={"ostinato db migrate": "after an update of Ostinato; other commands do it by themselves, too"},
+)
+@json_option
+def migrate(*, as_json: bool) -> None:
+    """Bring the database up to date; the old one is kept beside it as `ostinato.db.before-N`."""
+    done = maintenance.migrate()
+    said = f"Schema {done.now}, nothing to do." if done.found == done.now else f"Schema {done.found} -> {done.now}."
+    click.echo(dumps(msgspec.structs.asdict(done)) if as_json else said)
+
+
+@db.command(
+    cls=Command,
+    short_help="Look for damage.",
+    examples={
+        "ostinato db check": "database, counters, streams, journal, stored values; exit code 5 when something is wrong",
+        "ostinato db check --json": "the findings as one JSON array",
+    },
+)
+@json_option
+def check(*, as_json: bool) -> int:
+    """Look for damage in the database, its counters, the journal and the stored values."""
+    findings = maintenance.check()
+    if as_json:
+        click.echo(dumps([msgspec.structs.asdict(finding) for finding in findings]))
+    else:
+        lines = [f"✕ {finding.subject}: {finding.text}" for finding in findings]
+        click.echo("\n".join(lines or ["✓ Nothing is wrong."]))
+    return exits.UNREACHABLE if findings else exits.OK
+
+
+@db.command(
+    cls=Command,
+    short_help="Remove what retention allows.",
+    examples={
+        "ostinato db vacuum --dry-run": "say what would go",
+        "ostinato db vacuum": "remove raw blocks, old runs and values that nothing refers to, then shrink the file",
+    },
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+def vacuum(*, dry_run: bool, as_json: bool) -> None:
+    """Remove old raw blocks, old runs and unused values, then shrink the database.
+
+    How long things are kept is set by OSTINATO_KEEP_BLOCKS_DAYS, OSTINATO_KEEP_RUNS_DAYS and
+    OSTINATO_KEEP_UNUSED_BLOBS_S. Pinned runs stay.
+    """
+    gone = maintenance.vacuum(dry_run=dry_run)
+    if as_json:
+        click.echo(dumps({**msgspec.structs.asdict(gone), "dry_run": dry_run}))
+        return
+    click.echo(
+        f"{'Would remove' if dry_run else 'Removed'} {gone.n_root_runs:,} runs, {gone.n_blocks:,} raw blocks,"
+        f" {gone.n_blobs:,} stored values ({size(gone.blob_bytes)})."
+    )
+
+
+@db.command(
+    cls=Command,
+    short_help="Write the home into one file.",
+    examples={"ostinato db backup monday.tar": "while flows go on running"},
+)
+@click.argument("target", type=_FILE)
+@json_option
+def backup(*, target: Path, as_json: bool) -> None:
+    """Write database and stored values into one tar file, TARGET, while others go on writing."""
+    manifest = backups.backup(str(target))
+    if as_json:
+        click.echo(dumps({"target": str(target), **msgspec.structs.asdict(manifest)}))
+    else:
+        click.echo(f"{target}: {size(target.stat().st_size)}, {manifest.n_blobs:,} stored values.")
+
+
+@db.command(
+    cls=Command,
+    short_help="Make a home from a backup.",
+    examples={
+        "OSTINATO_HOME=new ostinato db restore monday.tar": "into an empty home",
+        "ostinato db restore monday.tar --replace": "in place of the database, which is kept beside the new one",
+    },
+)
+@click.argument("archive", type=_FILE)
+@click.option("--replace", is_flag=True, help="Move the database that is there aside.")
+@json_option
+def restore(*, archive: Path, replace: bool, as_json: bool) -> None:
+    """Make the home from ARCHIVE, a file of `ostinato db backup`."""
+    manifest = backups.restore(str(archive), replace=replace)
+    if as_json:
+        click.echo(dumps({"archive": str(archive), **msgspec.structs.asdict(manifest)}))
+    else:
+        click.echo(f"Restored {archive}: {manifest.n_blobs:,} stored values.")
