@@ -272,6 +272,19 @@ def test_calls_told_apart_by_order_alone_run_again_after_anything_that_does() ->
     }
 
 
+def test_order_counts_too_when_the_earlier_reason_comes_from_afar() -> None:
+    recall = recalled(
+        task(1, "fit"),
+        task(2, "load", "fit"),
+        subflow("report", 3, state="Crashed"),
+        like("score", 0, 1, run_id="report"),
+        task(2, "load:b", "load", run_id="report"),
+        like("score", 1, 3, run_id="report"),
+        task(4, "score:b", run_id="report", state="Failed"),
+    )
+    assert reasons(recall, CHANGED_FIT)["score-3"] == "because `fit` changed"
+
+
 def test_like_calls_that_overlapped_run_again_unless_they_have_a_key() -> None:
     recall = recalled(like("score", 0, 1, n_started=2), like("score", 1, 2, n_started=3), like("score", 2, 4))
     found = reasons(recall)

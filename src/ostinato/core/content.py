@@ -199,8 +199,16 @@ def _class(kind: Any) -> Any:
         return [_name(kind)]
     if hasattr(kind, "__members__"):
         return [_name(kind), {member.name: member.value for member in kind}]
-    body = {name: item for name, item in vars(kind).items() if callable(item) or not name.startswith(("__", "_abc_"))}
+    body = {name: item for name, item in vars(kind).items() if name not in _SAYS_NOTHING}
     return [_name(kind), list(kind.__bases__), body]
+
+
+_SAYS_NOTHING: Final = frozenset(
+    "__abstractmethods__ __annotate__ __annotate_func__ __annotations__ __annotations_cache__ __dataclass_fields__ "
+    "__dataclass_params__ __dict__ __doc__ __firstlineno__ __match_args__ __module__ __orig_bases__ __parameters__ "
+    "__qualname__ __slots__ __static_attributes__ __struct_config__ __weakref__ _abc_impl".split()
+)
+"""What Python and its libraries put into the body of a class, and what its behaviour does not depend on."""
 
 
 def _function(value: Any) -> Any:
@@ -218,6 +226,10 @@ def _code(value: Any) -> Any:
 def _builtin(value: Any) -> Any:
     owner = value.__self__
     return [value.__qualname__, None if owner is None else getattr(owner, "__name__", owner)]
+
+
+def _slot(value: Any) -> Any:
+    return [value.__objclass__.__module__, value.__qualname__]
 
 
 def _text(value: Any) -> Any:
@@ -345,6 +357,12 @@ _KNOWN: Final[dict[str, Callable[[Any], Any]]] = {
     "builtins.code": _code,
     "builtins.method": lambda value: [value.__self__, value.__func__],
     "builtins.builtin_function_or_method": _builtin,
+    "builtins.method-wrapper": lambda value: [value.__self__, value.__name__],
+    "builtins.wrapper_descriptor": _slot,
+    "builtins.method_descriptor": _slot,
+    "builtins.member_descriptor": _slot,
+    "builtins.getset_descriptor": _slot,
+    "builtins.classmethod_descriptor": _slot,
     "builtins.staticmethod": lambda value: [value.__func__],
     "builtins.classmethod": lambda value: [value.__func__],
     "builtins.property": lambda value: [value.fget, value.fset, value.fdel],
@@ -355,6 +373,7 @@ _KNOWN: Final[dict[str, Callable[[Any], Any]]] = {
     "collections.Counter": dict,
     "collections.deque": lambda value: [value.maxlen, list(value)],
     "array.array": lambda value: [value.typecode, value.tobytes()],
+    "dataclasses._HAS_DEFAULT_FACTORY_CLASS": lambda _: [],
     "re.Pattern": lambda value: [value.pattern, value.flags],
     "datetime.datetime": _moment,
     "datetime.time": _moment,
