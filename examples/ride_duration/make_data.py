@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+
 from ride_duration.data import COLUMNS
 
 HERE = Path(__file__).parent

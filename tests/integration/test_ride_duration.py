@@ -189,7 +189,7 @@ def test_the_demo_names_each_absurd_ride_and_warns(demo: tuple[Path, subprocess.
     assert len(january["rows"]) == 62
     assert dict(zip(january["columns"], january["rows"][0], strict=True))["miles"] == pytest.approx(244_152.01)
     assert len(msgspec.json.decode(artifacts["absurd-distances-2021-02"].data)["rows"]) == 26
-    assert any("62 of 73,908 rides" in text for text in warnings)
+    assert any("62 of 73,908 rides claim" in text for text in warnings)
     assert any("8.5 %" in text for text in warnings)
     assert msgspec.json.decode(artifacts["models"].data)["columns"][:3] == ["model", "rmse_train", "rmse_valid"]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)

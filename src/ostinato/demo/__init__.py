@@ -31,12 +31,6 @@ SHORT: Final[dict[str, Any]] = {"n_trials": 2, "max_depth": 8}
 FULL: Final[dict[str, Any]] = {"n_trials": 5, "forest": True}
 
 
-def main(full: bool, data: Path | None = None) -> int:  # noqa: FBT001 - mirrors the options of the command
-    """Train, print what came out, and give the exit code."""
-    click.echo("\n".join(lines(train(full=full, data=data))))
-    return 0
-
-
 def train(*, full: bool, data: Path | None = None) -> Any:
     """Run the training flow and give its report.
 

@@ -51,16 +51,16 @@ def check_trips(trips: pd.DataFrame) -> Health:
     logger = get_run_logger()
     if found.n_absurd:
         logger.warning(
-            "%s: %d of %s rides are %d miles long or more, the longest %s miles",
-            *(found.month, found.n_absurd, f"{found.n_rides:,}", health.ABSURD_MILES, f"{found.longest_miles:,.0f}"),
+            "%d of %s rides claim %d miles or more, up to %s",
+            *(found.n_absurd, f"{found.n_rides:,}", health.ABSURD_MILES, f"{found.longest_miles:,.0f}"),
         )
         artifact.table(
             health.absurd_rides(data.select_rides(trips)),
             key=f"absurd-distances-{found.month}",
             description=f"{found.n_absurd} rides of {health.ABSURD_MILES} miles or more in {found.month}",
         )
-    logger.info("%s: passenger_count is missing in %.1f %% of the trips", found.month, 100 * found.missing_passengers)
-    logger.info("%s: %d trips began in another month", found.month, found.n_other_month)
+    logger.info("passenger_count is missing in %.1f %% of the trips", 100 * found.missing_passengers)
+    logger.info("%d trips began in another month than %s", found.n_other_month, found.month)
     return found
 
 
@@ -76,7 +76,7 @@ def select_rides(trips: pd.DataFrame) -> pd.DataFrame:
 def check_routes(train_rides: pd.DataFrame, valid_rides: pd.DataFrame) -> float:
     """Give the share of validation rides between zones that no training ride joins."""
     share = health.unseen_routes(train_rides, valid_rides)
-    get_run_logger().warning("%.1f %% of the validation rides join two zones that training never joined", 100 * share)
+    get_run_logger().warning("%.1f %% of the rides join zones that no ride of the training month joins", 100 * share)
     return share
 
 
@@ -202,8 +202,5 @@ def train_ride_duration(
 
 def _reported(model: Fitted) -> Fitted:
     score = model.score
-    get_run_logger().info(
-        "%s: RMSE %.4f min in validation, %.4f in training, %.2f us a row",
-        *(score.model, score.rmse_valid, score.rmse_train, 1e6 * score.inference_time),
-    )
+    get_run_logger().info("%s: RMSE %.4f (training %.4f)", score.model, score.rmse_valid, score.rmse_train)
     return model
