@@ -20,7 +20,7 @@ LINE = 100
 
 def names() -> list[str]:
     """Give every public name."""
-    return sorted(getattr(ostinato, "__all__", ()), key=str.casefold)
+    return sorted(ostinato.__all__, key=str.casefold)
 
 
 def page() -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +40,7 @@ def page() -> str:
         rows = [
             tuple(record)
             for parameter in one.command.get_params(one.context)
-            if (record := parameter.get_help_record(one.context)) and "--help" not in record[0]
+            if (record := parameter.get_help_record(one.context)) and record[1] and "--help" not in record[0]
         ]
         if rows:
             out += [*table(("option", "what it does"), ((f"`{left}`", right) for left, right in rows)), ""]
@@ -48,12 +48,12 @@ def page() -> str:
 
 
 def _help(command: click.Command) -> str:
-    return (command.help or command.short_help or "").replace("\b\n", "").strip()
+    """Give the help of a command; paragraphs that keep their lines (marked by a backspace) as blocks."""
+    paragraphs = inspect.cleandoc(command.help or command.short_help or "").split("\n\n")
+    return "\n\n".join(f"```text\n{one[2:]}\n```" if one.startswith("\b\n") else one for one in paragraphs)
 
 
 def _commands() -> list[Command]:
-    if find_spec(DOOR.partition(":")[0]) is None:
-        return []
     root = resolve(DOOR)
     return list(_walk("ostinato", root, click.Context(root, info_name="ostinato", terminal_width=100)))
 
