@@ -55,7 +55,7 @@ def _section(lines: list[str]) -> list[str]:
 
 
 def _until(lines: list[str], ends: Callable[[str, str], bool]) -> Iterator[str]:
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if not line.strip():
             continue
         if ends(line, following):

@@ -119,7 +119,7 @@ class Parameters:
     @property
     def where(self) -> str:
         """File and line of the function."""
-        code = getattr(import_module("inspect").unwrap(self.fn), "__code__", None)
+        code = getattr(import_module("ostinato.core.schema").function_of(self.fn), "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(self.fn)
 
     @property

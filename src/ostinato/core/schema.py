@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 import re
 import sys
 import types
@@ -45,8 +46,18 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 # --- hints of a function
 
 
+def function_of(fn: Any) -> Any:
+    """Give the function whose hints and place count for a partial, a wrapped function or a callable object."""
+    while (
+        inner := getattr(fn, "__wrapped__", None) or (fn.func if isinstance(fn, functools.partial) else None)
+    ) is not None:
+        fn = inner
+    return fn if hasattr(fn, "__code__") else type(fn).__call__
+
+
 def hints(fn: Any) -> dict[str, Any]:
     """Give the resolved type hints by parameter; one that cannot be resolved is left out."""
+    fn = function_of(fn)
     local = {}
     names = getattr(getattr(fn, "__code__", None), "co_freevars", ())
     for name, cell in zip(names, getattr(fn, "__closure__", None) or (), strict=False):
@@ -65,7 +76,7 @@ def hints(fn: Any) -> dict[str, Any]:
 def _one_by_one(fn: Any, local: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
-        annotations = dict(fn.__annotations__)
+        annotations = dict(getattr(fn, "__annotations__", {}))
     except NameError:  # Python 3.14 evaluates them all at this point
         return found
     for name, annotation in annotations.items():
