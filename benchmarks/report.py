@@ -1,4 +1,4 @@
-"""Fill the table of README.md from JSON lines: for each figure the median of all runs, judged by its bar."""
+"""Fill the tables of README.md from JSON lines: for each figure the median of all runs, judged by its bar."""
 
 from __future__ import annotations
 
@@ -53,24 +53,28 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(figures: dict[tuple[Any, ...], list[dict[str, Any]]]) -> tuple[str, int]:
-    """Give the Markdown table, and the number of bars that are missed."""
+def table(figures: list[list[dict[str, Any]]]) -> str:
+    """Give a Markdown table of some figures."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    n_missed = 0
-    for found in figures.values():
-        cells, met = row(found)
-        n_missed += not met
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n", n_missed
+    lines.extend("| " + " | ".join(row(found)[0]) + " |" for found in figures)
+    return "\n".join(lines) + "\n"
+
+
+def page(figures: list[list[dict[str, Any]]]) -> str:
+    """Give both tables: the figures that have a bar, and the others."""
+    judged = [found for found in figures if found[0]["bar"] is not None]
+    others = [found for found in figures if found[0]["bar"] is None]
+    return f"### Goals\n\n{table(judged)}\n### All other figures\n\n{table(others)}"
 
 
 def main() -> int:
-    """Write the table into README.md, or print it; 1 when a bar is missed."""
+    """Write the tables into README.md, or print them; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+", help="JSON lines of one or more runs")
-    parser.add_argument("--print", action="store_true", help="print the table and leave README.md alone")
+    parser.add_argument("--print", action="store_true", help="print the tables and leave README.md alone")
     options = parser.parse_args()
-    text, n_missed = table(read(options.files))
+    figures = list(read(options.files).values())
+    text, n_missed = page(figures), sum(not row(found)[1] for found in figures)
     if options.print:
         sys.stdout.write(text)
     else:
