@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ostinato.engine.flows import Flow, flow
     from ostinato.engine.futures import Future, as_completed, wait
     from ostinato.engine.loggers import get_run_logger
+    from ostinato.engine.marks import allow_failure, quote, tags, unmapped
     from ostinato.engine.runners.processes import ProcessRunner
     from ostinato.engine.runners.threads import ConcurrentTaskRunner, SequentialTaskRunner, ThreadRunner
     from ostinato.engine.state import State
-    from ostinato.engine.tasks import Task, task, unmapped
+    from ostinato.engine.tasks import Task, task
     from ostinato.engine.variables import Variable
 
 __version__ = "0.1.0"
@@ -30,7 +31,10 @@ _WHERE: Final = {
     "Flow": "engine.flows",
     "task": "engine.tasks",
     "Task": "engine.tasks",
-    "unmapped": "engine.tasks",
+    "unmapped": "engine.marks",
+    "allow_failure": "engine.marks",
+    "quote": "engine.marks",
+    "tags": "engine.marks",
     "Future": "engine.futures",
     "State": "engine.state",
     "wait": "engine.futures",
@@ -70,13 +74,16 @@ __all__ = [
     "Task",
     "ThreadRunner",
     "Variable",
+    "allow_failure",
     "artifact",
     "as_completed",
     "exponential_backoff",
     "flow",
     "get_run_context",
     "get_run_logger",
+    "quote",
     "runtime",
+    "tags",
     "task",
     "unmapped",
     "wait",

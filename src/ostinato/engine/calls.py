@@ -13,6 +13,7 @@ from ostinato.core.ports import resolve as resolve_door
 from ostinato.engine import hooks, logs
 from ostinato.engine.effects import Found
 from ostinato.engine.futures import Future, FutureList
+from ostinato.engine.marks import AllowFailure, Quote, context_tags
 from ostinato.engine.scopes import Scope, TaskScope, current, now_us
 from ostinato.engine.state import State
 
@@ -30,8 +31,8 @@ class Call:
     """A call of a task from a scope; the subject of `life.task_life`."""
 
     __slots__ = (
-        "args", "attempt", "cache_key", "caller", "future", "group", "key", "kwargs", "name", "named", "newest", "no",
-        "ordinal", "random", "row", "scope", "state", "task", "upstream", "waits",
+        "args", "attempt", "cache_key", "caller", "future", "group", "key", "kwargs", "marked", "name", "named", "newest",
+        "no", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream", "waits",
     )  # fmt: skip
 
     durability = "relaxed"
@@ -42,8 +43,13 @@ class Call:
         self.caller = caller
         self.args = args
         self.kwargs = kwargs
-        self.upstream: list[bytes] = []
+        self.upstream: dict[bytes, None] = {}
+        """Keys of producing calls, in order, each once."""
         self.waits: list[Future[Any]] = []
+        self.marked = False
+        """Whether an argument is quoted or may have failed."""
+        self.tolerated: list[Any] = []
+        """Futures that may fail."""
         self.newest = 0
         self.state = ""
         self.attempt = 1
@@ -117,12 +123,19 @@ class Call:
         if self.kwargs:
             names.append(sorted([name, self._name(value)] for name, value in self.kwargs.items()))
         if wait_for is not None:
-            self._name(wait_for if isinstance(wait_for, (list, tuple, set)) else [wait_for])
+            self._name(list(wait_for) if isinstance(wait_for, (list, tuple, set)) else [wait_for])
         return names
 
     def _name(self, value: Any) -> Any:
         if type(value) in ATOMS and (type(value) is not str or len(value) <= MOST_ITEMS):
             return value
+        if type(value) is Quote:
+            self.marked = True
+            return ["quoted", type(value.value).__name__]
+        if type(value) is AllowFailure:
+            self.marked = True
+            self.tolerated.append(value.value)
+            return self._name(value.value)
         if type(value) in (list, tuple) and len(value) > MOST_ITEMS and any(isinstance(v, Future) for v in value):
             return ["many", [self._name(item) for item in value]]
         return name_value(value, self._origin)
@@ -145,14 +158,14 @@ class Call:
         return origin.key, origin.item
 
     def _edge(self, key: bytes) -> None:
-        if key not in self.upstream and len(self.upstream) < EDGES_MOST:
-            self.upstream.append(key)
+        if len(self.upstream) < EDGES_MOST:
+            self.upstream[key] = None
 
     def take_inputs(self) -> UpstreamFailed | None:
         """Put values where futures were; give the reason when one of them failed."""
         for future in self.waits:
             error = future.failure()
-            if error is not None:
+            if error is not None and not any(future is one for one in self.tolerated):
                 said = error.message if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
                 reason = UpstreamFailed(name=self.name, upstream=future.name, state=future.peek().name, reason=said)
                 reason.__cause__ = error
@@ -182,7 +195,7 @@ class Call:
                 TaskStarted(
                     flow.id, root.epoch, now, self.no, self.key, self.task.name, self.name, first,
                     self.row.state if self.row is not None else "", self.ordinal, self.caller.no, tuple(self.upstream),
-                    self.task.version, self.task.tags, message, self.group,
+                    self.task.version, self.task.tags + context_tags.get(), message, self.group,
                 )
             )  # fmt: skip
             self.state = first
@@ -298,6 +311,10 @@ def resolve(value: Any) -> Any:
     if isinstance(value, Future):
         return value.result()
     kind = type(value)
+    if kind is Quote:
+        return value.value
+    if kind is AllowFailure:
+        return value.value.result(raise_on_failure=False) if isinstance(value.value, Future) else value.value
     if kind in (list, FutureList):
         return [resolve(item) for item in value]
     if kind in (tuple, set, frozenset):

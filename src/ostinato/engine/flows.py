@@ -17,6 +17,7 @@ from ostinato.core.versions import code_version
 from ostinato.engine import loading, logs
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
+from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import flow_life
 from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
 from ostinato.engine.runs import FlowRun, source_of
@@ -107,6 +108,36 @@ class Flow(Generic[P, R]):
         """Give a copy of the flow with other options."""
         return Flow(self.fn, with_changes(self.options, f"flow {self.name!r}", options))
 
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Give the parameters as a run would get them: defaults filled in, values coerced by their type hints.
+
+        Raises:
+            UsageError: (parameter-unknown, parameter-missing, parameter-invalid) they do not fit.
+        """
+        return self.parameters.validate(self.parameters.bind((), parameters))
+
+    # --- hooks as decorators
+
+    def on_running(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(flow, run, state)` when a run starts: `@train.on_running` above the hook."""
+        return self._hooked("on_running", hook)
+
+    def on_completion(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(flow, run, state)` when a run has Completed."""
+        return self._hooked("on_completion", hook)
+
+    def on_failure(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(flow, run, state)` when a run has Failed or TimedOut."""
+        return self._hooked("on_failure", hook)
+
+    def on_cancellation(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(flow, run, state)` when a run was Cancelled."""
+        return self._hooked("on_cancellation", hook)
+
+    def _hooked(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        self.options = with_changes(self.options, f"flow {self.name!r}", {name: (*getattr(self.options, name), hook)})
+        return hook
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return (
             self
@@ -169,7 +200,11 @@ def carry_on(run: FlowRun) -> State:
 
 def _run(run: FlowRun, *, as_state: bool) -> Any:
     try:
-        value = drive(flow_life(run), run)
+        if run.is_root:
+            with terminable():
+                value = drive(flow_life(run), run)
+        else:
+            value = drive(flow_life(run), run)
     except BaseException as error:
         _close(run)
         if as_state and isinstance(error, Exception):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ostinato.core.errors import FlowTimedOut, RunCancelled, StaleEpoch, TaskTimedOut
 from ostinato.core.retry import delay_s
 from ostinato.engine.effects import Cached, Found, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
+from ostinato.engine.interrupts import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ HOOKS: Final[dict[StateName, str]] = {
 
 def task_life(call: Call) -> Life:
     """The rule of one call of a task; returns the value, raises what the task raised."""
-    if call.waits:
+    if call.waits or call.marked:
         yield Wait(call.waits)
         reason = call.take_inputs()
         if reason is not None:
@@ -113,6 +114,8 @@ def fate(error: BaseException) -> StateName | None:
         return None
     if isinstance(error, (KeyboardInterrupt, GeneratorExit, RunCancelled)) or type(error).__name__ == "CancelledError":
         return "Cancelled"
+    if isinstance(error, Terminated):
+        return "Crashed"
     if isinstance(error, (TaskTimedOut, FlowTimedOut)):
         return "TimedOut"
     return "Failed"

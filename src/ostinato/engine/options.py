@@ -37,7 +37,6 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_prints: bool | None = None
     key: str | Callable[..., str] | None = None
     effect: bool = False
-    resources: dict[str, float] | None = None
     on_running: Sequence[Hook] = ()
     on_completion: Sequence[Hook] = ()
     on_failure: Sequence[Hook] = ()

@@ -13,6 +13,7 @@ from ostinato.core.keys import ATOMS, LONG_BYTES, call_name
 from ostinato.engine import logs
 from ostinato.engine.calls import Call
 from ostinato.engine.life import fate
+from ostinato.engine.marks import context_tags
 from ostinato.engine.options import TaskOptions
 from ostinato.engine.scopes import Scope, TaskScope, current, now_us
 
@@ -74,7 +75,7 @@ def call_plain(task: Task[Any, Any], scope: Scope, args: tuple[Any, ...], kwargs
             scope.no,
             (),
             task.version,
-            task.tags,
+            task.tags + context_tags.get(),
         )
     )
     token = current.set(inner)

@@ -15,6 +15,7 @@ from ostinato.core.names import run_name
 from ostinato.engine import hooks, logs, traces
 from ostinato.engine.calls import Call, await_within, resolve, within, within_time
 from ostinato.engine.futures import Future
+from ostinato.engine.marks import context_tags
 from ostinato.engine.memory import Memory
 from ostinato.engine.scopes import FlowScope, Root, Scope, current, now_us, roots
 from ostinato.engine.state import State
@@ -67,7 +68,7 @@ class FlowRun:
         self.no = 0
         self.newest = 0
         self.upstream: tuple[bytes, ...] = ()
-        self.tags = tuple(flow.options.tags)
+        self.tags = tuple(flow.options.tags) + context_tags.get()
         self.expected_at = now_us()
         self.attempt = 1
         self.state = "Pending"

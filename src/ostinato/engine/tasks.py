@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-import msgspec
-
 from ostinato.core.errors import NoContext, NotATask
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.retry import RetryPolicy, check
@@ -13,6 +11,7 @@ from ostinato.core.versions import code_version
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
 from ostinato.engine.life import task_life
+from ostinato.engine.marks import Unmapped
 from ostinato.engine.options import TaskOptions, filled, read_options, with_changes
 from ostinato.engine.plain import NO_OPTIONS, call_plain, is_plain, plain_inputs
 from ostinato.engine.scopes import Scope, current, find_scope
@@ -127,6 +126,29 @@ class Task(Generic[P, R]):
         """Give a copy of the task with other options."""
         return Task(self.fn, with_changes(self.options, f"task {self.name!r}", options))
 
+    # --- hooks as decorators
+
+    def on_running(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(task, run, state)` when a run starts: `@fit.on_running` above the hook."""
+        return self._hooked("on_running", hook)
+
+    def on_completion(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(task, run, state)` when a run has Completed."""
+        return self._hooked("on_completion", hook)
+
+    def on_failure(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(task, run, state)` when a run has Failed or TimedOut."""
+        return self._hooked("on_failure", hook)
+
+    def on_cancellation(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Call `hook(task, run, state)` when a run was Cancelled."""
+        return self._hooked("on_cancellation", hook)
+
+    def _hooked(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        self.options = with_changes(self.options, f"task {self.name!r}", {name: (*getattr(self.options, name), hook)})
+        self._plain = False
+        return hook
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else BoundTask(self, instance)
 
@@ -167,17 +189,6 @@ class BoundTask:
         return BoundTask(self.task.with_options(**options), self.instance)
 
 
-class Unmapped(msgspec.Struct, frozen=True):
-    """An argument of `.map` that goes whole to every call."""
-
-    value: Any
-
-
-def unmapped(value: T) -> T:
-    """Mark an argument of `.map` that goes whole to every call."""
-    return cast("T", Unmapped(value))
-
-
 @overload
 def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
@@ -189,7 +200,7 @@ def task(fn: Any = None, /, **options: Any) -> Any:
 
     Options: name, description, version, tags, task_run_name, retries, retry_delay_seconds (number, list
     or callable), retry_jitter_factor, retry_condition_fn, timeout_seconds, cache_key_fn, cache_policy,
-    cache_expiration, refresh_cache, persist_result, log_prints, key, effect, resources, on_running,
+    cache_expiration, refresh_cache, persist_result, log_prints, key, effect, on_running,
     on_completion, on_failure, on_crashed, on_cancellation.
 
     Raises:

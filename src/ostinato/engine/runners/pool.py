@@ -13,7 +13,7 @@ from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
 from ostinato.engine.futures import Future, FutureList
 from ostinato.engine.life import task_life
-from ostinato.engine.tasks import Unmapped
+from ostinato.engine.marks import Unmapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
