@@ -31,8 +31,8 @@ class Call:
     """A call of a task from a scope; the subject of `life.task_life`."""
 
     __slots__ = (
-        "args", "attempt", "cache_key", "caller", "future", "group", "key", "kwargs", "marked", "name", "named", "newest",
-        "no", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream", "waits",
+        "args", "attempt", "cache_key", "caller", "future", "group", "key", "kwargs", "marked", "name", "named",
+        "newest", "no", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream", "waits",
     )  # fmt: skip
 
     durability = "relaxed"

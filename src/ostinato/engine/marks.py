@@ -52,7 +52,7 @@ context_tags: ContextVar[tuple[str, ...]] = ContextVar("ostinato_tags", default=
 
 @contextmanager
 def tags(*names: str) -> Iterator[None]:
-    """Give all runs that start inside the `with` block these tags, for example `with tags("nightly"):`."""
+    """Tag all runs that start inside the block, for example the runs of `with tags("nightly"):`."""
     token = context_tags.set((*context_tags.get(), *names))
     try:
         yield
