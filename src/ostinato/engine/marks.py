@@ -52,7 +52,7 @@ context_tags: ContextVar[tuple[str, ...]] = ContextVar("ostinato_tags", default=
 
 @contextmanager
 def tags(*names: str) -> Iterator[None]:
-    """Tag all runs that start inside the block, for example the runs of `with tags("nightly"):`."""
+    """Tag all runs that start inside the `with` block."""
     token = context_tags.set((*context_tags.get(), *names))
     try:
         yield
