@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ostinato.core import settings as settings_of
-from ostinato.core.errors import NotATask
 from ostinato.core.ids import new_id
 from ostinato.core.names import flow_name
 from ostinato.core.parameters import read_parameters
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.core.retry import check
-from ostinato.core.versions import code_version
 from ostinato.engine import loading, logs
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
+from ostinato.engine.functions import RecordedFunction
 from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import flow_life
 from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
@@ -35,26 +34,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Flow(Generic[P, R]):
+class Flow(RecordedFunction[P, R]):
     """A recorded function. Calling it runs it and gives its value (a coroutine for `async def`)."""
 
+    kind = "flow"
+    options: FlowOptions
+
     def __init__(self, fn: Callable[P, R], options: FlowOptions) -> None:
-        if not callable(fn):
-            raise NotATask(what="@flow", value=fn)
-        self.fn = fn
-        self.options = options
-        self.name = options.name or flow_name(getattr(fn, "__name__", type(fn).__name__))
-        self.__name__ = getattr(fn, "__name__", self.name)
-        self.__qualname__ = getattr(fn, "__qualname__", self.name)
-        self.__module__ = fn.__module__
-        self.__doc__ = fn.__doc__
-        self.__wrapped__ = fn
-        self.is_async = bool(getattr(getattr(fn, "__code__", None), "co_flags", 0) & 0x80)
-        self.retry = check(
-            f"flow {self.name!r}", retries=options.retries, retry_delay_seconds=options.retry_delay_seconds
-        )
+        super().__init__(fn, options, options.name or flow_name(getattr(fn, "__name__", type(fn).__name__)))
+        self.retry = check(self.title, retries=options.retries, retry_delay_seconds=options.retry_delay_seconds)
         self._parameters: Parameters | None = None
-        self._version = options.version
         self._source: Source | None = None
 
     @property
@@ -63,18 +52,6 @@ class Flow(Generic[P, R]):
         if self._parameters is None:
             self._parameters = read_parameters(self.fn, self.name)
         return self._parameters
-
-    @property
-    def description(self) -> str:
-        """What the flow does: its option, else its docstring."""
-        return self.options.description or (self.fn.__doc__ or "").strip()
-
-    @property
-    def version(self) -> str:
-        """Hash of the flow's code: the function and the functions and tasks of its module that it calls."""
-        if not self._version:
-            self._version = code_version(self.fn)
-        return self._version
 
     @property
     def source(self) -> Source:
@@ -106,7 +83,7 @@ class Flow(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Flow[P, R]:
         """Give a copy of the flow with other options."""
-        return Flow(self.fn, with_changes(self.options, f"flow {self.name!r}", options))
+        return Flow(self.fn, with_changes(self.options, self.title, options))
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give the parameters as a run would get them: defaults filled in, values coerced by their type hints.
@@ -116,37 +93,12 @@ class Flow(Generic[P, R]):
         """
         return self.parameters.validate(self.parameters.bind((), parameters))
 
-    # --- hooks as decorators
-
-    def on_running(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(flow, run, state)` when a run starts: `@train.on_running` above the hook."""
-        return self._hooked("on_running", hook)
-
-    def on_completion(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(flow, run, state)` when a run has Completed."""
-        return self._hooked("on_completion", hook)
-
-    def on_failure(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(flow, run, state)` when a run has Failed or TimedOut."""
-        return self._hooked("on_failure", hook)
-
-    def on_cancellation(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(flow, run, state)` when a run was Cancelled."""
-        return self._hooked("on_cancellation", hook)
-
-    def _hooked(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
-        self.options = with_changes(self.options, f"flow {self.name!r}", {name: (*getattr(self.options, name), hook)})
-        return hook
-
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return (
             self
             if instance is None
             else Flow(partial(self.fn, instance), with_changes(self.options, "flow", {"name": self.name}))
         )
-
-    def __repr__(self) -> str:
-        return f"<Flow {self.name!r}>"
 
 
 @overload
@@ -252,5 +204,5 @@ def run_alone(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     async def alone_async() -> Any:
         return await task(*args, **kwargs)
 
-    lone = Flow(alone_async if task.is_async else alone, FlowOptions(name=task.name, version=task.version))
+    lone = Flow(alone_async if task.is_async else alone, FlowOptions(name=task.name))
     return lone()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
-from ostinato.core.errors import NoContext, NotATask
+from ostinato.core.errors import NoContext
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.retry import RetryPolicy, check
-from ostinato.core.versions import code_version
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
+from ostinato.engine.functions import H, RecordedFunction
 from ostinato.engine.life import task_life
 from ostinato.engine.marks import Unmapped
 from ostinato.engine.options import TaskOptions, filled, read_options, with_changes
@@ -33,27 +33,18 @@ known: dict[str, Task[Any, Any]] = {}
 """The tasks defined in this process by name: whose code a resume plan compares with."""
 
 
-class Task(Generic[P, R]):
+class Task(RecordedFunction[P, R]):
     """A recorded function. Calling it gives its value (a coroutine for `async def`)."""
 
+    kind = "task"
+    options: TaskOptions
+
     def __init__(self, fn: Callable[P, R], options: TaskOptions) -> None:
-        if not callable(fn):
-            raise NotATask(what="@task", value=fn)
-        self.fn = fn
-        self.options = options
-        self.name = options.name or getattr(fn, "__name__", type(fn).__name__)
-        self.__name__ = self.name
-        self.__qualname__ = getattr(fn, "__qualname__", self.name)
-        self.__module__ = fn.__module__
-        self.__doc__ = fn.__doc__
-        self.__wrapped__ = fn
-        self.tags = tuple(options.tags)
-        flags = getattr(getattr(fn, "__code__", None), "co_flags", 0)
-        self.is_async = bool(flags & 0x80)
-        self.is_generator = bool(flags & 0x220)
+        super().__init__(fn, options, options.name or getattr(fn, "__name__", type(fn).__name__))
+        self.is_generator = bool(self.flags & 0x220)
         """A generator function, sync (0x20) or async (0x200)."""
         self.retry: RetryPolicy = check(
-            f"task {self.name!r}",
+            self.title,
             retries=options.retries,
             retry_delay_seconds=options.retry_delay_seconds,
             retry_jitter_factor=options.retry_jitter_factor,
@@ -61,16 +52,8 @@ class Task(Generic[P, R]):
         )
         self.caches = options.cache_policy is not None or options.cache_key_fn is not None
         self._plain = not self.is_async and not self.is_generator and is_plain(options)
-        self._version = options.version
         self._cache: TaskCache | None = None
         known[self.name] = self
-
-    @property
-    def version(self) -> str:
-        """Hash of the task's code: the function and the functions of its module that it calls."""
-        if not self._version:
-            self._version = code_version(self.fn)
-        return self._version
 
     @property
     def cache(self) -> TaskCache:
@@ -124,36 +107,14 @@ class Task(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """Give a copy of the task with other options."""
-        return Task(self.fn, with_changes(self.options, f"task {self.name!r}", options))
+        return Task(self.fn, with_changes(self.options, self.title, options))
 
-    # --- hooks as decorators
-
-    def on_running(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(task, run, state)` when a run starts: `@fit.on_running` above the hook."""
-        return self._hooked("on_running", hook)
-
-    def on_completion(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(task, run, state)` when a run has Completed."""
-        return self._hooked("on_completion", hook)
-
-    def on_failure(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(task, run, state)` when a run has Failed or TimedOut."""
-        return self._hooked("on_failure", hook)
-
-    def on_cancellation(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """Call `hook(task, run, state)` when a run was Cancelled."""
-        return self._hooked("on_cancellation", hook)
-
-    def _hooked(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
-        self.options = with_changes(self.options, f"task {self.name!r}", {name: (*getattr(self.options, name), hook)})
+    def _hooked(self, name: str, hook: H) -> H:
         self._plain = False
-        return hook
+        return super()._hooked(name, hook)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else BoundTask(self, instance)
-
-    def __repr__(self) -> str:
-        return f"<Task {self.name!r}>"
 
     # --- names
 

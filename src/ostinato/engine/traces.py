@@ -55,7 +55,8 @@ def describe(
 def type_name(error: BaseException) -> str:
     """Give the class of an exception, with its module unless it is a builtin or ours."""
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" or kind.__module__.startswith("ostinato.") else f"{kind.__module__}.{kind.__qualname__}"
+    plain = kind.__module__ == "builtins" or kind.__module__.startswith("ostinato.")
+    return kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def inputs_text(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

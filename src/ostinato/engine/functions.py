@@ -1,0 +1,86 @@
+"""What `@flow` and `@task` share: a function with a name, a version of its code, and hooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
+
+from ostinato.core.errors import NotATask
+from ostinato.core.versions import code_version
+from ostinato.engine.options import with_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+H = TypeVar("H", bound="Callable[..., Any]")
+
+
+class RecordedFunction(Generic[P, R]):
+    """A function of the user whose calls are recorded."""
+
+    kind: ClassVar[str]
+    """`flow` or `task`."""
+
+    def __init__(self, fn: Callable[P, R], options: Any, name: str) -> None:
+        if not callable(fn):
+            raise NotATask(what=f"@{self.kind}", value=fn)
+        self.fn = fn
+        self.options = options
+        self.name = name
+        self.__name__ = getattr(fn, "__name__", name)
+        self.__qualname__ = getattr(fn, "__qualname__", name)
+        self.__module__ = fn.__module__
+        self.__doc__ = fn.__doc__
+        self.__wrapped__ = fn
+        self.tags = tuple(options.tags)
+        self.flags: int = getattr(getattr(fn, "__code__", None), "co_flags", 0)
+        self.is_async = bool(self.flags & 0x80)
+        self._version = ""
+
+    @property
+    def title(self) -> str:
+        """What errors call it."""
+        return f"{self.kind} {self.name!r}"
+
+    @property
+    def description(self) -> str:
+        """What it does: its option, else its docstring."""
+        return self.options.description or (self.fn.__doc__ or "").strip()
+
+    @property
+    def version(self) -> str:
+        """Hash of its code and of the functions of its module that it calls, behind the label of `version=`."""
+        if not self._version:
+            label = f"{self.options.version}+" if self.options.version else ""
+            self._version = label + code_version(self.fn)
+        return self._version
+
+    # --- hooks as decorators
+
+    def on_running(self, hook: H) -> H:
+        """Call `hook(flow or task, run, state)` when a run starts: `@train.on_running` above the hook."""
+        return self._hooked("on_running", hook)
+
+    def on_completion(self, hook: H) -> H:
+        """Call the hook when a run has Completed."""
+        return self._hooked("on_completion", hook)
+
+    def on_failure(self, hook: H) -> H:
+        """Call the hook when a run has Failed or TimedOut."""
+        return self._hooked("on_failure", hook)
+
+    def on_crashed(self, hook: H) -> H:
+        """Call the hook when the process is told to end (SIGTERM) during a run; after `kill -9` nobody can."""
+        return self._hooked("on_crashed", hook)
+
+    def on_cancellation(self, hook: H) -> H:
+        """Call the hook when a run was Cancelled."""
+        return self._hooked("on_cancellation", hook)
+
+    def _hooked(self, name: str, hook: H) -> H:
+        self.options = with_changes(self.options, self.title, {name: (*getattr(self.options, name), hook)})
+        return hook
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.capitalize()} {self.name!r}>"
