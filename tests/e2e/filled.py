@@ -106,7 +106,11 @@ class Filled:
     def artifact(self, run_id: str, kind: str, key: str, data: bytes) -> None:
         self.record(ArtifactMade(run_id, 0, START, key, kind, f"the {kind}", data))
 
+    def settle(self) -> None:
+        """Wait until all is in the database."""
+        assert self._recorder.settle("database", 30)
+
     def close(self) -> None:
         """Deliver everything; a run that has not ended then counts as Crashed."""
-        self._recorder.settle("database")
+        self.settle()
         session.close()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ostinato.cli.command import open_reader
-from ostinato.cli.loglines import is_failure, text_of
+from ostinato.cli.loglines import is_failure, short_lines
 from ostinato.cli.survey import Branch, Survey
 from ostinato.cli.times import now_us
 from ostinato.cli.tree import Pace, View, tree_of
@@ -124,9 +124,10 @@ def live_look(find: Finder, recent: int | None = None, ended: threading.Event | 
                 tree += tree_of(branch, view)
             # Failures stand in the tree, and whole at the end.
             logged = [
-                text_of(line, follower.name_of(line.run_id), colour=True, terminal=True)
+                row
                 for line in lines
                 if not is_failure(line)
+                for row in short_lines(line, follower.name_of(line.run_id), screen.columns)
             ]
             return logged, tree
 

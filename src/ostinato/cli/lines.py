@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -48,13 +49,16 @@ def clip(text: str, columns: int) -> str:
     """Give a text that takes at most so many columns, with an ellipsis where it was cut."""
     if width(text) <= columns:
         return text
-    taken, room = [], columns - 1
-    for char in text:
-        room -= _columns(char)
-        if room < 0:
-            break
-        taken.append(char)
-    return "".join(taken) + "…" if columns > 0 else ""
+    return text[: _fitting(text, columns - 1)] + "…" if columns > 0 else ""
+
+
+def _fitting(text: str, columns: int) -> int:
+    """Give how many characters from the start fit into so many columns."""
+    for at, char in enumerate(text):
+        columns -= _columns(char)
+        if columns < 0:
+            return at
+    return len(text)
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
@@ -62,6 +66,32 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     text = clip(text, columns)
     space = " " * (columns - width(text))
     return space + text if right else text + space
+
+
+def wrap(text: str, columns: int, hanging: int) -> list[str]:
+    """Give a text as rows of at most so many columns, broken between words where that is possible.
+
+    All rows but the first are moved in by `hanging` columns; line breaks in the text stay.
+    """
+    rows: list[str] = []
+    margin = " " * hanging
+    for part in text.splitlines() or [""]:
+        row = margin if rows else ""
+        for word in re.findall(r"\s*\S+", part):
+            if width(row) + width(word) <= columns:
+                row += word
+                continue
+            if row.strip():
+                rows.append(row)
+                row = margin
+            rest = word.lstrip()
+            while width(row) + width(rest) > columns:
+                n_fitting = max(_fitting(rest, columns - width(row)), 1)
+                rows.append(row + rest[:n_fitting])
+                row, rest = margin, rest[n_fitting:]
+            row += rest
+        rows.append(row)
+    return rows
 
 
 def line_width(line: Line) -> int:
