@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ostinato.core import settings as settings_of
@@ -83,7 +83,7 @@ class Flow(RecordedFunction[P, R]):
 
     def with_options(self, **options: Any) -> Flow[P, R]:
         """Give a copy of the flow with other options."""
-        return Flow(self.fn, with_changes(self.options, self.title, options))
+        return Flow(self.wrapped, with_changes(self.options, self.title, options))
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give the parameters as a run would get them: defaults filled in, values coerced by their type hints.
@@ -94,11 +94,10 @@ class Flow(RecordedFunction[P, R]):
         return self.parameters.validate(self.parameters.bind((), parameters))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return (
-            self
-            if instance is None
-            else Flow(partial(self.fn, instance), with_changes(self.options, "flow", {"name": self.name}))
-        )
+        receiver = self.receiver(instance, owner)
+        if receiver is None:
+            return self
+        return Flow(MethodType(self.fn, receiver), with_changes(self.options, self.title, {"name": self.name}))
 
 
 @overload

@@ -23,6 +23,10 @@ class RecordedFunction(Generic[P, R]):
     """`flow` or `task`."""
 
     def __init__(self, fn: Callable[P, R], options: Any, name: str) -> None:
+        self.binding: type | None = None
+        """`staticmethod` or `classmethod` when the decorator stands above one."""
+        if isinstance(fn, (staticmethod, classmethod)):
+            self.binding, fn = type(fn), fn.__func__
         if not callable(fn):
             raise NotATask(what=f"@{self.kind}", value=fn)
         self.fn = fn
@@ -55,6 +59,17 @@ class RecordedFunction(Generic[P, R]):
             label = f"{self.options.version}+" if self.options.version else ""
             self._version = label + code_version(self.fn)
         return self._version
+
+    def receiver(self, instance: Any, owner: Any) -> Any:
+        """Give what a call through a class or an instance has as its first argument, None for nothing."""
+        if self.binding is staticmethod:
+            return None
+        return owner if self.binding is classmethod else instance
+
+    @property
+    def wrapped(self) -> Any:
+        """The function as it was decorated."""
+        return self.fn if self.binding is None else self.binding(self.fn)
 
     # --- hooks as decorators
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ostinato.core.errors import BadOption
 from ostinato.core.names import fill
+from ostinato.core.parameters import read_parameters
 
 T = TypeVar("T")
 Hook = Callable[..., Any]
@@ -101,9 +102,9 @@ def filled(template: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs:
 
     A function gets the arguments that it names; one without parameters gets none.
     """
-    code = fn.__code__
-    values = {**dict(zip(code.co_varnames[: code.co_argcount], args, strict=False)), **kwargs}
+    parameters = read_parameters(fn, "")
+    values = {**parameters.defaults, **dict(zip(parameters.positional, args, strict=False)), **kwargs}
     if isinstance(template, str):
         return fill(template, values)
-    wanted = template.__code__.co_varnames[: template.__code__.co_argcount]
+    wanted = read_parameters(template, "").names
     return str(template(**{name: values[name] for name in wanted if name in values}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from ostinato.core.errors import NoContext
@@ -107,14 +108,15 @@ class Task(RecordedFunction[P, R]):
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """Give a copy of the task with other options."""
-        return Task(self.fn, with_changes(self.options, self.title, options))
+        return Task(self.wrapped, with_changes(self.options, self.title, options))
 
     def _hooked(self, name: str, hook: H) -> H:
         self._plain = False
         return super()._hooked(name, hook)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else BoundTask(self, instance)
+        receiver = self.receiver(instance, owner)
+        return self if receiver is None else BoundTask(self, receiver)
 
     # --- names
 
@@ -132,7 +134,7 @@ class BoundTask:
 
     def __init__(self, task: Task[Any, Any], instance: Any) -> None:
         self.task, self.instance = task, instance
-        self.fn = task.fn.__get__(instance)
+        self.fn = MethodType(task.fn, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.task(self.instance, *args, **kwargs)
