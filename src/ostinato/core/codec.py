@@ -108,7 +108,7 @@ def _encode_object(value: object, limit_bytes: int) -> tuple[Result | None, byte
             return _collected("a", sink)
     sink = _Sink(limit_bytes)
     try:
-        import_module("pickle").Pickler(sink, 5).dump(value)
+        (sys.modules.get("pickle") or import_module("pickle")).Pickler(sink, 5).dump(value)
     except Exception as error:  # noqa: BLE001 - pickling runs code of the value's own class
         note = f"{type(value).__module__}.{type(value).__qualname__} cannot be pickled: {_brief(error)}"
         return lost_result("unpicklable", note), None
