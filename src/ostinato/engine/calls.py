@@ -10,6 +10,7 @@ from ostinato.core.errors import OstinatoError, TaskTimedOut, UpstreamFailed
 from ostinato.core.events import TaskMoved, TaskStarted
 from ostinato.core.keys import ATOMS, MOST_ITEMS, call_name, name_value
 from ostinato.core.ports import resolve as resolve_door
+from ostinato.core.states import ACTIVE
 from ostinato.engine import hooks, logs
 from ostinato.engine.effects import Found
 from ostinato.engine.futures import Future, FutureList
@@ -35,20 +36,18 @@ class Call:
         "newest", "no", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream", "waits",
     )  # fmt: skip
 
-    durability = "relaxed"
-
     def __init__(self, task: Any, caller: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         caller.check()
         self.task = task
         self.caller = caller
         self.args = args
         self.kwargs = kwargs
-        self.upstream: dict[bytes, None] = {}
+        self.upstream: dict[bytes, None] | None = None
         """Keys of producing calls, in order, each once."""
-        self.waits: list[Future[Any]] = []
+        self.waits: list[Future[Any]] | tuple[()] = ()
         self.marked = False
         """Whether an argument is quoted or may have failed."""
-        self.tolerated: list[Any] = []
+        self.tolerated: list[Any] | tuple[()] = ()
         """Futures that may fail."""
         self.newest = 0
         self.state = ""
@@ -134,7 +133,7 @@ class Call:
             return ["quoted", type(value.value).__name__]
         if type(value) is AllowFailure:
             self.marked = True
-            self.tolerated.append(value.value)
+            self.tolerated = [*self.tolerated, value.value]
             return self._name(value.value)
         if type(value) in (list, tuple) and len(value) > MOST_ITEMS and any(isinstance(v, Future) for v in value):
             return ["many", [self._name(item) for item in value]]
@@ -143,11 +142,11 @@ class Call:
     def _origin(self, value: object) -> tuple[bytes, int] | None:
         """Give the producer of a future or tracked value, and note the edge."""
         if isinstance(value, Future):
-            self.waits.append(value)
+            self._wait([value])
             self._edge(value.key)
             return value.key, -1
         if isinstance(value, FutureList):
-            self.waits.extend(value)
+            self._wait(value)
             self._edge(value.key)
             return value.key, -1
         origin = self.caller.root.lineage.find(value)
@@ -157,7 +156,15 @@ class Call:
         self.newest = max(self.newest, origin.epoch)
         return origin.key, origin.item
 
+    def _wait(self, futures: list[Future[Any]]) -> None:
+        if isinstance(self.waits, tuple):
+            self.waits = list(futures)
+        else:
+            self.waits.extend(futures)
+
     def _edge(self, key: bytes) -> None:
+        if self.upstream is None:
+            self.upstream = {}
         if len(self.upstream) < EDGES_MOST:
             self.upstream[key] = None
 
@@ -174,7 +181,7 @@ class Call:
             self.newest = max(self.newest, future.epoch)
         self.args = tuple(resolve(value) for value in self.args)
         self.kwargs = {name: resolve(value) for name, value in self.kwargs.items()}
-        self.waits = []
+        self.waits = ()
         return None
 
     # --- effects
@@ -194,8 +201,8 @@ class Call:
             root.push(
                 TaskStarted(
                     flow.id, root.epoch, now, self.no, self.key, self.task.name, self.name, first,
-                    self.row.state if self.row is not None else "", self.ordinal, self.caller.no, tuple(self.upstream),
-                    self.task.version, self.task.tags + context_tags.get(), message, self.group,
+                    self.row.state if self.row is not None else "", self.ordinal, self.caller.no,
+                    tuple(self.upstream or ()), self.task.version, self.task.tags + context_tags.get(), message, self.group,
                 )
             )  # fmt: skip
             self.state = first
@@ -244,9 +251,20 @@ class Call:
         """Fill the cache, or only let go of the claim."""
         self.task.cache.keep(self, result)
 
+    @property
+    def durability(self) -> str:
+        """What the start and the end of the call wait for."""
+        return "database" if self.task.options.effect else "relaxed"
+
     def settle(self, level: Any) -> None:
-        """Wait for a durability level, bounded by the task's timeout."""
-        self.caller.root.recorder.settle(level, self.task.options.timeout_seconds)
+        """Wait for a durability level, bounded by the task's timeout.
+
+        Raises:
+            TaskTimedOut: (task-timed-out) before user code has run: the intent could not be committed in time.
+        """
+        timeout_s = self.task.options.timeout_seconds
+        if not self.caller.root.recorder.settle(level, timeout_s) and self.state in ACTIVE:
+            raise TaskTimedOut(name=self.name, timeout_s=timeout_s)
 
     def wants_retry(self, error: BaseException, attempt: int) -> bool:
         """Tell whether a further attempt follows."""

@@ -6,7 +6,7 @@ are carried out at once by the subject itself (the call of a task, or a flow run
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -26,7 +26,7 @@ class Run(msgspec.Struct):
 class Wait(msgspec.Struct):
     """Wait until these futures are settled; gives None."""
 
-    futures: list[Any]
+    futures: Sequence[Any]
 
 
 class Sleep(msgspec.Struct):

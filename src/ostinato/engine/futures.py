@@ -52,7 +52,7 @@ class Future(Generic[R]):
         self._settled = False
         self._value: Any = None
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[[Future[R]], None]] | None = []
+        self._callbacks: list[Callable[[Future[R]], None]] | tuple[()] | None = ()
         self._gate = _GATE
 
     @property
@@ -118,7 +118,7 @@ class Future(Generic[R]):
         """Call `fn(future)` when it has ended, at once if it has."""
         with self._gate:
             if self._callbacks is not None:
-                self._callbacks.append(fn)
+                self._callbacks = [*self._callbacks, fn]
                 return
         fn(self)
 

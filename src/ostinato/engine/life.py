@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import FlowTimedOut, RunCancelled, StaleEpoch, TaskTimedOut
 from ostinato.core.retry import delay_s
+from ostinato.core.states import TABLE, TERMINAL
 from ostinato.engine.effects import Cached, Found, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
 from ostinato.engine.interrupts import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ostinato.core.retry import RetryPolicy
     from ostinato.core.states import StateName
     from ostinato.engine.calls import Call
     from ostinato.engine.runs import FlowRun
@@ -31,6 +33,33 @@ HOOKS: Final[dict[StateName, str]] = {
 
 def task_life(call: Call) -> Life:
     """The rule of one call of a task; returns the value, raises what the task raised."""
+    return _to_its_end(call, _task_life(call))
+
+
+def flow_life(run: FlowRun) -> Life:
+    """The rule of one flow run; returns the value of the flow, raises what the flow raised."""
+    return _to_its_end(run, _flow_life(run))
+
+
+def _to_its_end(subject: Call | FlowRun, life: Life) -> Life:
+    """Whatever stops a life, and wherever it was: the end is recorded and a claim is let go."""
+    try:
+        return (yield from life)
+    except GeneratorExit:  # nobody drives this life any more
+        raise
+    except BaseException as error:
+        state = fate(error)
+        if state is not None and subject.state not in TERMINAL:
+            yield Move(_reachable(state, subject.state), error=error)
+            if subject.caches:
+                yield Keep()
+            if subject.durability != "relaxed":
+                yield Settle(subject.durability)
+            yield Hook(HOOKS[state])
+        raise
+
+
+def _task_life(call: Call) -> Life:
     if call.waits or call.marked:
         yield Wait(call.waits)
         reason = call.take_inputs()
@@ -48,8 +77,7 @@ def task_life(call: Call) -> Life:
     return (yield from _attempts(call, call.task.retry, call.random))
 
 
-def flow_life(run: FlowRun) -> Life:
-    """The rule of one flow run; returns the value of the flow, raises what the flow raised."""
+def _flow_life(run: FlowRun) -> Life:
     found = yield Recall()
     if found is not None:
         return found.value
@@ -57,27 +85,23 @@ def flow_life(run: FlowRun) -> Life:
     return (yield from _attempts(run, run.flow.retry, run.random))
 
 
-def _attempts(subject: Call | FlowRun, retry: object, random: Callable[[], float]) -> Life:
+def _attempts(subject: Call | FlowRun, retry: RetryPolicy, random: Callable[[], float]) -> Life:
     attempt = 1
     yield Hook("on_running")
     while True:
         try:
             value = yield Run(attempt)
-        except BaseException as error:
-            state = fate(error)
-            if state is None:
-                raise
-            again = subject.wants_retry(error, attempt) if state in ("Failed", "TimedOut") else False
-            if not again:
-                yield from _end_badly(subject, state, error)
-                raise
-            wait_s = delay_s(retry, attempt, random)  # type: ignore[arg-type]
-            yield Move("AwaitingRetry", message=f"attempt {attempt} failed, next in {wait_s:g} s", error=error)
-            yield Sleep(wait_s)
-            attempt += 1
-            yield Move("Retrying")
-        else:
             break
+        except BaseException as error:
+            if fate(error) not in {"Failed", "TimedOut"} or not subject.wants_retry(error, attempt):
+                raise
+            wait_s = delay_s(retry, attempt, random)
+            yield Move("AwaitingRetry", message=f"attempt {attempt} failed, next in {wait_s:g} s", error=error)
+        yield Sleep(wait_s)
+        attempt += 1
+        yield Move("Retrying")
+        if subject.durability != "relaxed":
+            yield Settle(subject.durability)
     result = yield Store(value)
     yield Move("Completed", value=result)
     if subject.caches:
@@ -88,11 +112,9 @@ def _attempts(subject: Call | FlowRun, retry: object, random: Callable[[], float
     return value
 
 
-def _end_badly(subject: Call | FlowRun, state: StateName, error: BaseException) -> Life:
-    yield Move(state, error=error)
-    if subject.caches:
-        yield Keep()
-    yield Hook(HOOKS[state])
+def _reachable(wanted: StateName, current: str) -> StateName:
+    """Give the end that the table allows: what fails before it runs, or while it waits for a retry, Crashed."""
+    return wanted if wanted in TABLE[current or "Pending"] else "Crashed"  # type: ignore[index]
 
 
 def _cached() -> Life:

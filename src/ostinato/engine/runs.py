@@ -80,7 +80,7 @@ class FlowRun:
     def nest(self, caller: Scope, name: str, inputs: Call) -> FlowRun:
         """Place this run below its caller: key, number, edges; take up what was recorded of it."""
         self.key, self.newest = inputs.key, inputs.newest
-        self.upstream = tuple(inputs.upstream)
+        self.upstream = tuple(inputs.upstream or ())
         memory = self.root.memory
         self.row = memory.run(self.key) if memory is not None else None
         self.id = self.row.id if self.row is not None else new_id()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ostinato.core.errors import BadOption, RunCancelled
 from ostinato.core.keys import call_name
@@ -16,10 +17,11 @@ from ostinato.engine.life import task_life
 from ostinato.engine.marks import Unmapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ostinato.engine.scopes import Scope, TaskScope
     from ostinato.engine.tasks import Task
+
+
+NOTHING: Final[dict[str, Any]] = {}
 
 
 class Runner(Protocol):
@@ -62,8 +64,8 @@ class Pool:
         if task.is_async:
             self._start_async(future, call, context)
         else:
-            future.work = lambda: context.run(carry, future, call)
-            _when_ready(call, lambda: self._enqueue(future))
+            future.work = partial(context.run, carry, future, call)
+            self._enqueue_when_ready(future, call)
         return future
 
     def map(
@@ -96,6 +98,25 @@ class Pool:
         raise NotImplementedError(f"{type(self).__name__} runs {call.name} in {scope.name}")
 
     # --- running them
+
+    def _enqueue_when_ready(self, future: Future[Any], call: Call) -> None:
+        """Queue a call when all futures among its inputs have ended; no thread waits for them."""
+        waiting = [one for one in call.waits if not one.done()]
+        if not waiting:
+            self._enqueue(future)
+            return
+        left = [len(waiting)]
+        lock = threading.Lock()
+
+        def one_ended(_: Future[Any]) -> None:
+            with lock:
+                left[0] -= 1
+                last = left[0] == 0
+            if last:
+                self._enqueue(future)
+
+        for one in waiting:
+            one.add_done_callback(one_ended)
 
     def _enqueue(self, future: Future[Any]) -> None:
         with self._lock:
@@ -200,7 +221,7 @@ async def carry_async(future: Future[Any], call: Call) -> None:
 
 
 def _settle(future: Future[Any], call: Call, value: Any, error: BaseException | None) -> None:
-    call.args, call.kwargs, call.scope = (), {}, None
+    call.args, call.kwargs, call.scope = (), NOTHING, None
     future.settle(value, error)
 
 
@@ -209,26 +230,6 @@ def _cancel(future: Future[Any]) -> None:
     if call is not None:
         call.move("Cancelled", "it had not started when the flow run ended")
     future.settle(None, RunCancelled(name=future.name))
-
-
-def _when_ready(call: Call, start: Callable[[], None]) -> None:
-    """Call `start` when all futures among the inputs have ended; no thread waits for them."""
-    waiting = [future for future in call.waits if not future.done()]
-    if not waiting:
-        start()
-        return
-    left = [len(waiting)]
-    lock = threading.Lock()
-
-    def one_ended(_: Future[Any]) -> None:
-        with lock:
-            left[0] -= 1
-            last = left[0] == 0
-        if last:
-            start()
-
-    for future in waiting:
-        future.add_done_callback(one_ended)
 
 
 def _column(value: Any) -> list[Any] | None:
