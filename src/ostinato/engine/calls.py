@@ -202,7 +202,8 @@ class Call:
                 TaskStarted(
                     flow.id, root.epoch, now, self.no, self.key, self.task.name, self.name, first,
                     self.row.state if self.row is not None else "", self.ordinal, self.caller.no,
-                    tuple(self.upstream or ()), self.task.version, self.task.tags + context_tags.get(), message, self.group,
+                    tuple(self.upstream or ()), self.task.version, self.task.tags + context_tags.get(), message,
+                    self.group,
                 )
             )  # fmt: skip
             self.state = first
