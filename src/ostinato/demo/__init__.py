@@ -28,7 +28,7 @@ PACKAGES: Final = {
 
 MONTHS: Final = ("green_tripdata_2021-01.parquet", "green_tripdata_2021-02.parquet")
 SHORT: Final[dict[str, Any]] = {"n_trials": 2, "max_depth": 8}
-FULL: Final[dict[str, Any]] = {"n_trials": 5, "forest": True}
+FULL: Final[dict[str, Any]] = {"n_trials": 3, "forest": True}
 
 
 def train(*, full: bool, data: Path | None = None) -> Any:
@@ -86,16 +86,15 @@ def _findings(report: Any) -> Iterator[str]:
 
 
 def _next(report: Any) -> Iterator[str]:
-    run = report.run
-    lines = {
+    rows = {
         "ostinato runs": "the runs that are recorded so far",
-        f"ostinato show {run}": "its tasks, the table of absurd rides, the plots",
-        f"ostinato logs {run}": "what it logged",
-        "ostinato demo --full": "adds a random forest and a deeper search; kill it with `kill -9`, and",
+        f"ostinato show {report.run}": "its tasks, the table of absurd rides, the plots",
+        f"ostinato logs {report.run}": "what it logged",
+        "ostinato demo --full": "with a random forest and deeper trees; kill it with `kill -9`, and",
         "ostinato resume last": "goes on from the last completed task",
     }
-    width = max(map(len, lines))
+    width = max(map(len, rows))
     yield click.style("  Look next", dim=True)
-    for line, meaning in lines.items():
-        yield f"    {click.style(f'{line:{width}}', fg='cyan')}  {meaning}"
+    for command, meaning in rows.items():
+        yield f"    {click.style(f'{command:{width}}', fg='cyan')}  {meaning}"
     yield "  docs/tutorial.md builds this flow step by step."
