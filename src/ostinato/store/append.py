@@ -127,17 +127,17 @@ def _write(db: sqlite3.Connection, fold: Fold) -> None:
         if run.n_logs_dropped:
             db.execute(queries["count_dropped_logs"], (run.n_logs_dropped, run.id))
     _put(db, "add_artifacts", 9, fold.artifacts)
-    _put(db, "add_blob_refs", 2, fold.blob_refs)
+    for root_id in fold.ended_well:
+        db.execute(queries["drop_checkpoints"], (root_id,))
+        db.execute(queries["drop_blob_refs"], (root_id,))
+    _put(db, "add_blob_refs", 2, fold.blob_refs())
     for row in fold.variables:
         db.execute(queries["put_variable"], row)
-    for row in fold.checkpoints:
+    for row in fold.checkpoints():
         db.execute(queries["put_checkpoint"], row)
     for row in fold.cached:
         db.execute(queries["put_cached"], row)
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
-    for root_id in fold.ended_well:
-        db.execute(queries["drop_checkpoints"], (root_id,))
-        db.execute(queries["drop_blob_refs"], (root_id,))
 
 
 def _put(db: sqlite3.Connection, name: str, width: int, values: Row) -> None:

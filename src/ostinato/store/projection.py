@@ -5,8 +5,10 @@ The rules, which the tests repeat in a slow and plain form:
 - An event whose epoch is below that of its root run changes nothing (log lines and artifacts excepted).
 - A move happens only along the table of states, within the epoch of its row.
 - `RunCreated` and `TaskStarted` make a row. Of a row that exists they make a new life: in a newer
-  epoch, or (task runs) in the same one when they name the terminal state that the row is in.
-- A flow run that moves in a newer epoch than its row begins that epoch as Pending.
+  epoch, or (task runs) in the same one when they name the terminal state that the row is in, which
+  is how the next attempt of a flow runs a failed task again.
+- A flow run that moves in a newer epoch than its row begins that epoch as Pending; so does a subflow
+  run in the same epoch, when the move names the terminal state that the row is in.
 - What names a flow run that does not exist changes nothing (log lines and artifacts excepted).
 """
 
@@ -60,6 +62,7 @@ class RunHead(msgspec.Struct, array_like=True):
     stream: str
     created_at: int
     started_at: int | None
+    pinned: int
     last_no: int | None
 
 
@@ -103,6 +106,7 @@ class Run:
         "moved",
         "n_logs_dropped",
         "n_reused",
+        "pinned",
         "result",
         "root",
         "started_at",
@@ -124,6 +128,7 @@ class Run:
         self.error: bytes | None = None
         self.made: RunCreated | None = None
         """What the whole row is written from."""
+        self.pinned = False
         self.moved = False
         """The row in the database is to be updated."""
         self.counted: tuple[str, str, int] | None = None
@@ -149,12 +154,12 @@ class Fold:
         self.logs: Row = []
         self.artifacts: Row = []
         self.tags: Row = []
-        self.blob_refs: Row = []
         self.variables: list[Row] = []
-        self.checkpoints: list[Row] = []
         self.cached: list[Row] = []
         self.ended_well: list[str] = []
-        """Root runs that Completed."""
+        """Root runs that Completed and are not pinned: what they needed before can go."""
+        self._blob_refs: list[tuple[Run, str]] = []
+        self._checkpoints: list[tuple[Run, CheckpointSaved]] = []
         self._late: list[tuple[Run, TaskStarted | TaskMoved]] = []
         """Events of task runs in the database that are not looked up yet."""
         self._rare: dict[type, Callable[[Any], None]] = {
@@ -182,7 +187,7 @@ class Fold:
                     self._late.append((run, event))
                 elif isinstance(event, TaskMoved):
                     if event.no in run.tasks:
-                        self._task_moved(run.tasks[event.no], event)
+                        self._task_moved(run, run.tasks[event.no], event)
                 else:
                     self._task_started(run, event)
             elif isinstance(event, Logged):
@@ -208,6 +213,7 @@ class Fold:
             run.stream = head.stream
             run.created_at = head.created_at
             run.started_at = head.started_at
+            run.pinned = bool(head.pinned)
             run.last_no = head.last_no or 0
             run.counted = (head.flow, head.state, head.created_at // HOUR_US * HOUR_US)
         for head in heads:
@@ -230,7 +236,7 @@ class Fold:
             if isinstance(event, TaskStarted):
                 self._task_started(run, event)
             elif event.no in run.tasks:
-                self._task_moved(run.tasks[event.no], event)
+                self._task_moved(run, run.tasks[event.no], event)
 
     # --- task runs
 
@@ -238,8 +244,8 @@ class Fold:
         row = run.tasks.get(event.no)
         state = event.state
         if row is not None:
-            again = event.epoch == row[EPOCH] and state != row[STATE] and event.previous == row[STATE] in TERMINAL
-            if not again and event.epoch <= row[EPOCH]:
+            again = event.epoch == row[EPOCH] and event.previous == row[STATE] and row[STATE] in TERMINAL
+            if event.epoch <= row[EPOCH] and not again:
                 return
         elif not run.state:
             return
@@ -267,7 +273,7 @@ class Fold:
             None,
         ]
 
-    def _task_moved(self, row: Row, event: TaskMoved) -> None:
+    def _task_moved(self, run: Run, row: Row, event: TaskMoved) -> None:
         state = event.state
         if state not in TABLE[row[STATE]] or event.epoch != row[EPOCH]:
             return
@@ -275,7 +281,7 @@ class Fold:
         row[ATTEMPT] = event.attempt
         row[MESSAGE] = event.message
         row[N_STARTED] = event.n_started
-        row[RESULT] = None if event.result is None else self._pack_result(event.run_id, event.result)
+        row[RESULT] = None if event.result is None else self._pack_result(run, event.result)
         row[ERROR] = None if event.error is None else pack(event.error)
         if state in TERMINAL:
             row[ENDED] = event.at
@@ -310,8 +316,8 @@ class Fold:
         run.n_reused = 0
         for tag in event.tags:
             self.tags += (tag, event.run_id)
-        if event.arguments is not None and event.arguments.blob:
-            self.blob_refs += (event.run_id, event.arguments.blob)
+        if event.arguments is not None:
+            self._pack_result(run, event.arguments)
         self._note(run, event.at, previous)
 
     def _run_moved(self, event: RunMoved) -> None:
@@ -322,17 +328,17 @@ class Fold:
             return
         if not previous or event.epoch < run.epoch:
             return
-        if event.epoch == run.epoch:
-            if event.state not in TABLE[previous]:  # type: ignore[index]
+        again = event.epoch > run.epoch or (previous in TERMINAL and event.previous == previous and run.root is not run)
+        if again:
+            if event.state != "Pending" and event.state not in TABLE["Pending"]:
                 return
-        elif event.state != "Pending" and event.state not in TABLE["Pending"]:
-            return
-        else:
             if run.root is run:
                 self._catch_up()
             run.epoch = event.epoch
             run.stream = self.stream
             run.started_at = None
+        elif event.state not in TABLE[previous]:  # type: ignore[index]
+            return
         run.moved = True
         run.state = event.state
         run.message = event.message
@@ -341,17 +347,19 @@ class Fold:
         run.ended_at = event.at if event.state in TERMINAL else None
         if run.started_at is None and event.state == "Running":
             run.started_at = event.at
-        run.result = None if event.result is None else self._pack_result(event.run_id, event.result)
+        run.result = None if event.result is None else self._pack_result(run, event.result)
         run.error = None if event.error is None else pack(event.error)
-        if run.root is run and event.state == "Completed":
-            self.ended_well.append(run.id)
+        if run.root is run and event.state == "Completed" and not run.pinned:
+            self._end_well(run)
         self._note(run, event.at, previous)
 
     def _note(self, run: Run, at: int, previous: str) -> None:
         self.states += (run.id, at, run.epoch, run.attempt, run.state, previous, run.message)
 
     def _logs_dropped(self, event: LogsDropped) -> None:
-        self.runs[event.run_id].n_logs_dropped += event.n_dropped
+        run = self.runs[event.run_id]
+        if run.state:
+            run.n_logs_dropped += event.n_dropped
 
     # --- the rest
 
@@ -363,9 +371,8 @@ class Fold:
         run = self.runs[event.run_id]
         if event.epoch < run.root.epoch:
             self.stale[run.root.id] = run.root.epoch
-        elif run.state:
-            value = event.value
-            self.checkpoints.append([run.id, event.key, event.version, event.at, pack(value), value.blob])
+        elif run.state and (run.root.state != "Completed" or run.root.pinned):
+            self._checkpoints.append((run, event))
 
     def _cache(self, event: CacheStored) -> None:
         result = event.result
@@ -377,12 +384,28 @@ class Fold:
         tags = _tags(event.tags) if event.tags else None
         self.variables.append([event.name, event.value, tags, event.at])
 
-    def _pack_result(self, run_id: str, result: Result) -> bytes:
-        if result.blob:
-            self.blob_refs += (run_id, result.blob)
+    def _pack_result(self, run: Run, result: Result) -> bytes:
+        if result.blob and (run.root.state != "Completed" or run.root.pinned):
+            self._blob_refs.append((run, result.blob))
         return pack(result)
 
+    def _end_well(self, root: Run) -> None:
+        self.ended_well.append(root.id)
+        self._blob_refs = [ref for ref in self._blob_refs if ref[0].root is not root]
+        self._checkpoints = [saved for saved in self._checkpoints if saved[0].root is not root]
+
     # --- what to write
+
+    def blob_refs(self) -> Row:
+        """Give which runs need which stored values, for `add_blob_refs`."""
+        return [value for run, blob in self._blob_refs for value in (run.id, blob)]
+
+    def checkpoints(self) -> list[Row]:
+        """Give the checkpoints, oldest first, for `put_checkpoint`."""
+        return [
+            [run.id, event.key, event.version, event.at, pack(event.value), event.value.blob]
+            for run, event in self._checkpoints
+        ]
 
     def run_rows(self) -> Row:
         """Give whole rows of flow runs, for `put_runs`."""

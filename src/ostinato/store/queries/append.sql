@@ -19,6 +19,7 @@ INSERT INTO blocks (stream, first_seq, last_seq, at, payload) VALUES (?, ?, ?, ?
 -- What the projection must know of runs (a JSON array of ids) and their roots, in one JSON row.
 SELECT json_group_array(json_array(
     r.id, r.root_id, r.flow, r.epoch, r.state, r.stream, r.created_at, r.started_at,
+    EXISTS (SELECT 1 FROM pins AS p WHERE p.run_id = r.id),
     (SELECT max(t.no) FROM task_runs AS t WHERE t.run_id = r.id)
 ))
 FROM flow_runs AS r
@@ -147,7 +148,5 @@ ON CONFLICT (run_id, blob) DO NOTHING;
 DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = ?);
 
 -- drop_blob_refs --
--- A root run ended well: its stored values are no longer needed for resume, unless it is pinned.
-DELETE FROM blob_refs
-WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = ?1)
-  AND NOT EXISTS (SELECT 1 FROM pins WHERE run_id = ?1);
+-- A root run ended well: its stored values are no longer needed for resume.
+DELETE FROM blob_refs WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = ?);
