@@ -30,8 +30,30 @@ if TYPE_CHECKING:
 _OFFERED: Final = 50
 
 
+_BASH: Final = """\
+%(complete_func)s() {
+    local kind value
+    COMPREPLY=()
+    while IFS=, read -r kind value; do
+        case $kind in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain)
+                COMPREPLY+=("$(printf %%q "$value")")
+                [[ $value == *[:/,] ]] && compopt -o nospace
+                ;;
+        esac
+    done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete "$1")
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+"""What bash runs: no space after a value that goes on (`state:`, `folder/`), values quoted for the shell."""
+
+
 class Bash(BashComplete):
     """Bash cuts words at `:`; this puts `flow.py:train` together again and answers with its last part."""
+
+    source_template = _BASH
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Give the words before the cursor and the beginning of the word at it."""
@@ -102,7 +124,11 @@ def complete_query(_ctx: click.Context, _param: click.Parameter, incomplete: str
         fields = [CompletionItem(f"{sign}{field}:", help=it.help) for field, it in RUN_FIELDS.items()]
         return [item for item in fields if item.value.startswith(incomplete)]
     before, comma, last = value.rpartition(",")
-    return [CompletionItem(f"{sign}{name}:{before}{comma}{offer}") for offer in _offers(name) if offer.startswith(last)]
+    return [
+        CompletionItem(f"{sign}{name}:{before}{comma}{offer}")
+        for offer in _offers(name)
+        if offer.removeprefix('"').startswith(last.removeprefix('"'))
+    ]
 
 
 def _offers(field: str) -> list[str]:

@@ -16,7 +16,10 @@ from ostinato.session import backups, maintenance
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="Migrate, check, vacuum, back up and restore the database.",
+)
 def db() -> None:
     """Migrate, check, vacuum, back up and restore the database of the home.
 
