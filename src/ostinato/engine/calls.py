@@ -16,7 +16,6 @@ from ostinato.engine.effects import Found
 from ostinato.engine.futures import Future, FutureList
 from ostinato.engine.marks import AllowFailure, Quote, context_tags
 from ostinato.engine.scopes import Scope, TaskScope, current, now_us
-from ostinato.engine.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from ostinato.core.events import Error
     from ostinato.core.results import Result
     from ostinato.core.states import StateName
+    from ostinato.engine.context import TaskRunInfo
+    from ostinato.engine.tasks import Task
 
 EDGES_MOST: Final = 1 << 10
 
@@ -274,17 +275,14 @@ class Call:
         condition = self.task.retry.condition
         return condition is None or hooks.holds(condition, self, error)
 
-    def hook_arguments(self, *more: Any) -> tuple[Any, ...]:
-        """Give what hooks are called with: task, run, state."""
-        return (self.task, self.scope, *(more or (State(name=self.state, run_id=self.run_ref),)))  # type: ignore[arg-type]
+    @property
+    def recorded(self) -> Task[Any, Any]:
+        """What is called, for hooks."""
+        return self.task  # type: ignore[no-any-return]
 
-    def hook(self, name: str) -> None:
-        """Call the user's hooks."""
-        hooks.call(self, name, getattr(self.task.options, name))
-
-    async def hook_async(self, name: str) -> None:
-        """Call the user's hooks, awaiting async ones."""
-        await hooks.call_async(self, name, getattr(self.task.options, name))
+    def facts(self) -> TaskRunInfo:
+        """Give what hooks are told of the run."""
+        return resolve_door("ostinato.engine.context:task_run_of")(self)  # type: ignore[no-any-return]
 
     # --- running the user's function
 
@@ -323,6 +321,32 @@ class Call:
             )
         finally:
             current.reset(token)
+
+
+    # --- being iterated, when the function is a generator
+
+    def begin_iteration(self) -> Any:
+        """Wait for the inputs, record the start; give the user's generator.
+
+        Raises:
+            UpstreamFailed: (upstream-failed) a future among the inputs failed.
+        """
+        for future in self.waits:
+            future.wait()
+        reason = self.take_inputs()
+        if reason is not None:
+            self.move("Skipped", reason.message)
+            raise reason
+        self.caller.newest = self.caller.root.epoch
+        self.move("Running")
+        self.enter(1)
+        return self.task.fn(*self.args, **self.kwargs)
+
+    def end_iteration(self, error: BaseException | None = None) -> None:
+        """Nothing is left to end."""
+
+    def leave_iteration(self) -> None:
+        """Nothing is left to let go."""
 
 
 def resolve(value: Any) -> Any:

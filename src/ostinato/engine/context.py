@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ostinato.core.errors import NoContext, ResultLost
 from ostinato.core.events import CheckpointSaved
 from ostinato.core.results import Result
-from ostinato.engine.scopes import FlowScope, Scope, TaskScope, find_scope, now_us
+from ostinato.engine.scopes import Root, Scope, TaskScope, find_scope, now_us
+
+if TYPE_CHECKING:
+    from ostinato.engine.calls import Call
 
 NOTHING = Result("m", b"\xc0", "", 1, b"")
 """The record of a checkpoint that is None."""
@@ -108,18 +111,34 @@ def get_run_context() -> RunContext:
 
 def flow_run_info(scope: Scope) -> FlowRunInfo:
     """Give the facts of the flow run of a scope."""
-    flow: FlowScope = scope.flow
+    return flow_run_of(scope.flow.run, scope.root, scope.flow.attempt)
+
+
+def flow_run_of(run: Any, root: Root, attempt: int) -> FlowRunInfo:
+    """Give the facts of a flow run."""
     return FlowRunInfo(
-        id=flow.id,
-        name=flow.name,
-        flow_name=flow.run.flow.name,
-        parameters=dict(flow.parameters),
-        tags=flow.tags,
-        expected_start_time=datetime.fromtimestamp(flow.expected_at / 1e6, UTC),
-        run_count=flow.attempt,
-        epoch=flow.root.epoch,
-        parent_flow_run_id=flow.parent.flow.id if flow.parent is not None else "",
-        root_flow_run_id=flow.root.id,
+        id=run.id,
+        name=run.name,
+        flow_name=run.flow.name,
+        parameters=dict(run.arguments),
+        tags=run.tags,
+        expected_start_time=datetime.fromtimestamp(run.expected_at / 1e6, UTC),
+        run_count=attempt,
+        epoch=root.epoch,
+        parent_flow_run_id=run.caller.flow.id if run.caller is not None else "",
+        root_flow_run_id=root.id,
+    )
+
+
+def task_run_of(call: Call) -> TaskRunInfo:
+    """Give the facts of the task run of a call."""
+    return TaskRunInfo(
+        id=call.run_ref,
+        name=call.name,
+        task_name=call.task.name,
+        tags=call.task.tags,
+        run_count=call.attempt,
+        key=call.key.hex(),
     )
 
 

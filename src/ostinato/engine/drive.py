@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.ports import resolve
+from ostinato.engine import hooks
 from ostinato.engine.effects import Cached, Hook, Keep, Move, Recall, Run, Settle, Sleep, Store, Wait
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ BLOCKING: dict[type, Any] = {
     Run: lambda subject, effect: subject.run(effect.attempt),
     Wait: lambda _, effect: [future.wait() for future in effect.futures] and None,
     Sleep: lambda _, effect: time.sleep(effect.seconds),
-    Hook: lambda subject, effect: subject.hook(effect.name),
+    Hook: lambda subject, effect: hooks.call(subject, effect.name, effect.value, effect.error),
 }
 
 
@@ -44,7 +45,7 @@ AWAITING: dict[type, Any] = {
     Run: lambda subject, effect: subject.run_async(effect.attempt),
     Wait: _wait_async,
     Sleep: _sleep_async,
-    Hook: lambda subject, effect: subject.hook_async(effect.name),
+    Hook: lambda subject, effect: hooks.call_async(subject, effect.name, effect.value, effect.error),
 }
 
 

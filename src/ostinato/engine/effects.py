@@ -75,6 +75,8 @@ class Hook(msgspec.Struct):
     """Call the user's hooks of this name; gives None whatever they raise."""
 
     name: str
+    value: Any = None
+    error: BaseException | None = None
 
 
 class Settle(msgspec.Struct):

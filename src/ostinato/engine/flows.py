@@ -15,7 +15,7 @@ from ostinato.core.retry import check
 from ostinato.engine import loading, logs
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
-from ostinato.engine.functions import RecordedFunction
+from ostinato.engine.functions import RecordedFunction, known
 from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import flow_life
 from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
@@ -62,8 +62,7 @@ class Flow(RecordedFunction[P, R]):
 
     def any_log_prints(self) -> bool:
         """Whether a task of this process wants its prints logged."""
-        known = resolve("ostinato.engine.tasks:known")
-        return any(task.options.log_prints for task in known.values())
+        return any(one.options.log_prints for one in known.values())
 
     # --- calling
 
@@ -76,9 +75,11 @@ class Flow(RecordedFunction[P, R]):
         scope = current.get() or find_scope()
         if scope is None and loading.is_loading():
             loading.warn_of_call(self.name)
-            return None
+            return _nothing() if self.is_async else None
         as_state = bool(kwargs.pop("return_state", False))
         run = _begin(self, scope, args, kwargs)
+        if self.flags & 0x220:
+            return resolve("ostinato.engine.generators:iterate")(run)
         return _run_async(run, as_state=as_state) if self.is_async else _run(run, as_state=as_state)
 
     def with_options(self, **options: Any) -> Flow[P, R]:
@@ -126,6 +127,10 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
 _NO_OPTIONS = FlowOptions()
 
 
+async def _nothing() -> None:
+    """What awaiting an async flow gives while its file is loaded."""
+
+
 def _begin(flow: Flow[Any, Any], scope: Scope | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FlowRun:
     """Give the new run of a call, parameters bound and validated, nothing recorded yet."""
     inputs = None
@@ -157,11 +162,11 @@ def _run(run: FlowRun, *, as_state: bool) -> Any:
         else:
             value = drive(flow_life(run), run)
     except BaseException as error:
-        _close(run)
+        run.close()
         if as_state and isinstance(error, Exception):
             return _state(run, None, error)
         raise
-    _close(run)
+    run.close()
     return _state(run, value, None) if as_state else value
 
 
@@ -169,21 +174,12 @@ async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
     try:
         value = await drive_async(flow_life(run), run)
     except BaseException as error:
-        _close(run)
+        run.close()
         if as_state and isinstance(error, Exception):
             return _state(run, None, error)
         raise
-    _close(run)
+    run.close()
     return _state(run, value, None) if as_state else value
-
-
-def _close(run: FlowRun) -> None:
-    """At the end of a root run: wait, bounded, until all of it is in the database."""
-    root = run.root
-    if run.is_root and not root.recorder.settle("database", root.settings.exit_wait_s):
-        waited = f"The database has not taken everything after {root.settings.exit_wait_s:g} s"
-        text = f"{waited}; the journal keeps it for the next process."
-        logs.write(logs.line(30, f"Flow run {run.name!r} - {text}", now_us()))
 
 
 def _state(run: FlowRun, value: Any, error: Exception | None) -> State:

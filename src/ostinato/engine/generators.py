@@ -1,10 +1,11 @@
-"""Generator tasks: Running while they are iterated, Completed when exhausted; they always run again on resume."""
+"""Generator flows and tasks: Running while they are iterated, Completed when exhausted; they run again on resume."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ostinato.engine.life import fate
+from ostinato.engine import hooks
+from ostinato.engine.life import HOOKS, fate
 from ostinato.engine.scopes import current
 from ostinato.engine.values import NOT_PERSISTED
 
@@ -12,66 +13,70 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
 
     from ostinato.engine.calls import Call
+    from ostinato.engine.runs import FlowRun
+
+GENERATOR: Final = 0x220
+"""Code flags of a generator function, sync (0x20) or async (0x200)."""
 
 
-def iterate(call: Call) -> Any:
-    """Give the iterator of a generator task's call, sync or async as the function is."""
-    return _iterate_async(call) if call.task.fn.__code__.co_flags & 0x200 else _iterate(call)
+def iterate(subject: Call | FlowRun) -> Any:
+    """Give the iterator of a call of a generator function, sync or async as the function is."""
+    return _iterate_async(subject) if subject.recorded.flags & 0x200 else _iterate(subject)
 
 
-def _iterate(call: Call) -> Generator[Any, None, Any]:
-    _begin(call)
+def _iterate(subject: Call | FlowRun) -> Generator[Any, None, Any]:
     try:
-        values = call.task.fn(*call.args, **call.kwargs)
+        values = subject.begin_iteration()
+        hooks.call(subject, "on_running")
         while True:
-            token = current.set(call.scope)
+            token = current.set(subject.scope)
             try:
                 value = next(values)
             except StopIteration as stop:
-                call.move("Completed", value=NOT_PERSISTED)
+                subject.end_iteration()
+                subject.move("Completed", value=NOT_PERSISTED)
+                hooks.call(subject, "on_completion")
                 return stop.value
             finally:
                 current.reset(token)
             yield value
     except BaseException as error:
-        _fail(call, error)
+        if _failed(subject, error):
+            hooks.call(subject, HOOKS[subject.state], None, error)
         raise
+    finally:
+        subject.leave_iteration()
 
 
-async def _iterate_async(call: Call) -> AsyncIterator[Any]:
-    _begin(call)
+async def _iterate_async(subject: Call | FlowRun) -> AsyncIterator[Any]:
     try:
-        values = call.task.fn(*call.args, **call.kwargs)
+        values = subject.begin_iteration()
+        await hooks.call_async(subject, "on_running")
         while True:
-            token = current.set(call.scope)
+            token = current.set(subject.scope)
             try:
                 value = await anext(values)
             except StopAsyncIteration:
-                call.move("Completed", value=NOT_PERSISTED)
+                subject.end_iteration()
+                subject.move("Completed", value=NOT_PERSISTED)
+                await hooks.call_async(subject, "on_completion")
                 return
             finally:
                 current.reset(token)
             yield value
     except BaseException as error:
-        _fail(call, error)
+        if _failed(subject, error):
+            await hooks.call_async(subject, HOOKS[subject.state], None, error)
         raise
+    finally:
+        subject.leave_iteration()
 
 
-def _begin(call: Call) -> None:
-    for future in call.waits:
-        future.wait()
-    reason = call.take_inputs()
-    if reason is not None:
-        call.move("Skipped", reason.message)
-        raise reason
-    call.caller.newest = call.caller.root.epoch
-    call.move("Running")
-    call.enter(1)
-    call.hook("on_running")
-
-
-def _fail(call: Call, error: BaseException) -> None:
+def _failed(subject: Call | FlowRun, error: BaseException) -> bool:
+    """Record how the iteration stopped; tell whether hooks are to be called (one that was left alone has none)."""
     state = fate(error)
-    if state is not None and call.state == "Running":
-        call.move(state, error=error)
-        call.hook("on_cancellation" if state == "Cancelled" else "on_failure")
+    if state is None or subject.state != "Running":
+        return False
+    subject.end_iteration(error)
+    subject.move(state, error=error)
+    return not isinstance(error, GeneratorExit)

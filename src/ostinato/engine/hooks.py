@@ -7,46 +7,60 @@ from typing import TYPE_CHECKING, Any
 from ostinato.core.ports import resolve
 from ostinato.engine import logs, traces
 from ostinato.engine.scopes import current
+from ostinato.engine.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
 
-def call(subject: Any, name: str, hooks: Sequence[Any]) -> None:
-    """Call hooks in a blocking driver; an async hook is run to its end."""
-    for hook in hooks:
+def call(subject: Any, name: str, value: Any = None, error: BaseException | None = None) -> None:
+    """Call the hooks of this name in a blocking driver; an async hook is run to its end."""
+    for hook, arguments in _hooks(subject, name, value, error):
         token = current.set(subject.scope or subject.caller)
         try:
-            answer = hook(*subject.hook_arguments())
+            answer = hook(*arguments)
             if hasattr(answer, "__await__"):
                 resolve("asyncio:run")(_finish(answer))
-        except Exception as error:  # noqa: BLE001 - whatever a hook raises, the run's own end stands
-            _note(subject, name, hook, error)
+        except Exception as broken:  # noqa: BLE001 - whatever a hook raises, the run's own end stands
+            _note(subject, name, hook, broken)
         finally:
             current.reset(token)
 
 
-async def call_async(subject: Any, name: str, hooks: Sequence[Any]) -> None:
-    """Call hooks in an event loop."""
-    for hook in hooks:
+async def call_async(subject: Any, name: str, value: Any = None, error: BaseException | None = None) -> None:
+    """Call the hooks of this name in an event loop."""
+    for hook, arguments in _hooks(subject, name, value, error):
         token = current.set(subject.scope or subject.caller)
         try:
-            answer = hook(*subject.hook_arguments())
+            answer = hook(*arguments)
             if hasattr(answer, "__await__"):
                 await answer
-        except Exception as error:  # noqa: BLE001 - whatever a hook raises, the run's own end stands
-            _note(subject, name, hook, error)
+        except Exception as broken:  # noqa: BLE001 - whatever a hook raises, the run's own end stands
+            _note(subject, name, hook, broken)
         finally:
             current.reset(token)
 
 
 def holds(condition: Any, subject: Any, error: BaseException) -> bool:
-    """Give what `retry_condition_fn` says; one that raises means no retry."""
+    """Give what `retry_condition_fn(task, run, exception)` says; one that raises means no retry."""
     try:
-        return bool(condition(*subject.hook_arguments(error)))
+        return bool(condition(subject.recorded, subject.facts(), error))
     except Exception as broken:  # noqa: BLE001 - the task's own error is the one to report
         _note(subject, "retry_condition_fn", condition, broken)
         return False
+
+
+def _hooks(
+    subject: Any, name: str, value: Any, error: BaseException | None
+) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    """Give each hook with its arguments: flow or task, run, state."""
+    hooks = getattr(subject.recorded.options, name)
+    if not hooks:
+        return []
+    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    state = State(name=subject.state, message=message, value=value, error=error, run_id=subject.run_ref)
+    run = subject.facts()
+    return [(hook, (subject.recorded, run, state)) for hook in hooks]
 
 
 async def _finish(awaitable: Any) -> None:

@@ -50,12 +50,13 @@ def _to_its_end(subject: Call | FlowRun, life: Life) -> Life:
     except BaseException as error:
         state = fate(error)
         if state is not None and subject.state not in TERMINAL:
-            yield Move(_reachable(state, subject.state), error=error)
+            state = _reachable(state, subject.state)
+            yield Move(state, error=error)
             if subject.caches:
                 yield Keep()
             if subject.durability != "relaxed":
                 yield Settle(subject.durability)
-            yield Hook(HOOKS[state])
+            yield Hook(HOOKS[state], error=error)
         raise
 
 
@@ -108,7 +109,7 @@ def _attempts(subject: Call | FlowRun, retry: RetryPolicy, random: Callable[[], 
         yield Keep(result)
     if subject.durability != "relaxed":
         yield Settle(subject.durability)
-    yield Hook("on_completion")
+    yield Hook("on_completion", value)
     return value
 
 

@@ -12,11 +12,11 @@ from ostinato.core.events import Logged, RunCreated, RunMoved, Source
 from ostinato.core.ids import new_id
 from ostinato.core.keys import ATOMS
 from ostinato.core.names import run_name
-from ostinato.engine import hooks, logs, traces
+from ostinato.core.ports import resolve as resolve_door
+from ostinato.engine import logs, traces
 from ostinato.engine.calls import Call, await_within, resolve, within, within_time
 from ostinato.engine.futures import Future
 from ostinato.engine.marks import context_tags
-from ostinato.engine.memory import Memory
 from ostinato.engine.scopes import FlowScope, Root, Scope, current, now_us, roots
 from ostinato.engine.state import State
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ostinato.core import records
     from ostinato.core.events import Error
     from ostinato.core.results import Result
+    from ostinato.engine.context import FlowRunInfo
     from ostinato.engine.effects import Found
     from ostinato.engine.flows import Flow
 
@@ -167,9 +168,7 @@ class FlowRun:
         memory, row, caller = self.root.memory, self.row, self.caller
         if caller is None:
             return None
-        found = (
-            memory.reuse_run(row, self.newest, self.flow.version) if memory is not None and row is not None else None
-        )
+        found = memory.reuse_run(row, self.newest) if memory is not None and row is not None else None
         if found is None or row is None:
             caller.newest = self.root.epoch
             return None
@@ -187,17 +186,19 @@ class FlowRun:
         """Tell whether a further attempt follows."""
         return attempt <= self.flow.retry.retries and isinstance(error, Exception)
 
-    def hook_arguments(self, *more: Any) -> tuple[Any, ...]:
-        """Give what hooks are called with: flow, run, state."""
-        return (self.flow, self, *(more or (State(name=self.state, run_id=self.id),)))  # type: ignore[arg-type]
+    @property
+    def run_ref(self) -> str:
+        """Public id of the flow run."""
+        return self.id
 
-    def hook(self, name: str) -> None:
-        """Call the user's hooks."""
-        hooks.call(self, name, getattr(self.flow.options, name))
+    @property
+    def recorded(self) -> Flow[Any, Any]:
+        """What is called, for hooks."""
+        return self.flow
 
-    async def hook_async(self, name: str) -> None:
-        """Call the user's hooks, awaiting async ones."""
-        await hooks.call_async(self, name, getattr(self.flow.options, name))
+    def facts(self) -> FlowRunInfo:
+        """Give what hooks are told of the run."""
+        return resolve_door("ostinato.engine.context:flow_run_of")(self, self.root, self.attempt)  # type: ignore[no-any-return]
 
     # --- running the user's function
 
@@ -207,7 +208,9 @@ class FlowRun:
         root = self.root
         if attempt > 1:
             n_reused = root.memory.n_reused if root.memory is not None else 0
-            root.memory = Memory(root.recorder.recall(root.id), root.values, "rerun", n_reused)
+            remember = resolve_door("ostinato.engine.memory:remember")
+            root.memory = remember(root.recorder.recall(root.id), root.recorder, root.values)
+            root.memory.n_reused = n_reused
         first_no = (root.memory.last_no(self.id) if root.memory is not None else 0) + 1
         scope = self.scope = FlowScope(root, self.key, self, first_no)
         scope.attempt = attempt
@@ -277,6 +280,45 @@ class FlowRun:
         finally:
             current.reset(token)
         return _final(value, scope)
+
+    # --- being iterated, when the function is a generator
+
+    def begin_iteration(self) -> Any:
+        """Record the start; give the user's generator."""
+        self.move("Running")
+        self.enter(1)
+        args, kwargs = self.flow.parameters.unbind(self.arguments)
+        return self.flow.fn(*args, **kwargs)
+
+    def end_iteration(self, error: BaseException | None = None) -> None:
+        """Let what was submitted end, or stop it; raise a failure that nobody has looked at."""
+        scope = self.scope
+        if scope is None:
+            return
+        if error is None:
+            for future in scope.pending:
+                future.wait()
+            _final(None, scope)
+        elif isinstance(error, Exception):
+            _let_finish(scope)
+        else:
+            _stop(scope, error)
+
+    def leave_iteration(self) -> None:
+        """Let go of what the run held."""
+        if self.scope is not None:
+            self.leave(self.scope)
+        self.close()
+
+    # --- the end
+
+    def close(self) -> None:
+        """At the end of a root run: wait, bounded, until all of it is in the database."""
+        root = self.root
+        if self.is_root and not root.recorder.settle("database", root.settings.exit_wait_s):
+            waited = f"The database has not taken everything after {root.settings.exit_wait_s:g} s"
+            text = f"{waited}; the journal keeps it for the next process."
+            logs.write(logs.line(30, f"Flow run {self.name!r} - {text}", now_us()))
 
 
 def _final(value: Any, scope: FlowScope) -> Any:
