@@ -16,6 +16,15 @@ R = TypeVar("R")
 H = TypeVar("H", bound="Callable[..., Any]")
 
 
+known: dict[tuple[str, str], RecordedFunction[Any, Any]] = {}
+"""The flows and tasks of this process, by kind and name."""
+
+
+def versions() -> dict[str, str]:
+    """Give the version of each known task by name, and of each flow under `flow:NAME`."""
+    return {name if kind == "task" else f"flow:{name}": one.version for (kind, name), one in known.items()}
+
+
 class RecordedFunction(Generic[P, R]):
     """A function of the user whose calls are recorded."""
 
@@ -41,6 +50,7 @@ class RecordedFunction(Generic[P, R]):
         self.flags: int = getattr(getattr(fn, "__code__", None), "co_flags", 0)
         self.is_async = bool(self.flags & 0x80)
         self._version = ""
+        known[self.kind, name] = self
 
     @property
     def title(self) -> str:

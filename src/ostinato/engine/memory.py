@@ -1,44 +1,49 @@
 """What earlier epochs and attempts of a root run recorded, and when it may stand.
 
-A recorded result stands for a call when the call has the same key, the task has the same code (or
-the user chose to overlook that), the result is kept, and nothing it depends on is newer than it:
-neither its inputs nor, when the call is told from its like by ordinal alone, anything that started
-before it in its caller.
+The resume plan (`core.plan`) says which recorded calls may stand at all. While the run goes on, one
+more rule decides, a comparison of epochs: a recorded result stands only while nothing that it
+depends on is newer than it. It depends on its inputs and, when only its ordinal tells the call from
+its like, on everything that started before it in its caller.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from ostinato.core.keys import nth_key
-from ostinato.core.states import SUCCESSFUL
-from ostinato.engine import logs
+from ostinato.core.plan import Changed, alike, plan
+from ostinato.core.records import Recall
 from ostinato.engine.effects import Found
+from ostinato.engine.functions import versions
 
 if TYPE_CHECKING:
-    from ostinato.core.records import Checkpoint, FlowRun, Recall, TaskRun
+    from collections.abc import Set as AbstractSet
+
+    from ostinato.core.ports import Recorder
+    from ostinato.core.records import Checkpoint, FlowRun, TaskRun
     from ostinato.engine.calls import Call
     from ostinato.engine.values import Values
-
-Changed: TypeAlias = Literal["rerun", "refuse", "reuse"]
-"""What to do with completed tasks whose code changed."""
 
 
 class Memory:
     """The recorded calls of a root run, by key."""
 
-    def __init__(self, recall: Recall, values: Values, changed: Changed, n_reused: int = 0) -> None:
+    def __init__(
+        self, recall: Recall, values: Values, reusable: AbstractSet[bytes], told: AbstractSet[bytes], *, any_code: bool
+    ) -> None:
         self._values = values
-        self.changed = changed
-        self._tasks: dict[bytes, TaskRun] = {row.key: row for row in recall.tasks}
-        self._runs: dict[bytes, FlowRun] = {row.key: row for row in recall.runs if row.key}
-        self._checkpoints: dict[bytes, Checkpoint] = {row.key: row for row in recall.checkpoints}
+        self._reusable = reusable
+        self._told = told
+        """Keys of calls that only their ordinal tells from their like."""
+        self._any_code = any_code
+        """Results of changed code stand too."""
+        self._tasks = {row.key: row for row in recall.tasks}
+        self._runs = {row.key: row for row in recall.runs if row.key}
+        self._checkpoints = {row.key: row for row in recall.checkpoints}
         self._last_no: dict[str, int] = {}
         placed = [*((row.run_id, row.no) for row in recall.tasks), *((row.parent_id, row.no) for row in recall.runs)]
         for run_id, no in placed:
             self._last_no[run_id] = max(self._last_no.get(run_id, 0), no)
-        self._told: tuple[set[bytes], set[bytes]] | None = None
-        self.n_reused = n_reused
+        self.n_reused = 0
         """Task runs taken over so far."""
 
     def task(self, key: bytes) -> TaskRun | None:
@@ -57,19 +62,20 @@ class Memory:
         """Give the highest number among the calls of a flow run."""
         return self._last_no.get(run_id, 0)
 
-    def nested(self, no: int, run_id: str) -> list[TaskRun]:
-        """Give the recorded calls that a task run made."""
-        return [row for row in self._tasks.values() if row.parent_no == no and row.run_id == run_id]
+    def inside(self, no: int, run_id: str) -> Inside:
+        """Give what is recorded of the calls that a task run made, to travel to another process."""
+        tasks = [row for row in self._tasks.values() if row.parent_no == no and row.run_id == run_id]
+        keys = {row.key for row in tasks}
+        return tasks, keys & self._reusable, keys & self._told, self._any_code
 
     def reuse(self, call: Call) -> tuple[TaskRun, Any] | None:
         """Give the recorded row and value that stand for this call, or None when it has to run."""
         row = call.row
-        if row is None or row.state not in SUCCESSFUL or row.epoch < call.newest:
+        if row is None or row.key not in self._reusable or row.epoch < call.newest:
             return None
-        if row.version != call.task.version and self.changed != "reuse":
-            logs.emit(call.caller, 20, "ostinato.resume", f"{call.task.name!r} runs again: its code changed")
+        if not call.named and row.key in self._told and row.epoch < call.caller.newest:
             return None
-        if not call.named and self._told_by_ordinal(row) and (row.epoch < call.caller.newest or self._overlapped(row)):
+        if row.version != call.task.version and not self._any_code:
             return None
         found, value = self._values.value(row.result)
         if not found:
@@ -77,42 +83,33 @@ class Memory:
         self.n_reused += 1
         return row, value
 
-    def reuse_run(self, row: FlowRun, newest: int, version: str) -> Found | None:
+    def reuse_run(self, row: FlowRun, newest: int) -> Found | None:
         """Give the recorded value of a completed subflow when it may stand whole."""
-        if row.state not in SUCCESSFUL or row.epoch < newest or (row.version != version and self.changed != "reuse"):
+        if row.key not in self._reusable or row.epoch < newest:
             return None
         found, value = self._values.value(row.result)
         return Found(value) if found else None
 
-    def _told_by_ordinal(self, row: TaskRun) -> bool:
-        return row.key in self._groups()[0]
 
-    def _overlapped(self, row: TaskRun) -> bool:
-        return row.key in self._groups()[1]
+Inside = tuple[list["TaskRun"], "AbstractSet[bytes]", "AbstractSet[bytes]", bool]
+"""Rows, reusable keys, keys told by their ordinal, and whether changed code counts."""
 
-    def _groups(self) -> tuple[set[bytes], set[bytes]]:
-        """Give the keys told apart by ordinal alone, and those of them that overlapped a like call in time.
 
-        A call overlaps the next one when that started (`no`) before it ended (`n_started`).
-        """
-        if self._told is None:
-            told: set[bytes] = set()
-            overlapped: set[bytes] = set()
-            for row in self._tasks.values():
-                if row.ordinal == 0 and nth_key(row.key, 1) in self._tasks:
-                    group = sorted(self._chain(row.key), key=lambda other: other.no)
-                    told.update(other.key for other in group)
-                    ended = group[0]
-                    for other in group[1:]:
-                        if other.no <= ended.n_started or ended.state not in SUCCESSFUL:
-                            overlapped.update((ended.key, other.key))
-                        ended = max(ended, other, key=lambda one: one.n_started)
-            self._told = (told, overlapped)
-        return self._told
+def remember(recall: Recall, recorder: Recorder, values: Values, changed: Changed = "rerun") -> Memory:
+    """Give the memory of a root run that goes on.
 
-    def _chain(self, first: bytes) -> list[TaskRun]:
-        rows, ordinal = [self._tasks[first]], 1
-        while (row := self._tasks.get(nth_key(first, ordinal))) is not None:
-            rows.append(row)
-            ordinal += 1
-        return rows
+    Tasks that are only defined while the flow runs are compared when they are called.
+
+    Raises:
+        PlanRefused: (plan-refused) with `changed="refuse"`, when a completed call would run again for its code.
+    """
+    now = {row.task: row.version for row in recall.tasks} | versions()
+    decisions = plan(recall, now, changed, recorder.has_blob)
+    reusable = {decision.key for decision in decisions if decision.reuse}
+    return Memory(recall, values, reusable, alike(recall.tasks)[0], any_code=changed == "reuse")
+
+
+def remember_inside(inside: Inside, values: Values) -> Memory:
+    """Give the memory of one task run in another process."""
+    tasks, reusable, told, any_code = inside
+    return Memory(Recall(runs=[], tasks=tasks, checkpoints=[]), values, reusable, told, any_code=any_code)

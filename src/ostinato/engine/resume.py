@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core import settings as settings_of
 from ostinato.core.errors import ResumeRefused, TransitionRefused
-from ostinato.core.plan import Decision
+from ostinato.core.plan import Changed, Decision
 from ostinato.core.plan import plan as plan_of
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.core.states import reopen
 from ostinato.engine.flows import Flow, carry_on
+from ostinato.engine.functions import versions
 from ostinato.engine.loading import find_flow, load_file
-from ostinato.engine.memory import Changed, Memory
+from ostinato.engine.memory import remember
 from ostinato.engine.runs import FlowRun
 from ostinato.engine.scopes import Root
-from ostinato.engine.tasks import known
 
 if TYPE_CHECKING:
     from ostinato.core import records
@@ -47,7 +47,7 @@ def resume(run: records.FlowRun, *, changed: Changed = "rerun") -> State:
     if changed == "refuse":
         plan(run, changed=changed)
     root.epoch = recorder.claim(run.id, run.epoch)
-    root.memory = Memory(recorder.recall(run.id), root.values, changed)
+    root.memory = remember(recorder.recall(run.id), recorder, root.values, changed)
     again = FlowRun(flow, root, None, arguments or {})
     again.row, again.tags, again.expected_at = run, run.tags, run.expected_at
     return carry_on(again)
@@ -60,10 +60,9 @@ def plan(run: records.FlowRun, *, changed: Changed = "rerun") -> list[Decision]:
         ResumeRefused: (resume-refused) as for `resume`.
         PlanRefused: (plan-refused) with `changed="refuse"`, when a completed task would run again.
     """
-    flow = _flow_of(run)
+    _flow_of(run)
     recorder = resolve(RECORDER)()
-    versions = {name: task.version for name, task in known.items()} | {flow.name: flow.version}
-    return plan_of(recorder.recall(run.id), versions, changed, recorder.has_blob)
+    return plan_of(recorder.recall(run.id), versions(), changed, recorder.has_blob)
 
 
 def _flow_of(run: records.FlowRun) -> Flow[Any, Any]:

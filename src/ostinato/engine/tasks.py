@@ -30,9 +30,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-known: dict[str, Task[Any, Any]] = {}
-"""The tasks defined in this process by name: whose code a resume plan compares with."""
-
 
 class Task(RecordedFunction[P, R]):
     """A recorded function. Calling it gives its value (a coroutine for `async def`)."""
@@ -54,7 +51,6 @@ class Task(RecordedFunction[P, R]):
         self.caches = options.cache_policy is not None or options.cache_key_fn is not None
         self._plain = not self.is_async and not self.is_generator and is_plain(options)
         self._cache: TaskCache | None = None
-        known[self.name] = self
 
     @property
     def cache(self) -> TaskCache:

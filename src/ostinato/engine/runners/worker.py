@@ -13,11 +13,10 @@ import cloudpickle
 import msgspec
 
 from ostinato.core.ports import RECORDER, resolve
-from ostinato.core.records import Recall, TaskRun
 from ostinato.core.settings import Settings
 from ostinato.engine import loading, logs, traces
 from ostinato.engine.calls import within
-from ostinato.engine.memory import Memory
+from ostinato.engine.memory import Inside, remember_inside
 from ostinato.engine.scopes import FlowScope, Root, TaskScope
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Job(msgspec.Struct, frozen=True):
     name: str
     log_prints: bool
     settings: Settings
-    recorded: list[TaskRun] | None
+    inside: Inside | None
     """What earlier epochs recorded of the calls that this one makes."""
 
 
@@ -80,11 +79,11 @@ class _Named(msgspec.Struct):
 def job_of(call: Call, scope: TaskScope) -> Job:
     """Give the job of a call that is to run elsewhere."""
     flow, root = scope.flow, scope.root
-    recorded = root.memory.nested(call.no, flow.id) if root.memory is not None else None
+    inside = root.memory.inside(call.no, flow.id) if root.memory is not None else None
     facts = FlowFacts(flow.id, flow.name, flow.run.flow.name, {}, flow.expected_at, flow.tags)
     return Job(
         call.task, call.args, call.kwargs, facts, root.id, root.name, root.epoch, call.attempt, call.key, call.no,
-        call.name, scope.log_prints, root.settings, recorded,
+        call.name, scope.log_prints, root.settings, inside,
     )  # fmt: skip
 
 
@@ -109,8 +108,8 @@ def work(payload: bytes) -> bytes:
     job: Job = cloudpickle.loads(payload)
     recorder = PipeRecorder()
     root = Root(recorder, job.settings, job.root_id, job.epoch, job.root_name)
-    if job.recorded is not None:
-        root.memory = Memory(Recall(runs=[], tasks=job.recorded, checkpoints=[]), root.values, "rerun")
+    if job.inside is not None:
+        root.memory = remember_inside(job.inside, root.values)
     flow = FlowScope(root, b"", job.run, 1)
     flow.numbers = itertools.count(job.no * NUMBERS_EACH)
     scope = TaskScope(root, flow, job.key, job.no, job.name, job.task)
