@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostinato import session
+from ostinato.core.codec import digest
 from ostinato.core.events import (
     ArtifactMade,
     Error,
@@ -105,6 +106,10 @@ class Filled:
 
     def artifact(self, run_id: str, kind: str, key: str, data: bytes) -> None:
         self.record(ArtifactMade(run_id, 0, START, key, kind, f"the {kind}", data))
+
+    def image(self, run_id: str, key: str, data: bytes) -> None:
+        blob = self._recorder.put_blob(data, digest(data))
+        self.record(ArtifactMade(run_id, 0, START, key, "image", "the image", b"", blob, "image/png"))
 
     def settle(self) -> None:
         """Wait until all is in the database."""

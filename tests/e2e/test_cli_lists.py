@@ -126,6 +126,21 @@ def test_a_run_is_named_by_name_id_prefix_or_last(cli: Cli, three: dict[str, str
     assert cli.json("show", three["done"])["name"] == "calm-otter"
 
 
+def test_artifacts_are_written_to_files_that_stay_in_their_folder(cli: Cli, filled: Filled) -> None:
+    run = filled.run("quiet-otter")
+    filled.artifact(run, "table", "../scores of größe", b'{"columns": ["a", "b"], "rows": [[1, "x,y"]]}')
+    filled.artifact(run, "markdown", "", b'"# Title"')
+    filled.artifact(run, "link", "docs", b'{"url": "https://example.org", "text": "docs"}')
+    filled.image(run, "plot", b"\x89PNG")
+    filled.close()
+    files = cli.json("show", "last", "--save", "out")
+    folder = cli.folder / "out"
+    assert files == [f"out/{name}" for name in ("scores-of-größe.csv", "markdown-2.md", "docs.json", "plot.png")]
+    assert (folder / "scores-of-größe.csv").read_text() == 'a,b\n1,"x,y"\n'
+    assert (folder / "markdown-2.md").read_text() == "# Title"
+    assert (folder / "plot.png").read_bytes() == b"\x89PNG"
+
+
 def test_an_unknown_run_is_refused_with_a_hint(cli: Cli) -> None:
     ended = cli("show", "nobody", code=2)
     assert "error[run-not-found]" in ended.stderr

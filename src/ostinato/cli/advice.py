@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]:
     """Give command lines with what each does; `ref` is how to name the run."""
-    ref = ref or run.name
-    name = shlex.quote(ref if ref.isprintable() else run.id)
+    name = shlex.quote(ref) if ref else reference(run)
     logs = (f"ostinato logs {name}", "its log lines")
     if run.parent_id:
         return [(f"ostinato show {run.root_id}", "the outermost run"), logs]
@@ -29,3 +28,8 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
     if run.state in ACTIVE:
         return [(f"ostinato watch {name}", "watch it until it ends"), logs]
     return [(f"ostinato show {name}", "tasks, artifacts, history"), logs]
+
+
+def reference(run: FlowRun) -> str:
+    """Give how to name a run in a shell: its name, its id when the name cannot be typed."""
+    return shlex.quote(run.name) if run.name.isprintable() else run.id

@@ -31,21 +31,26 @@ def table_lines(columns: list[str], rows: list[list[Any]], screen: Screen) -> li
     """Give a table, numbers at the right, at most ten rows."""
     numbers = [all(isinstance(row[at], int | float) for row in rows[:_ROWS]) for at in range(len(columns))]
     cells = [[("    " * (at == 0) + one_line(name), "dim") for at, name in enumerate(columns)]]
-    cells += [[("    " * (at == 0) + _cell(value), "") for at, value in enumerate(row)] for row in rows[:_ROWS]]
+    formats = [_float_format([row[at] for row in rows[:_ROWS]]) for at in range(len(columns))]
+    cells += [
+        [("    " * (at == 0) + _cell(value, formats[at]), "") for at, value in enumerate(row)] for row in rows[:_ROWS]
+    ]
     lines = columns_of(cells, screen.table_columns, right=[at for at, number in enumerate(numbers) if number and at])
     return [*lines, [(f"    … {len(rows) - _ROWS:,} more rows", "dim")]] if len(rows) > _ROWS else lines
 
 
 def _table(artifact: Artifact, screen: Screen) -> list[Line]:
     try:
-        table = msgspec.json.decode(artifact.data, type=_Table)
+        table = msgspec.json.decode(artifact.data, type=Table)
     except msgspec.DecodeError:
         return []
     whole = [row for row in table.rows if len(row) == len(table.columns)]
     return table_lines(table.columns, whole, screen) if table.columns else []
 
 
-class _Table(msgspec.Struct):
+class Table(msgspec.Struct):
+    """What a table artifact holds."""
+
     columns: list[str]
     rows: list[list[Any]]
 
@@ -74,9 +79,17 @@ def _nothing(_artifact: Artifact, _screen: Screen) -> list[Line]:
 _BODIES = {"table": _table, "markdown": _markdown, "link": _link, "image": _image}
 
 
-def _cell(value: Any) -> str:
+def _float_format(column: list[Any]) -> str:
+    """Give one format for all floats of a column, so that their points stand below one another."""
+    sizes = [abs(value) for value in column if isinstance(value, float) and value]
+    if sizes and min(sizes) < 0.001:
+        return ".3e"
+    return ",.1f" if max(sizes, default=0) >= 1000 else ",.4f"
+
+
+def _cell(value: Any, floats: str) -> str:
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+        return format(value, floats)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "" if value is None else one_line(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from ostinato.cli.failure import failure_lines, short_path
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.preview import artifact_lines
+from ostinato.cli.save import save
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import (
     artifact_shape,
@@ -42,19 +44,30 @@ _FAILURES = 100
     examples={
         "ostinato show last": "the newest run",
         "ostinato show quiet-otter": "the newest run of that name",
+        "ostinato show quiet-otter --save plots/": "write its tables, texts and images into files",
         "ostinato show 01a2b3c4 --json": "by the beginning of its id, as one JSON object",
     },
 )
 @run_argument
+@click.option(
+    "--save",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Write the artifacts into this folder: tables as CSV, images as they are.",
+)
 @json_option
-def show(*, run: str, as_json: bool) -> None:
+def show(*, run: str, folder: Path | None, as_json: bool) -> None:
     """Show one run: its state and why, the failure, tasks, subflows, parameters, artifacts, history.
 
     RUN is a name (the newest run that has it), an id or its first characters, or `last`.
     """
     with open_reader() as reader:
         found = reader.find_run(run)
-        if as_json:
+        if folder is not None:
+            files = [str(file) for file in save(reader, reader.artifacts(found.id), folder)]
+            click.echo(dumps(files) if as_json else "\n".join(files))
+        elif as_json:
             click.echo(dumps(details_shape(reader, found)))
         else:
             screen = screen_of(sys.stdout)
@@ -83,8 +96,12 @@ def _page(reader: Reader, run: FlowRun, screen: Screen) -> list[Line]:
     lines += _section("Tasks", tree[1:])
     lines += _section("Artifacts", [line for a in reader.artifacts(run.id) for line in artifact_lines(a, screen)])
     lines += _section("History", _history(reader.history(run.id)))
-    ref = run.name if reader.find_run(run.name).id == run.id else run.id
-    commands = [[(f"  {command}", "cyan"), (meaning, "dim")] for command, meaning in next_commands(run, ref)]
+    ref = run.name if run.name.isprintable() and reader.find_run(run.name).id == run.id else run.id
+    commands = [
+        [(f"  {command}", "cyan"), (meaning, "dim")]
+        for command, meaning in next_commands(run, ref)
+        if not command.startswith("ostinato show")
+    ]
     return [*lines, *_section("Next", columns_of(commands, screen.table_columns))]
 
 

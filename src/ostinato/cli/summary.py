@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostinato.cli.advice import next_commands
+from ostinato.cli.advice import next_commands, reference
 from ostinato.cli.failure import said_by, where_of
 from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width
 from ostinato.cli.times import took
@@ -38,6 +38,9 @@ def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[s
     if artifacts:
         names = ", ".join(f"{one_line(a.key) or 'unnamed'} ({a.kind})" for a in artifacts)
         rows.append(("artifacts", [(names, "")]))
+        rows.append(
+            ("", [(f"ostinato show {reference(run)} --save FOLDER", "cyan"), ("   writes them to files", "dim")])
+        )
     commands = next_commands(run)
     longest = max(width(command) for command, _ in commands)
     for at, (command, meaning) in enumerate(commands):
