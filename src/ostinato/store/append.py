@@ -48,7 +48,7 @@ class Appended(msgspec.Struct, frozen=True):
     acked_seq: int
     """All events up to this one are in the database."""
     gap: bool = False
-    """Nothing was written: events between acked_seq and the first block are missing and must be sent."""
+    """Events that follow acked_seq are missing and must be sent; blocks after them were not written."""
     stale: dict[str, int] = {}
     """Root runs of which old events came, with their newer epoch."""
 
@@ -58,23 +58,33 @@ def append(db: sqlite3.Connection, writer: Writer, entries: Sequence[Entry], now
 
     Blocks that are known are left out, of one that is partly known the rest goes in.
     """
-    first, last = entries[0].first_seq, entries[-1].last_seq
+    together = _without_gap(entries)
+    gap = len(together) < len(entries)
     queries = sql.load("append")
-    if db.execute(queries["advance_stream"], (last, writer.stream, first - 1)).rowcount != 1:
+    last = together[-1].last_seq
+    if db.execute(queries["advance_stream"], (last, writer.stream, together[0].first_seq - 1)).rowcount != 1:
         db.execute(queries["add_stream"], (writer.stream, writer.pid, writer.host, writer.started_at))
         acked = acked_seq(db, writer.stream)
-        entries = [trimmed for entry in entries if (trimmed := _after(entry, acked, writer.stream))]
-        if not entries or entries[0].first_seq != acked + 1:
-            return Appended(acked_seq=acked, gap=bool(entries))
+        together = [rest for entry in together if (rest := _after(entry, acked, writer.stream))]
+        if not together or together[0].first_seq != acked + 1:
+            return Appended(acked_seq=acked, gap=gap or bool(together))
         db.execute(queries["advance_stream"], (last, writer.stream, acked))
     fold = Fold(_Database(db), writer.stream)
-    fold.add(entries[0].events if len(entries) == 1 else [event for entry in entries for event in entry.events])
+    fold.add(together[0].events if len(together) == 1 else [event for entry in together for event in entry.events])
     _write(db, fold)
     blocks: Row = []
-    for entry in entries:
+    for entry in together:
         blocks += (writer.stream, entry.first_seq, entry.last_seq, now, entry.payload)
     _put(db, "add_blocks", 5, blocks)
-    return Appended(acked_seq=last, stale=fold.stale)
+    return Appended(acked_seq=last, gap=gap, stale=fold.stale)
+
+
+def _without_gap(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Give the first blocks, as far as each begins where the one before ends."""
+    for number in range(1, len(entries)):
+        if entries[number].first_seq != entries[number - 1].last_seq + 1:
+            return entries[:number]
+    return entries
 
 
 def acked_seq(db: sqlite3.Connection, stream: str) -> int:
