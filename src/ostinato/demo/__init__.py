@@ -48,8 +48,14 @@ def train(*, full: bool, data: Path | None = None) -> Any:
     if str(example / "src") not in sys.path:
         sys.path.insert(0, str(example / "src"))
     flows = importlib.import_module("ride_duration.flows")
-    january, february = (str((data or example / "data") / month) for month in MONTHS)
-    return flows.train_ride_duration(train=january, valid=february, **(FULL if full else SHORT))
+    january, february = months(data)
+    return flows.train_ride_duration(train=str(january), valid=str(february), **(FULL if full else SHORT))
+
+
+def months(folder: Path | None = None) -> tuple[Path, Path]:
+    """Give the Parquet files of January and February 2021: in a folder, or those that come with Ostinato."""
+    january, february = ((folder or _example() / "data") / name for name in MONTHS)
+    return january, february
 
 
 def lines(report: Any) -> list[str]:
