@@ -140,14 +140,10 @@ class World:
         rows = plain.rows()
         for subject in ("task_counts", "flow_counts", "logs"):
             assert stored[subject] == rows[subject], subject
-        assert {key: row[2] for key, row in stored["tasks"].items()} == {
-            key: row[2] for key, row in rows["tasks"].items()
-        }
-        assert {key: row[2] for key, row in stored["runs"].items()} == {
-            key: row[2] for key, row in rows["runs"].items()
-        }
-        left = [name for name in os.listdir(self.home.journal) if name != "damaged"]
-        assert left == []
+        for subject in ("tasks", "runs"):
+            states = {key: row[2] for key, row in stored[subject].items()}
+            assert states == {key: row[2] for key, row in rows[subject].items()}, subject
+        assert [path.name for path in Path(self.home.journal).iterdir() if path.name != "damaged"] == []
         self.database.close()
 
 
