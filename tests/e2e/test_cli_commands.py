@@ -16,10 +16,10 @@ import pytest
 from tests.e2e.conftest import COMMAND
 
 from ostinato.cli.command import Command
-from ostinato.cli.completion import flows_in
 from ostinato.cli.exits import EXITS
 from ostinato.cli.main import COMMANDS
 from ostinato.cli.main import cli as root
+from ostinato.cli.offers import flows_in
 from ostinato.cli.reasons import REASONS
 from ostinato.core.errors import all_errors
 

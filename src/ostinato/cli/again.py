@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from ostinato.cli import exits
-from ostinato.cli.command import open_reader
 from ostinato.cli.execute import carry_out, conclude, style_of
 from ostinato.cli.follow import one_run
+from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps

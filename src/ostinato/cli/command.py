@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ostinato.core.ports import READER, resolve
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from click.shell_completion import CompletionItem
-
-    from ostinato.core.ports import Reader
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -55,15 +50,5 @@ def run_argument(function: F) -> F:
 
 def complete_run(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the names (or ids) of the newest runs that begin so."""
-    found: list[CompletionItem] = importlib.import_module("ostinato.cli.completion").runs_beginning(incomplete)
+    found: list[CompletionItem] = importlib.import_module("ostinato.cli.offers").runs_beginning(incomplete)
     return found
-
-
-@contextmanager
-def open_reader() -> Iterator[Reader]:
-    """Give a Reader of the configured home for the time of a `with` block."""
-    reader: Reader = resolve(READER)()
-    try:
-        yield reader
-    finally:
-        reader.close()

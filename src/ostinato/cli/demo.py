@@ -11,9 +11,10 @@ import click
 
 from ostinato import demo as example
 from ostinato.cli import exits
-from ostinato.cli.command import Command, json_option, open_reader
+from ostinato.cli.command import Command, json_option
 from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
+from ostinato.cli.home import open_reader
 from ostinato.core.errors import OstinatoError, RunError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import click
 
 from ostinato.cli import exits
-from ostinato.cli.command import open_reader
 from ostinato.cli.failure import failure_lines, own_frames
 from ostinato.cli.follow import live_look
+from ostinato.cli.home import open_reader
 from ostinato.cli.live import Live
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps

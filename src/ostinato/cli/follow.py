@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ostinato.cli.command import open_reader
+from ostinato.cli.home import open_reader
 from ostinato.cli.loglines import is_failure, short_lines
 from ostinato.cli.survey import Branch, Survey
 from ostinato.cli.times import now_us

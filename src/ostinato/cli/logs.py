@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ostinato.cli.command import Command, json_option, open_reader, run_argument
+from ostinato.cli.command import Command, json_option, run_argument
+from ostinato.cli.home import open_reader
 from ostinato.cli.loglines import LEVELS, text_of
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, log_shape

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ostinato.cli.command import Command, json_option
-from ostinato.cli.completion import complete_target
 from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of, trace_option
 from ostinato.cli.follow import OwnRuns
+from ostinato.cli.offers import complete_target
 from ostinato.core.errors import Refused
 from ostinato.engine.loading import load_flow
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ostinato.cli.command import Command, json_option, open_reader
-from ostinato.cli.completion import complete_query
+from ostinato.cli.command import Command, json_option
 from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
+from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
+from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.summary import brief_reason

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ostinato.cli.advice import next_commands
-from ostinato.cli.command import Command, json_option, open_reader, run_argument
+from ostinato.cli.command import Command, json_option, run_argument
 from ostinato.cli.failure import failure_lines, short_path
 from ostinato.cli.glyphs import GLYPHS
+from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.preview import artifact_lines
 from ostinato.cli.save import save

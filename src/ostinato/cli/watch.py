@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ostinato.cli import exits
-from ostinato.cli.command import Command, json_option, open_reader, run_argument
+from ostinato.cli.command import Command, json_option, run_argument
 from ostinato.cli.execute import conclude, plain_option, style_of
 from ostinato.cli.follow import Follower, live_look, one_run
+from ostinato.cli.home import open_reader
 from ostinato.cli.live import Live
 from ostinato.cli.loglines import text_of
 from ostinato.cli.shapes import dumps
