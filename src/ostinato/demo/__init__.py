@@ -94,7 +94,8 @@ def _findings(report: Any) -> Iterator[str]:
 def _next(report: Any) -> Iterator[str]:
     rows = {
         "ostinato runs": "the runs that are recorded so far",
-        f"ostinato show {report.run}": "its tasks, the table of absurd rides, the plots",
+        f"ostinato show {report.run}": "its tasks, the absurd rides, the plots",
+        f"ostinato show {report.run} --save plots": "writes them to files",
         f"ostinato logs {report.run}": "what it logged",
         "ostinato demo --full": "with a random forest and deeper trees; kill it with `kill -9`, and",
         "ostinato resume last": "goes on from the last completed task",

@@ -56,7 +56,7 @@ def absurd_rides(rides: pd.DataFrame) -> pd.DataFrame:
             "to": absurd["DOLocationID"],
             "miles": absurd["trip_distance"],
             "minutes": absurd["duration"].round(1),
-            "mph": (absurd["trip_distance"] / absurd["duration"] * 60).round(),
+            "mph": (absurd["trip_distance"] / absurd["duration"] * 60).round().astype("int64"),
         }
     )
 
