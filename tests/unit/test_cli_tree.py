@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostinato.cli.failure import failure_lines, place_of
 from ostinato.cli.glyphs import GLYPHS, ORDER
 from ostinato.cli.lines import clip, columns_of, line_width, one_line, pad, paint, spread, width, wrap
 from ostinato.cli.loglines import short_lines, text_of
@@ -222,3 +223,39 @@ def test_instants_are_told_from_now(seconds: int, said: str) -> None:
 def test_json_instants_are_utc_with_microseconds() -> None:
     assert iso(NOW + 7) == "2026-09-21T14:13:20.000007Z"
     assert iso(None) is None
+
+
+TRACE = """Traceback (most recent call last):
+  File "/home/me/train.py", line 44, in load
+    return pd.read_parquet(source)
+           ^^^^^^^^^^^^^^^^^^^^^^^
+  File "/venv/lib/python3.11/site-packages/pandas/io/parquet.py", line 296, in read
+    pa_table = self.api.parquet.read_table(
+               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/venv/lib/python3.11/site-packages/pyarrow/dataset.py", line 437, in _ensure
+    raise FileNotFoundError(path)
+FileNotFoundError: rides.parquet
+"""
+
+
+def test_a_failure_shows_the_frames_of_the_user_and_counts_the_others() -> None:
+    error = Error("FileNotFoundError", "rides.parquet", TRACE, "/x/dataset.py", 437, "source='rides.parquet'", "load-0")
+    text = [paint(line, colour=False) for line in failure_lines(error, 14)]
+    assert text == [
+        "FileNotFoundError: rides.parquet  in load-0",
+        "  /home/me/train.py:44 in load",
+        "      return pd.read_parquet(source)",
+        "  ... 2 frames of pandas, pyarrow",
+        "  ... 14 ostinato frames, --full-trace shows them",
+        "inputs  source='rides.parquet'",
+    ]
+    assert place_of(error) == "/home/me/train.py:44"
+    assert "    raise FileNotFoundError(path)" in [
+        paint(line, colour=False) for line in failure_lines(error, whole=True)
+    ]
+
+
+def test_a_failure_inside_a_package_alone_still_has_a_place() -> None:
+    trace = TRACE.replace("/home/me/train.py", "/venv/lib/python3.11/site-packages/mine/train.py")
+    error = msgspec.structs.replace(ERROR, trace=trace)
+    assert place_of(error) == "/code/train.py:12"

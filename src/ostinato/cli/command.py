@@ -41,6 +41,7 @@ class Command(click.Command):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+trace_option = click.option("--full-trace", is_flag=True, help="Show every frame of tracebacks.")
 
 
 def run_argument(function: F) -> F:

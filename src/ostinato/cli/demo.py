@@ -11,7 +11,7 @@ import click
 
 from ostinato import demo as example
 from ostinato.cli import exits
-from ostinato.cli.command import Command, json_option
+from ostinato.cli.command import Command, json_option, trace_option
 from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
 from ostinato.cli.home import open_reader
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 )
 @quiet_option
 @plain_option
+@trace_option
 @json_option
-def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, as_json: bool) -> int:
+def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, full_trace: bool, as_json: bool) -> int:
     """Train models of how long a taxi ride takes, on a month of real rides, and compare them.
 
     It needs the packages of the extra: pip install "ostinato[demo]".
@@ -65,6 +66,7 @@ def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, as_json: bo
             if not find(reader):  # no run of ours failed, but the example around it
                 raise failures[0]
     if report is None or as_json:
-        return conclude(find, style, as_json=as_json, error=failures[0] if failures else None)
+        error = failures[0] if failures else None
+        return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
     click.echo("\n".join(example.lines(report)))
     return exits.OK

@@ -36,7 +36,6 @@ Style = Literal["live", "plain", "quiet"]
 
 plain_option = click.option("--plain", is_flag=True, help="Print log lines instead of a live tree.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but a failure.")
-trace_option = click.option("--full-trace", is_flag=True, help="Show Ostinato's own frames in tracebacks too.")
 
 
 def style_of(*, plain: bool, quiet: bool) -> Style:

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from ostinato.core.events import Error
 
 _FRAME: Final = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<where>.+))?$')
+_PACKAGE: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w+)")
+_PYTHON: Final = re.compile(r"[/\\]lib[/\\]python3\.\d+[/\\]|^<")
 _CARETS: Final = re.compile(r"^\s*[\^~]+\s*$")
 
 
-def failure_lines(error: Error, n_own: int = 0) -> list[Line]:
-    """Give exception, frames, inputs and hint of a recorded error; `n_own` of our frames were left out."""
-    lines: list[Line] = [_title(error), *_trace_lines(error)]
+def failure_lines(error: Error, n_own: int = 0, *, whole: bool = False) -> list[Line]:
+    """Give exception, frames, inputs and hint of a recorded error; `n_own` of our frames were left out.
+
+    Frames of installed packages are folded to one line, unless the `whole` trace is asked for.
+    """
+    trace: list[Line] = [[(one_line(row), "")] for row in error.trace.splitlines()] if whole else _trace_lines(error)
+    lines: list[Line] = [_title(error), *trace]
     if n_own:
         lines.append([(f"  ... {n_own} ostinato frames, --full-trace shows them", "dim")])
     for label, text in (("inputs", error.inputs), ("hint", error.hint)):
@@ -36,16 +42,52 @@ def _title(error: Error) -> Line:
 def _trace_lines(error: Error) -> list[Line]:
     said = {said_by(error), error.type}
     lines: list[Line] = []
+    folded: list[str] = []
     for row in error.trace.splitlines():
         frame = _FRAME.match(row)
-        if frame:
-            where = f" in {frame['where']}" if frame["where"] else ""
-            lines.append([(f"  {short_path(frame['file'])}:{frame['line']}", "cyan"), (where, "dim")])
-        elif row.startswith("Traceback (") or _CARETS.match(row) or row.strip() in said or not row.strip():
+        library = _library_of(frame["file"]) if frame else ""
+        if library:
+            folded.append(library)
+        elif folded and row.startswith("    "):  # the source of a frame that is left out
             continue
         else:
-            lines.append([("  " + one_line(row), "" if row.startswith(" ") else "red")])
-    return lines
+            lines += _fold(folded)
+            folded = []
+            lines += _frame_line(frame) if frame else _text_line(row, said)
+    return [*lines, *_fold(folded)]
+
+
+def _library_of(file: str) -> str:
+    """Give the installed package that a file belongs to, "Python" for its own library, nothing for user code."""
+    package = _PACKAGE.search(file)
+    if package:
+        return package[1]
+    return "Python" if _PYTHON.search(file) else ""
+
+
+def _frame_line(frame: re.Match[str]) -> list[Line]:
+    where = f" in {frame['where']}" if frame["where"] else ""
+    return [[(f"  {short_path(frame['file'])}:{frame['line']}", "cyan"), (where, "dim")]]
+
+
+def _text_line(row: str, said: set[str]) -> list[Line]:
+    if row.startswith("Traceback (") or _CARETS.match(row) or row.strip() in said or not row.strip():
+        return []
+    return [[("  " + one_line(row), "" if row.startswith(" ") else "red")]]
+
+
+def _fold(packages: list[str]) -> list[Line]:
+    names = ", ".join(dict.fromkeys(packages))
+    return [[(f"  ... {len(packages)} frames of {names}", "dim")]] if packages else []
+
+
+def place_of(error: Error) -> str:
+    """Give file and line of the last frame that is the user's own, or nothing."""
+    frames = [match for row in error.trace.splitlines() if (match := _FRAME.match(row))]
+    own = [frame for frame in frames if not _library_of(frame["file"])]
+    if own:
+        return f"{short_path(own[-1]['file'])}:{own[-1]['line']}"
+    return f"{short_path(error.file)}:{error.line}" if error.file else ""
 
 
 def own_frames(error: BaseException | None) -> int:
@@ -68,8 +110,3 @@ def short_path(file: str) -> str:
     """Give a path as seen from the working directory when it is below it."""
     here = os.getcwd() + os.sep
     return file.removeprefix(here)
-
-
-def where_of(error: Error) -> str:
-    """Give file and line of a recorded error, or nothing."""
-    return f"{short_path(error.file)}:{error.line}" if error.file else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ostinato.cli.again import changed_option, go_on, plan_option
-from ostinato.cli.command import Command, json_option, run_argument
-from ostinato.cli.execute import plain_option, quiet_option, trace_option
+from ostinato.cli.command import Command, json_option, run_argument, trace_option
+from ostinato.cli.execute import plain_option, quiet_option
 
 
 @click.command(

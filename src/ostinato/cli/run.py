@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ostinato.cli.command import Command, json_option
-from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of, trace_option
+from ostinato.cli.command import Command, json_option, trace_option
+from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
 from ostinato.cli.offers import complete_target
 from ostinato.core.errors import Refused

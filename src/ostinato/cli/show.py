@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ostinato.cli.advice import next_commands
-from ostinato.cli.command import Command, json_option, run_argument
+from ostinato.cli.command import Command, json_option, run_argument, trace_option
 from ostinato.cli.failure import failure_lines, short_path
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.home import open_reader
@@ -57,8 +57,9 @@ _FAILURES = 100
     metavar="FOLDER",
     help="Write the artifacts into this folder: tables as CSV, images as they are.",
 )
+@trace_option
 @json_option
-def show(*, run: str, folder: Path | None, as_json: bool) -> None:
+def show(*, run: str, folder: Path | None, full_trace: bool, as_json: bool) -> None:
     """Show one run: its state and why, the failure, tasks, subflows, parameters, artifacts, history.
 
     RUN is a name (the newest run that has it), an id or its first characters, or `last`.
@@ -72,7 +73,7 @@ def show(*, run: str, folder: Path | None, as_json: bool) -> None:
             click.echo(dumps(details_shape(reader, found)))
         else:
             screen = screen_of(sys.stdout)
-            screen.print(_page(reader, found, screen))
+            screen.print(_page(reader, found, screen, full_trace=full_trace))
 
 
 def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
@@ -87,10 +88,10 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
     }
 
 
-def _page(reader: Reader, run: FlowRun, screen: Screen) -> list[Line]:
+def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> list[Line]:
     lines = _head(run)
     if run.error is not None and run.state in BAD:
-        lines += [[], *failure_lines(run.error)]
+        lines += [[], *failure_lines(run.error, whole=full_trace)]
     lines += _section("Parameters", _parameters(run, screen))
     branch = Survey(reader).take(run)
     tree = tree_of(branch, View(columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace()))

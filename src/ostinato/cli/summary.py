@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostinato.cli.advice import next_commands, reference
-from ostinato.cli.failure import said_by, where_of
+from ostinato.cli.failure import place_of, said_by
 from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width
 from ostinato.cli.times import took
 from ostinato.cli.tree import counts_line, state_piece
@@ -31,7 +31,7 @@ def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[s
         stopped = run.state == "Cancelled"
         said = "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
         rows.append(("because", [(said, "" if stopped else "red")]))
-        place = "  ".join(filter(None, (where_of(run.error), run.error.task and f"in {run.error.task}")))
+        place = "  ".join(filter(None, (place_of(run.error), run.error.task and f"in {run.error.task}")))
         rows += [("", [(one_line(place), "dim")])] if place else []
     elif run.message:
         rows.append(("because", [(one_line(run.message), "")]))
