@@ -15,7 +15,7 @@ from ostinato.core.settings import load
 from ostinato.session.home import Home, file_system, mounts
 from ostinato.session.orphans import deliver_orphans, is_locked, segments
 from ostinato.store import sql
-from ostinato.store.blobs import Blobs
+from ostinato.store.blobs import UNFINISHED, Blobs
 from ostinato.store.journal import read, read_writer
 from ostinato.store.maintenance import (
     DAY_US,
@@ -127,6 +127,8 @@ def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settin
         n_blocks, n_roots = remove_old(database, keep, list(segments(home)), dry_run=dry_run)
         n_blobs, n_bytes = remove_unused_blobs(database, Blobs(home.blobs), keep.blobs_from, dry_run=dry_run)
         if not dry_run:
+            Blobs(home.blobs).delete_unfinished(keep.blobs_from / 1e6)
+            _delete_unfinished_segments(home, keep.blobs_from / 1e6)
             tidy(database)
     except sqlite3.Error as error:
         raise explain(error, home.database) from error
@@ -218,6 +220,14 @@ def _journal(stream: str, paths: list[str], acked_seq: int) -> JournalFacts:
         n_bytes=n_bytes,
         damage=damage,
     )
+
+
+def _delete_unfinished_segments(home: Home, before: float) -> None:
+    """Delete what a process that died in the moment between left: it holds nothing that counts."""
+    for name in os.listdir(home.journal):
+        path = os.path.join(home.journal, name)
+        if name.endswith(UNFINISHED) and os.stat(path).st_mtime < before and not is_locked(path):
+            os.unlink(path)
 
 
 def _damaged(home: Home) -> list[str]:

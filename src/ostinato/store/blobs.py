@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 
 DIGEST_BYTES: Final = 16
+UNFINISHED: Final = ".new"
+"""Ends the names of files that are being written; one whose process died stays until retention runs."""
+
+_numbers = itertools.count()
 
 
 class Blobs:
@@ -89,6 +94,14 @@ class Blobs:
                     gone.append(blob)
         return gone
 
+    def delete_unfinished(self, before: float) -> None:
+        """Delete files that were begun before an instant (seconds) and never became a blob."""
+        for shelf in _entries(self.folder):
+            if shelf.is_dir():
+                for entry in _entries(shelf.path):
+                    if entry.name.endswith(UNFINISHED) and entry.stat().st_mtime < before:
+                        os.unlink(entry.path)
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Hold off every deletion."""
@@ -104,7 +117,7 @@ class Blobs:
             return
 
     def _write(self, path: str, data: bytes | memoryview) -> None:
-        hidden = f"{path}.{os.getpid()}.{id(data):x}.new"
+        hidden = f"{path}.{os.getpid()}.{next(_numbers)}{UNFINISHED}"
         try:
             with open(hidden, "xb") as file:
                 file.write(data)
