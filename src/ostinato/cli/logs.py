@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ostinato.core.ports import Reader
     from ostinato.core.records import FlowRun, LogLine
 
-_PAGE: Final = 1000
+_PAGE: Final = 10_000
 _POLL_S: Final = 0.2
 
 
