@@ -49,7 +49,7 @@ def train(*, full: bool, data: Path | None = None) -> Any:
         sys.path.insert(0, str(example / "src"))
     flows = importlib.import_module("ride_duration.flows")
     january, february = months(data)
-    return flows.train_ride_duration(train=str(january), valid=str(february), **(FULL if full else SHORT))
+    return flows.train_ride_duration(train=january, valid=february, **(FULL if full else SHORT))
 
 
 def months(folder: Path | None = None) -> tuple[Path, Path]:

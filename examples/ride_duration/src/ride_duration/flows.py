@@ -7,6 +7,7 @@ ostinato run src/ride_duration/flows.py:train_ride_duration \
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -39,7 +40,7 @@ class Report:
 
 
 @task
-def load_trips(source: str) -> pd.DataFrame:
+def load_trips(source: str | Path) -> pd.DataFrame:
     """Give all trips of a month."""
     return data.read_trips(source)
 
@@ -95,7 +96,7 @@ def make_dataset(vectorizer: DictVectorizer, train_rides: pd.DataFrame, valid_ri
 
 
 @flow
-def preprocess(train: str, valid: str) -> tuple[Dataset, list[Health], float]:
+def preprocess(train: str | Path, valid: str | Path) -> tuple[Dataset, list[Health], float]:
     """Give the data for training, the health of both months, and the share of unseen routes."""
     train_trips = load_trips(train)
     valid_trips = load_trips(valid)
@@ -164,8 +165,8 @@ def plot_model(model: Fitted, dataset: Dataset, month: str) -> None:
 
 @flow
 def train_ride_duration(
-    train: str,
-    valid: str,
+    train: str | Path,
+    valid: str | Path,
     *,
     n_trials: int = 2,
     max_depth: int = training.DEEPEST,
