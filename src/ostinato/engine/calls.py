@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import random
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +11,12 @@ from ostinato.core.errors import OstinatoError, TaskTimedOut, UpstreamFailed
 from ostinato.core.events import TaskMoved, TaskStarted
 from ostinato.core.keys import ATOMS, MOST_ITEMS, call_name, name_value
 from ostinato.core.ports import resolve as resolve_door
-from ostinato.core.states import ACTIVE
+from ostinato.core.states import ACTIVE, SUCCESSFUL, TERMINAL
 from ostinato.engine import hooks, logs
 from ostinato.engine.effects import Found
 from ostinato.engine.futures import Future, FutureList
 from ostinato.engine.marks import AllowFailure, Quote, context_tags
-from ostinato.engine.scopes import Scope, TaskScope, current, now_us
+from ostinato.engine.scopes import Root, Scope, TaskScope, current, now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,6 @@ class Call:
     )  # fmt: skip
 
     def __init__(self, task: Any, caller: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        caller.check()
         self.task = task
         self.caller = caller
         self.args = args
@@ -62,6 +62,7 @@ class Call:
     def prepare(self, wait_for: Any = None, group: str = "") -> Call:
         """Name the call: key, ordinal, edges, number and run name."""
         task, caller = self.task, self.caller
+        caller.check()
         names = self.name_inputs(wait_for)
         if task.options.key is not None:
             self.key, self.ordinal, self.named = caller.claim_key(task.name, task.choose_key(self)), 0, True
@@ -84,6 +85,7 @@ class Call:
         Raises:
             UpstreamFailed: (upstream-failed) a future among the inputs failed.
         """
+        caller.check()
         call = cls(None, caller, args, kwargs)
         wait_for = kwargs.pop("wait_for", None)
         call.name = name
@@ -189,6 +191,16 @@ class Call:
 
     def move(self, state: Any, message: str = "", value: Any = None, error: BaseException | None = None) -> None:
         """Record a new state; the first one makes the row."""
+        if self.state in TERMINAL:  # it was stopped from outside, or has ended before
+            return
+        if (
+            not self.state
+            and state in ("Cancelled", "Crashed")
+            and self.row is not None
+            and self.row.state in SUCCESSFUL
+        ):
+            self.state = state  # not reached in this epoch: what an earlier one recorded stays
+            return
         root, flow = self.caller.root, self.caller.flow
         now = now_us()
         if state == "Retrying":
@@ -276,6 +288,11 @@ class Call:
         return condition is None or hooks.holds(condition, self, error)
 
     @property
+    def root(self) -> Root:
+        """The execution that it belongs to."""
+        return self.caller.root
+
+    @property
     def recorded(self) -> Task[Any, Any]:
         """What is called, for hooks."""
         return self.task  # type: ignore[no-any-return]
@@ -290,6 +307,8 @@ class Call:
         """Give a fresh scope for an attempt."""
         self.attempt = attempt
         caller = self.caller
+        if attempt > 1 or self.future is not None:
+            caller.check()
         scope = self.scope = TaskScope(caller.root, caller.flow, self.key, self.no, self.name, self.task)
         scope.attempt = attempt
         scope.log_prints = caller.log_prints if self.task.options.log_prints is None else self.task.options.log_prints
@@ -303,9 +322,9 @@ class Call:
             return runner.invoke(self, scope)
         timeout_s = self.task.options.timeout_seconds
         if timeout_s is None:
-            return within(scope, self.task.fn, self.args, self.kwargs)
+            return within(scope, self.task.body, self.args, self.kwargs)
         return within_time(
-            scope, timeout_s, self.task.fn, self.args, self.kwargs, TaskTimedOut(name=self.name, timeout_s=timeout_s)
+            scope, timeout_s, self.task.body, self.args, self.kwargs, TaskTimedOut(name=self.name, timeout_s=timeout_s)
         )
 
     async def run_async(self, attempt: int) -> Any:
@@ -321,7 +340,6 @@ class Call:
             )
         finally:
             current.reset(token)
-
 
     # --- being iterated, when the function is a generator
 
@@ -399,7 +417,8 @@ def within_time(
         else:
             future.settle(value, None)
 
-    threading.Thread(target=body, name=scope.name, daemon=True).start()
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(body,), name=scope.name, daemon=True).start()
     if not future.wait(timeout_s):
         scope.cut = "timed out"
         scope.root.abandoned += 1

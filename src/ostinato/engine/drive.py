@@ -59,6 +59,8 @@ def drive(life: Life, subject: Any) -> Any:
             try:
                 answer = BLOCKING[type(effect)](subject, effect)
             except BaseException as error:  # noqa: BLE001 - handed to the rule, which decides
+                if isinstance(error, RecursionError):
+                    subject.root.note_unrecorded(subject, effect)
                 step, answer = life.throw, error
     except StopIteration as stop:
         return stop.value
@@ -78,6 +80,8 @@ async def drive_async(life: Life, subject: Any) -> Any:
                 else:
                     answer = AT_ONCE[kind](subject, effect)
             except BaseException as error:  # noqa: BLE001 - handed to the rule, which decides
+                if isinstance(error, RecursionError):
+                    subject.root.note_unrecorded(subject, effect)
                 step, answer = life.throw, error
     except StopIteration as stop:
         return stop.value

@@ -9,6 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from ostinato.core.errors import BadOption, NotEnded
+from ostinato.engine import logs
+from ostinato.engine.interrupts import Terminated
+from ostinato.engine.scopes import TaskScope, current
 from ostinato.engine.state import State
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Future(Generic[R]):
         "key",
         "loop",
         "seen",
+        "task",
         "work",
     )
 
@@ -49,6 +53,8 @@ class Future(Generic[R]):
         """What a runner has queued for it; whoever takes it runs it."""
         self.loop: Any = None
         """The event loop that runs it, for async tasks submitted inside one."""
+        self.task: Any = None
+        """The asyncio task that runs it, for async tasks."""
         self._settled = False
         self._value: Any = None
         self._error: BaseException | None = None
@@ -117,10 +123,13 @@ class Future(Generic[R]):
     def add_done_callback(self, fn: Callable[[Future[R]], None]) -> None:
         """Call `fn(future)` when it has ended, at once if it has."""
         with self._gate:
-            if self._callbacks is not None:
-                self._callbacks = [*self._callbacks, fn]
+            if self._callbacks:
+                self._callbacks.append(fn)
                 return
-        fn(self)
+            if self._callbacks is not None:
+                self._callbacks = [fn]
+                return
+        self._call_back(fn)
 
     def take_work(self) -> Callable[[], None] | None:
         """Give the queued work once, to the first who asks."""
@@ -136,18 +145,20 @@ class Future(Generic[R]):
                 return
             self._value, self._error, self._settled = value, error, True
         for fn in callbacks:
+            self._call_back(fn)
+
+    def _call_back(self, fn: Callable[[Future[R]], None]) -> None:
+        try:
             fn(self)
+        except Exception as error:  # noqa: BLE001 - others wait for this outcome too
+            if self.call is not None:
+                text = f"A done callback raised {type(error).__name__}: {error}"
+                logs.emit(self.call.caller, 40, "ostinato.futures", text)
 
     def _help_or_wait(self, timeout: float | None) -> None:
-        if self.loop is not None and self.loop.is_running() and self.loop is _running_loop():
-            raise BadOption(
-                option="result", value=self.name, where="an async task of this event loop",
-                reason="waiting here would stop the loop that has to run it", fix="Write `await future` instead.",
-            )  # fmt: skip
+        self.check_loop()
         if timeout is None:
-            work = self.take_work()
-            if work is not None:
-                work()
+            self.help()
         if self._settled:
             return
         wake = Lock()
@@ -156,10 +167,42 @@ class Future(Generic[R]):
         if not wake.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise NotEnded(what=f"Task {self.name!r} has", timeout_s=timeout)
 
+    def help(self) -> None:
+        """Run what is queued for this, its inputs first, in the calling thread, so that no pool is too small."""
+        waiting: list[Future[Any]] = [self]
+        while waiting:
+            future = waiting[-1]
+            inputs = future.call.waits if future.call is not None and future.work is not None else ()
+            for one in inputs:
+                one.check_loop()
+            queued = [one for one in inputs if one.work is not None]
+            if queued:
+                waiting += queued
+                continue
+            waiting.pop()
+            work = future.take_work()
+            if work is not None:
+                work()
+                error = future.failure()
+                if isinstance(error, (KeyboardInterrupt, Terminated)):  # meant for this thread
+                    raise error
+
+    def check_loop(self) -> None:
+        """Refuse to wait in the event loop that has to run this.
+
+        Raises:
+            BadOption: (option-invalid) it has to be awaited.
+        """
+        if self.loop is not None and not self._settled and self.loop is running_loop():
+            raise BadOption(
+                option="result", value=self.name, where="an async task of this event loop",
+                reason="waiting here would stop the loop that has to run it", fix="Write `await future` instead.",
+            )  # fmt: skip
+
     async def ended(self) -> None:
         """Await the end, whatever the outcome."""
         if not self._settled:
-            loop = _running_loop()
+            loop = running_loop()
             waiter = loop.create_future()
             self.add_done_callback(lambda _: loop.call_soon_threadsafe(_wake, waiter))
             await waiter
@@ -184,7 +227,8 @@ def _wake(waiter: Any) -> None:
         waiter.set_result(None)
 
 
-def _running_loop() -> Any:
+def running_loop() -> Any:
+    """Give the event loop that runs in this thread, or None; does not import asyncio."""
     asyncio = sys.modules.get("asyncio")
     return asyncio._get_running_loop() if asyncio is not None else None  # noqa: SLF001 - the only form that does not raise
 
@@ -241,7 +285,11 @@ def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> 
     for future in waiting:
         future.add_done_callback(ended.put)
     end = None if timeout is None else time.monotonic() + timeout
+    in_task = isinstance(current.get(), TaskScope)
     for _ in waiting:
+        queued = [one for one in waiting if one.work is not None] if in_task and ended.empty() else []
+        if queued and timeout is None:
+            queued[0].help()  # this thread may be the only one of its pool
         try:
             yield ended.get(timeout=None if end is None else max(0.0, end - time.monotonic()))
         except Empty:

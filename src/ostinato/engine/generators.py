@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ostinato.core.ports import resolve
 from ostinato.engine import hooks
 from ostinato.engine.life import HOOKS, fate
 from ostinato.engine.scopes import current
 from ostinato.engine.values import NOT_PERSISTED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import AsyncIterator, Callable, Generator
 
     from ostinato.engine.calls import Call
     from ostinato.engine.runs import FlowRun
@@ -70,6 +71,20 @@ async def _iterate_async(subject: Call | FlowRun) -> AsyncIterator[Any]:
         raise
     finally:
         subject.leave_iteration()
+
+
+def listed(fn: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """Give a function that gives the list of what a generator function yields."""
+
+    def collect(*args: Any, **kwargs: Any) -> list[Any]:
+        values = fn(*args, **kwargs)
+        return resolve("asyncio:run")(_collect(values)) if hasattr(values, "__anext__") else list(values)
+
+    return collect
+
+
+async def _collect(values: Any) -> list[Any]:
+    return [value async for value in values]
 
 
 def _failed(subject: Call | FlowRun, error: BaseException) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CACHE_POLL_S: Final = 0.02
 CACHE_WAIT_S: Final = 60.0
 
-HOOKS: Final[dict[StateName, str]] = {
+HOOKS: Final[dict[str, str]] = {
     "Running": "on_running",
     "Completed": "on_completion",
     "Failed": "on_failure",

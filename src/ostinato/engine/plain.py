@@ -12,6 +12,7 @@ from ostinato.core.events import TaskMoved, TaskStarted
 from ostinato.core.keys import ATOMS, LONG_BYTES, call_name
 from ostinato.engine import logs
 from ostinato.engine.calls import Call
+from ostinato.engine.effects import Move
 from ostinato.engine.life import fate
 from ostinato.engine.marks import context_tags
 from ostinato.engine.options import TaskOptions
@@ -85,7 +86,11 @@ def call_plain(task: Task[Any, Any], scope: Scope, args: tuple[Any, ...], kwargs
         current.reset(token)
         state = fate(error)
         if state is not None:
-            Call.running(inner, scope, args, kwargs, ordinal).move(state, error=error)
+            call = Call.running(inner, scope, args, kwargs, ordinal)
+            try:
+                call.move(state, error=error)
+            except RecursionError:
+                root.note_unrecorded(call, Move(state, error=error))
         raise
     current.reset(token)
     result = None

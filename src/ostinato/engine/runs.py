@@ -13,6 +13,7 @@ from ostinato.core.ids import new_id
 from ostinato.core.keys import ATOMS
 from ostinato.core.names import run_name
 from ostinato.core.ports import resolve as resolve_door
+from ostinato.core.states import TERMINAL
 from ostinato.engine import logs, traces
 from ostinato.engine.calls import Call, await_within, resolve, within, within_time
 from ostinato.engine.futures import Future
@@ -117,6 +118,8 @@ class FlowRun:
 
     def move(self, state: Any, message: str = "", value: Any = None, error: BaseException | None = None) -> None:
         """Record a new state."""
+        if self.root.unrecorded and self.state not in TERMINAL:
+            self.root.record_late()
         if not self.created:
             self.create()
         if state == "Retrying":
@@ -277,6 +280,12 @@ class FlowRun:
             value = await self.flow.fn(*args, **kwargs)
             for future in scope.pending:
                 await future.ended()
+        except Exception:
+            if scope.runner is not None:
+                scope.runner.cancel_queued(scope.pending)
+            for future in scope.pending:
+                await future.ended()
+            raise
         finally:
             current.reset(token)
         return _final(value, scope)
@@ -336,7 +345,7 @@ def _final(value: Any, scope: FlowScope) -> Any:
 def _let_finish(scope: FlowScope) -> None:
     """After a failure: start nothing more, but let what runs end, so that a retry finds its results."""
     if scope.runner is not None:
-        scope.runner.cancel_queued()
+        scope.runner.cancel_queued(scope.pending)
     for future in scope.pending:
         future.wait()
 
@@ -347,7 +356,7 @@ def _stop(scope: FlowScope, error: BaseException) -> None:
         return
     scope.cut = "timed out" if isinstance(error, FlowTimedOut) else "cancelled"
     if scope.runner is not None:
-        scope.runner.cancel_all()
+        scope.runner.cancel_all(scope.pending)
 
 
 def source_of(fn: Callable[..., Any]) -> Source:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ostinato.core.errors import KeyTaken, RunCancelled, StaleEpoch
 from ostinato.core.keys import chosen_key, nth_key
 from ostinato.core.names import run_name
+from ostinato.core.states import TERMINAL
+from ostinato.engine.effects import Move
 from ostinato.engine.lineage import Lineage
 from ostinato.engine.values import Values
 
@@ -42,6 +44,7 @@ class Root:
         "push",
         "recorder",
         "settings",
+        "unrecorded",
         "values",
     )
 
@@ -60,6 +63,23 @@ class Root:
         """What earlier epochs or attempts recorded; None in a first attempt."""
         self.abandoned = 0
         """Threads left behind by timed-out tasks."""
+        self.unrecorded: list[tuple[Any, Move]] = []
+        """Ends of runs that could not be recorded where they happened, since the stack was full."""
+
+    def note_unrecorded(self, subject: Any, effect: object) -> None:
+        """Keep an end that could not be recorded for a caller with more room on the stack."""
+        if isinstance(effect, Move) and effect.state in TERMINAL:
+            self.unrecorded.append((subject, effect))
+
+    def record_late(self) -> None:
+        """Record the ends that were kept."""
+        while self.unrecorded:
+            subject, effect = self.unrecorded.pop()
+            try:
+                subject.move(effect.state, effect.message, effect.value, effect.error)
+            except RecursionError:
+                self.unrecorded.append((subject, effect))
+                raise
 
 
 class Scope:

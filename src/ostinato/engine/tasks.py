@@ -53,6 +53,11 @@ class Task(RecordedFunction[P, R]):
         self._cache: TaskCache | None = None
 
     @property
+    def body(self) -> Callable[..., Any]:
+        """The function as a submitted call runs it: a generator function gives the list of its values."""
+        return resolve_door("ostinato.engine.generators:listed")(self.fn) if self.is_generator else self.fn
+
+    @property
     def cache(self) -> TaskCache:
         """How this task uses the cache."""
         if self._cache is None:

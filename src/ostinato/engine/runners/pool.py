@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -12,11 +13,13 @@ from ostinato.core.errors import BadOption, RunCancelled
 from ostinato.core.keys import call_name
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
-from ostinato.engine.futures import Future, FutureList
+from ostinato.engine.futures import Future, FutureList, running_loop
 from ostinato.engine.life import task_life
 from ostinato.engine.marks import Unmapped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ostinato.engine.scopes import Scope, TaskScope
     from ostinato.engine.tasks import Task
 
@@ -43,8 +46,10 @@ class Pool:
         self._queue: SimpleQueue[Future[Any] | None] = SimpleQueue()
         self._idle = 0
         self._lock = threading.Lock()
-        self._live: dict[int, Call] = {}
-        self._loop: Any = None
+        self._live: dict[int, Future[Any]] = {}
+        """What is running now."""
+        self._loops: list[Any] = []
+        """Event loops in threads of their own, for async calls of sync callers."""
         self._closed = False
 
     # --- taking calls
@@ -64,7 +69,7 @@ class Pool:
         if task.is_async:
             self._start_async(future, call, context)
         else:
-            future.work = partial(context.run, carry, future, call)
+            future.work = partial(context.run, self._carry, future, call)
             self._enqueue_when_ready(future, call)
         return future
 
@@ -120,14 +125,14 @@ class Pool:
 
     def _enqueue(self, future: Future[Any]) -> None:
         with self._lock:
-            if self._closed:
-                _cancel(future)
+            if not self._closed:
+                if self._idle <= self._queue.qsize() and len(self._threads) < self._most:
+                    thread = threading.Thread(target=self._work, name=f"ostinato-{len(self._threads)}", daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
+                self._queue.put(future)
                 return
-            if self._idle <= self._queue.qsize() and len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name=f"ostinato-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-        self._queue.put(future)
+        _cancel(future)  # outside the lock: calls that wait for this one come here from inside it
 
     def _work(self) -> None:
         while True:
@@ -140,84 +145,117 @@ class Pool:
                 return
             work = future.take_work()
             if work is not None:
-                self._live[id(future)] = future.call  # type: ignore[assignment]
                 work()
-                self._live.pop(id(future), None)
             del future, work
 
     def _start_async(self, future: Future[Any], call: Call, context: contextvars.Context) -> None:
-        import asyncio
-
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = self._background_loop()
-            context.run(asyncio.run_coroutine_threadsafe, carry_async(future, call), loop)
+        """Run an async call in the caller's event loop when the caller is async, else in one in a thread of its own."""
+        running = running_loop()
+        if self._closed:
+            _cancel(future)
+        elif running is not None and _is_async(call.caller):
+            future.loop = running
+            future.task = running.create_task(self._carry_async(future, call), context=context)
         else:
-            future.loop = loop
-            running = loop.create_task(carry_async(future, call), context=context)
-            future.work = None
-            self._live[id(running)] = call
-            running.add_done_callback(lambda task: self._live.pop(id(task), None))
+            loop = self._background_loop(running)
+            context.run(loop.call_soon_threadsafe, self._begin_async, loop, future, call)
 
-    def _background_loop(self) -> Any:
+    def _begin_async(self, loop: Any, future: Future[Any], call: Call) -> None:
+        future.task = loop.create_task(self._carry_async(future, call))
+
+    def _background_loop(self, running: Any) -> Any:
+        """Give an event loop that may be waited for: not the one that the caller is holding up."""
         import asyncio
 
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="ostinato-async", daemon=True).start()
-        return self._loop
+            if not self._loops or running in self._loops:
+                self._loops.append(asyncio.new_event_loop())
+                threading.Thread(target=_serve, args=(self._loops[-1],), name="ostinato-async", daemon=True).start()
+            return self._loops[-1]
+
+    def _carry(self, future: Future[Any], call: Call) -> None:
+        """Drive the life of a call and settle its future."""
+        value, error = None, None
+        self._live[id(future)] = future
+        try:
+            value = drive(task_life(call), call)
+        except BaseException as raised:  # noqa: BLE001 - the future carries it to whoever looks
+            error = raised
+        self._live.pop(id(future), None)
+        _settle(future, call, value, error)
+
+    async def _carry_async(self, future: Future[Any], call: Call) -> None:
+        """Drive the life of an async call and settle its future."""
+        value, error = None, None
+        self._live[id(future)] = future
+        try:
+            value = await drive_async(task_life(call), call)
+        except BaseException as raised:  # noqa: BLE001 - the future carries it to whoever looks
+            error = raised
+        self._live.pop(id(future), None)
+        _settle(future, call, value, error)
 
     # --- ending
 
-    def cancel_queued(self) -> None:
-        """Cancel the calls that have not started."""
+    def cancel_queued(self, pending: Sequence[Future[Any]]) -> None:
+        """Cancel those of these calls that have not started, and all that would start later."""
         with self._lock:
             self._closed = True
-        waiting: list[Future[Any]] = []
-        while not self._queue.empty():
-            future = self._queue.get_nowait()
-            if future is not None:
-                waiting.append(future)
-        for future in waiting:
+        for future in pending:
             if future.take_work() is not None:
                 _cancel(future)
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, pending: Sequence[Future[Any]]) -> None:
         """Cancel queued calls, and record the running ones as Cancelled: their threads are left behind."""
-        self.cancel_queued()
-        for call in list(self._live.values()):
+        self.cancel_queued(pending)
+        for future in list(self._live.values()):
+            call = future.call
+            if call is None:
+                continue
             if call.scope is not None:
                 call.scope.cut = "cancelled"
             call.move("Cancelled", "the flow run was stopped")
+            if future.task is not None:
+                _call_in(future.task.get_loop(), future.task.cancel)
 
     def close(self) -> None:
         """End the threads once the queue is empty; nobody waits for them."""
+        with self._lock:
+            self._closed = True
         for _ in self._threads:
             self._queue.put(None)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        for loop in self._loops:
+            _call_in(loop, loop.stop)
 
 
-def carry(future: Future[Any], call: Call) -> None:
-    """Drive the life of a call and settle its future."""
-    value, error = None, None
+def _serve(loop: Any) -> None:
+    """Run an event loop in this thread until it is stopped; cancel what is left in it."""
+    import asyncio
+
+    asyncio.set_event_loop(loop)
     try:
-        value = drive(task_life(call), call)
-    except BaseException as raised:  # noqa: BLE001 - the future carries it to whoever looks
-        error = raised
-    _settle(future, call, value, error)
+        loop.run_forever()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
-async def carry_async(future: Future[Any], call: Call) -> None:
-    """Drive the life of an async call and settle its future."""
-    value, error = None, None
-    try:
-        value = await drive_async(task_life(call), call)
-    except BaseException as raised:  # noqa: BLE001 - the future carries it to whoever looks
-        error = raised
-    _settle(future, call, value, error)
+def _call_in(loop: Any, fn: Callable[[], Any]) -> None:
+    """Call a function in the thread of an event loop, unless that has ended."""
+    if not loop.is_closed():
+        with suppress(RuntimeError):  # it ended just now
+            loop.call_soon_threadsafe(fn)
+
+
+def _is_async(caller: Any) -> bool:
+    """Tell whether the calling flow or task is an async function."""
+    recorded = getattr(caller, "task", None) or caller.run.flow
+    return bool(getattr(recorded, "is_async", False))
 
 
 def _settle(future: Future[Any], call: Call, value: Any, error: BaseException | None) -> None:

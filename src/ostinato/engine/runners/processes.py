@@ -22,10 +22,11 @@ from ostinato.engine.runners import worker
 from ostinato.engine.runners.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from ostinato.engine.calls import Call
+    from ostinato.engine.futures import Future as TaskFuture
     from ostinato.engine.scopes import TaskScope
 
 _ENVIRONMENT = threading.Lock()
@@ -94,9 +95,9 @@ class ProcessPool(Pool):
             self._workers = None
         workers.close()
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, pending: Sequence[TaskFuture[Any]]) -> None:
         """Cancel queued calls and end the worker processes."""
-        super().cancel_all()
+        super().cancel_all(pending)
         if self._workers is not None:
             self._workers.kill()
 

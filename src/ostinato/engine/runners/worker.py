@@ -118,7 +118,7 @@ def work(payload: bytes) -> bytes:
         logs.capture_prints()
     answer: tuple[bool, Any, Any]
     try:
-        value = within(scope, job.task.fn, job.args, job.kwargs)
+        value = within(scope, job.task.body, job.args, job.kwargs)
         answer = (True, value, None)
     except Exception as error:  # noqa: BLE001 - carried to the flow's process
         record = traces.describe(error, job.name, job.task.fn, job.args, job.kwargs)
