@@ -195,6 +195,21 @@ def test_a_failed_run_exits_with_1_and_retry_goes_on(cli: Cli, flows: Path) -> N
     assert calls(flows) == [0, 1, 2, 3, 3, 3, 4]
 
 
+def test_changed_code_runs_again_is_refused_or_reused_as_asked(cli: Cli, flows: Path) -> None:
+    (flows / "broken").touch()
+    cli("run", "flows.py:squares", code=1)
+    (flows / "broken").unlink()
+    (flows / "flows.py").write_text(FLOWS.replace("return x * x", "return x**2 + 1"))
+    text = cli("retry", "last", "--plan").stdout
+    assert "re-run" in text
+    assert "`square` changed" in text
+    for options in (["--plan"], []):
+        assert "error[plan-refused]" in cli("retry", "last", "--changed", "refuse", *options, code=4).stderr
+    reuse = cli.json("retry", "last", "--changed", "reuse", "--plan")
+    assert [decision["reuse"] for decision in reuse] == [True, True, True, False]
+    assert cli.json("retry", "last", "--changed", "reuse")["result"]["value"] == 0 + 1 + 4 + 10 + 17
+
+
 def test_the_full_trace_has_our_frames(cli: Cli, flows: Path) -> None:
     (flows / "broken").touch()
     text = cli("run", "flows.py:squares", "--full-trace", code=1).stderr

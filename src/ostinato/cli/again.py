@@ -47,14 +47,15 @@ def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, 
         raise ResumeRefused(
             run=found.name, reason=f"it is {found.state}", fix=f"Watch it: `ostinato watch {shlex.quote(found.name)}`."
         )
+    wanted = cast("Changed", changed)
     if plan_only:
-        return _show_plan(found.name, engine.plan(found), as_json=as_json)
+        return _show_plan(found.name, engine.plan(found, changed=wanted), as_json=as_json)
     style = style_of(plain=plain, quiet=quiet)
 
     def work() -> State:
         # With --json, stdout is for the outcome alone.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
-            return engine.resume(found, changed=cast("Changed", changed))
+            return engine.resume(found, changed=wanted)
 
     find = one_run(found.id, found.epoch + 1)
     state = carry_out(work, find, style, recent=0)
