@@ -90,14 +90,21 @@ class Task(RecordedFunction[P, R]):
         return _state_of(call) if as_state else drive(task_life(call), call)
 
     @overload
+    def submit(self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any) -> State: ...
+    @overload
     def submit(self: Task[P, Coroutine[Any, Any, T]], *args: Any, wait_for: Any = None, **kwargs: Any) -> Future[T]: ...
     @overload
     def submit(self: Task[P, T], *args: Any, wait_for: Any = None, **kwargs: Any) -> Future[T]: ...
 
-    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start the task on the flow's task runner; give a future at once."""
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the task on the flow's task runner; give a future at once (with `return_state=True` its end)."""
         scope = _flow_scope(self, "submit")
-        return _pool(scope).submit(self, scope, args, kwargs)
+        as_state = kwargs.pop("return_state", False)
+        future = _pool(scope).submit(self, scope, args, kwargs)
+        if not as_state:
+            return future
+        future.wait()
+        return future.state
 
     def map(self, *args: Any, wait_for: Any = None, **kwargs: Any) -> FutureList[Any]:
         """Submit the task once for each item of its iterable arguments; `unmapped(x)` goes whole to every call.
@@ -142,7 +149,7 @@ class BoundTask:
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Start the task on the flow's task runner."""
-        return self.task.submit(self.instance, *args, **kwargs)
+        return self.task.submit(self.instance, *args, **kwargs)  # type: ignore[no-any-return]
 
     def map(self, *args: Any, **kwargs: Any) -> FutureList[Any]:
         """Submit once for each item."""

@@ -10,6 +10,9 @@ import msgspec
 from ostinato.engine.runners.pool import Pool
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
+    from ostinato.engine.calls import Call
     from ostinato.engine.futures import Future
 
 
@@ -32,6 +35,18 @@ class SequentialTaskRunner(msgspec.Struct, frozen=True):
 
 
 class _InlinePool(Pool):
+    _last: Future[Any] | None = None
+    """The async call before: the next one waits for it, whatever its outcome."""
+
+    def _start_async(self, future: Future[Any], call: Call, context: Context) -> None:
+        if self._last is not None:
+            call.waits = [*call.waits, self._last]
+            call.tolerated = [*call.tolerated, self._last]
+        self._last = future
+        super()._start_async(future, call, context)
+        if future.loop is None:
+            future.wait()
+
     def _enqueue(self, future: Future[Any]) -> None:
         work = future.take_work()
         if work is not None:
