@@ -17,6 +17,7 @@ from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
+from ostinato.cli.tree import TIMES
 from ostinato.core.errors import Refused, ResumeRefused
 from ostinato.core.plan import summary
 from ostinato.core.states import ACTIVE
@@ -35,7 +36,7 @@ changed_option = click.option(
     help="What to do with completed tasks whose code has changed.",
 )
 _SHOWN = 40
-"""So many decisions are listed one by one."""
+"""So many lines of the plan are shown."""
 
 
 def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, full_trace: bool, as_json: bool) -> int:
@@ -71,15 +72,24 @@ def _show_plan(name: str, decisions: list[Decision], *, as_json: bool) -> int:
         return exits.OK
     screen = screen_of(sys.stdout)
     click.echo(f"{name}: {summary(decisions)}" if decisions else f"{name}: nothing was recorded, all runs again")
-    again = [decision for decision in decisions if not decision.reuse]
-    rows: list[Line] = [
-        [("  ↻ run again", "yellow"), (one_line(decision.name), "bold"), (one_line(decision.reason), "dim")]
-        for decision in again[:_SHOWN]
-    ]
-    screen.print(columns_of(rows, screen.table_columns))
-    if len(again) > _SHOWN:
-        click.echo(f"  … {len(again) - _SHOWN:,} more; --json lists all")
+    rows = _plan_rows(decisions)
+    screen.print(columns_of(rows[:_SHOWN], screen.table_columns))
+    if len(rows) > _SHOWN:
+        click.echo(f"  … {len(rows) - _SHOWN:,} more; --json lists all")
     return exits.OK
+
+
+def _plan_rows(decisions: list[Decision]) -> list[Line]:
+    """Give the plan with calls of one task that share one fate on one line."""
+    alike: dict[tuple[str, bool, str], list[Decision]] = {}
+    for decision in decisions:
+        alike.setdefault((decision.task, decision.reuse, decision.reason), []).append(decision)
+    rows: list[Line] = []
+    for (task, reuse, reason), members in alike.items():
+        said = ("  ✓ reuse", "green") if reuse else ("  ↻ run again", "yellow")
+        name = members[0].name if len(members) == 1 else f"{task} {TIMES}{len(members):,}"
+        rows.append([said, (one_line(name), "bold"), (one_line(reason), "dim")])
+    return rows
 
 
 def _decision_shape(decision: Decision) -> dict[str, Any]:

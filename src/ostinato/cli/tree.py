@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SPIN: Final = "◐◓◑◒"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
-_TIMES: Final = "\N{MULTIPLICATION SIGN}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _ALIKE: Final = 6
 """More subflow runs of one flow than this are one line."""
 
@@ -162,7 +162,7 @@ def _group_node(branch: Branch, group: Group, view: View) -> Node:
     left = view.pace.left_us(branch.run, group, view.now)
     return Node(
         glyph=(glyph, colour),
-        label=[(name, ""), (f" {_TIMES}{group.total:,}", "bold")],
+        label=[(name, ""), (f" {TIMES}{group.total:,}", "bold")],
         middle=[(_bar(group, cells), "blue"), ("  ", ""), *counts_line(group.states)],
         right=[] if left is None else [(f"{took(left)} left", "dim")],
         rank=_rank(group.state),
