@@ -248,7 +248,8 @@ def _lost_phrase(result: Result | None, has_blob: Callable[[str], bool]) -> str:
         return ""
     if result.lost:
         return _LOST[result.lost]
-    return "gave a result whose stored value is gone" if result.blob and not has_blob(result.blob) else ""
+    is_gone = result.blob and not result.storage and not has_blob(result.blob)
+    return "gave a result whose stored value is gone" if is_gone else ""
 
 
 def _walk(

@@ -64,10 +64,13 @@ class Recorder(Protocol):
     def is_stale(self, run_id: str) -> int:
         """Give the newer epoch when this process was told that its epoch of the root run is old, else 0."""
 
-    def put_blob(self, data: bytes | memoryview, digest: bytes) -> str:
-        """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest."""
+    def put_blob(self, data: bytes | memoryview, digest: bytes, storage: str = "") -> str:
+        """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest.
 
-    def get_blob(self, blob: str) -> bytes:
+        `storage` is a folder or URL; empty for the home.
+        """
+
+    def get_blob(self, blob: str, storage: str = "") -> bytes:
         """Give stored bytes, checked against their digest.
 
         Raises:

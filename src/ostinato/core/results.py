@@ -30,3 +30,5 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
     lost: Lost = ""
     note: str = ""
     """The reason in words when `lost` is set."""
+    storage: str = ""
+    """Folder or URL that holds the blob; empty for the home."""

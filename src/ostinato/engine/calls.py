@@ -238,7 +238,8 @@ class Call:
             return None
         if type(value) not in ATOMS:
             root.lineage.remember(value, self.key, root.epoch)
-        return root.values.keep(value, persist=self.task.options.persist_result)
+        persist, storage = self.task.options.persist_result, self.caller.flow.storage
+        return root.values.keep(value, persist=persist, storage=storage)
 
     def recall(self) -> Found | None:
         """Give what an earlier epoch recorded for this call, when it may stand."""

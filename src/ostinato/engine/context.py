@@ -71,7 +71,7 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True):
         """
         scope = self._task_scope("checkpoint")
         root = scope.root
-        value = root.values.keep(obj)
+        value = root.values.keep(obj, storage=scope.flow.storage)
         if value is not None and value.lost:
             raise ResultLost(name=scope.name, reason=value.note, fix="Keep something smaller that can be pickled.")
         saved = CheckpointSaved(root.id, root.epoch, now_us(), scope.key, scope.task.version, value or NOTHING)

@@ -6,10 +6,10 @@ import importlib.util
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ostinato.core.errors import BadFile, FlowNotFound, NotAFlow, TargetNotFound
-from ostinato.core.ports import resolve
+from ostinato.engine.functions import RecordedFunction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,16 +95,15 @@ def load_flow(target: str) -> Flow[Any, Any]:
 
 def find_flow(module: ModuleType, name: str, file: str) -> Flow[Any, Any]:
     """Give a flow of a module by variable, function or flow name."""
-    kind: type[Flow[Any, Any]] = resolve("ostinato.engine.flows:Flow")
-    flows = {key: value for key, value in vars(module).items() if isinstance(value, kind)}
+    flows = {key: cast("Flow[Any, Any]", value) for key, value in vars(module).items() if _is_flow(value)}
     own = {key: value for key, value in flows.items() if value.__module__ == module.__name__}
     if not name and len(own) == 1:
         return next(iter(own.values()))
     value: Any = module
     for part in name.split(".") if name else ():
         value = vars(value).get(part) if hasattr(value, "__dict__") else None
-    if isinstance(value, kind):
-        return value
+    if _is_flow(value):
+        return cast("Flow[Any, Any]", value)
     for one in flows.values():
         if name in (one.name, one.__name__):
             return one
@@ -112,6 +111,10 @@ def find_flow(module: ModuleType, name: str, file: str) -> Flow[Any, Any]:
         raise NotAFlow(name=name, file=file, kind=f"a {type(value).__name__}")
     found = ", ".join(sorted(own or flows)) or "none"
     raise FlowNotFound(file=file, name=name or "(none given)", found=found)
+
+
+def _is_flow(value: Any) -> bool:
+    return isinstance(value, RecordedFunction) and value.kind == "flow"
 
 
 def _line_in(path: str, error: BaseException) -> int:

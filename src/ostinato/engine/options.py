@@ -59,6 +59,7 @@ class FlowOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_prints: bool | None = None
     persist_result: bool | None = None
     result_storage: str | None = None
+    """Folder, or URL that fsspec understands, for results above 16 KiB of this flow and its subflows."""
     validate_parameters: bool = True
     tags: Sequence[str] = ()
     on_running: Sequence[Hook] = ()

@@ -164,7 +164,8 @@ class FlowRun:
             return None
         if self.caller is not None and type(value) not in ATOMS:
             self.root.lineage.remember(value, self.key, self.root.epoch)
-        return self.root.values.keep(value, persist=self.flow.options.persist_result)
+        storage = self.scope.storage if self.scope is not None else ""
+        return self.root.values.keep(value, persist=self.flow.options.persist_result, storage=storage)
 
     def recall(self) -> Found | None:
         """Give what an earlier epoch recorded for this subflow when it may stand whole."""

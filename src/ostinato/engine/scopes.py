@@ -178,6 +178,7 @@ class FlowScope(Scope):
         "pending",
         "run",
         "runner",
+        "storage",
         "tags",
         "task_numbers",
     )
@@ -194,6 +195,9 @@ class FlowScope(Scope):
         self.numbers = itertools.count(first_no)
         self.last_no = first_no - 1
         self.task_numbers: dict[str, int] = {}
+        above = run.caller.flow.storage if run.caller is not None else ""
+        self.storage: str = str(run.flow.options.result_storage or above)
+        """Folder or URL for large results; empty for the home."""
         self.runner: Any = None
         """Made at the first submit."""
         self.pending: list[Any] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overlo
 from ostinato.core.errors import NoContext
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.retry import RetryPolicy, check
+from ostinato.engine import logs
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
 from ostinato.engine.functions import H, RecordedFunction
@@ -198,7 +199,9 @@ def _pool(scope: Scope) -> Pool:
         chosen = flow.run.flow.options.task_runner
         if chosen is None:
             chosen = resolve_door("ostinato.engine.runners.threads:ThreadRunner")
-        flow.runner = (chosen() if isinstance(chosen, type) else chosen).open()
+        runner = chosen() if isinstance(chosen, type) else chosen
+        logs.emit(flow, 20, "ostinato.flow_runs", f"Using task runner {type(runner).__name__!r}")
+        flow.runner = runner.open()
     return flow.runner  # type: ignore[no-any-return]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from ostinato.core.codec import decode, encode
 from ostinato.core.errors import BlobMissing, ResultLost
 from ostinato.core.results import Result
@@ -23,13 +25,14 @@ class Values:
         self._recorder = recorder
         self._limit_bytes = limit_bytes
 
-    def keep(self, value: Any, *, persist: bool | None = None) -> Result | None:
-        """Encode a value; a large one is stored as a blob before this returns."""
+    def keep(self, value: Any, *, persist: bool | None = None, storage: str = "") -> Result | None:
+        """Encode a value; a large one is stored as a blob, in the home or `storage`, before this returns."""
         if persist is False:
             return NOT_PERSISTED
         result, data = encode(value, self._limit_bytes)
         if data is not None and result is not None:
-            self._recorder.put_blob(data, result.digest)
+            self._recorder.put_blob(data, result.digest, storage)
+            result = replace(result, storage=storage) if storage else result
         return result
 
     def value(self, result: Result | None) -> tuple[bool, Any]:
@@ -37,7 +40,7 @@ class Values:
         if result is None:
             return True, None
         try:
-            data = self._recorder.get_blob(result.blob) if result.blob and not result.lost else None
+            data = self._recorder.get_blob(result.blob, result.storage) if result.blob and not result.lost else None
             return True, decode(result, data)
         except (ResultLost, BlobMissing):
             return False, None

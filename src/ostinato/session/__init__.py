@@ -51,10 +51,11 @@ def close() -> None:
     """Deliver what this process recorded and let go of the home; the next call of `recorder` opens it again."""
     with _Process.lock:
         held, _Process.recorder = _Process.recorder, None
-    if held is not None and not held.close():
+    trouble = held.close() if held is not None else ""
+    if held is not None and trouble:
         sys.stderr.write(
-            f"ostinato: not everything reached the database in {held.home.folder};"
-            " the next Ostinato process on that home delivers the journal.\n"
+            f"ostinato: not everything reached the database in {held.home.folder}: {trouble}\n"
+            "ostinato: the next Ostinato process on that home delivers what the journal holds.\n"
         )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from ostinato.core.errors import DatabaseBusy, EpochTaken, OstinatoError, RunNotFound
+from ostinato.core.errors import DatabaseBusy, EpochTaken, OstinatoError, RunNotFound, StorageError
 from ostinato.core.events import CacheStored, VariableSet
 from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
@@ -17,6 +16,7 @@ from ostinato.session.stream import BUSY_S, Stream
 from ostinato.session.sweep import SWEEP_EVERY_S, sweep_blobs
 from ostinato.store import cache, claims, runs, variables
 from ostinato.store.blobs import Blobs
+from ostinato.store.places import Places
 from ostinato.store.sqlite import Database, explain
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class EmbeddedRecorder(Stream):
         deliver_orphans(home, database)
         super().__init__(settings, home, database)
         self._blobs = Blobs(home.blobs)
+        self._places = Places(self._blobs)
         self._asked: Database | None = None
         """The connection for callers; the other one is the thread's."""
         self._asking = threading.Lock()
@@ -48,8 +49,10 @@ class EmbeddedRecorder(Stream):
 
     # --- stored values
 
-    def put_blob(self, data: bytes | memoryview, digest: bytes) -> str:
+    def put_blob(self, data: bytes | memoryview, digest: bytes, storage: str = "") -> str:
         """Store bytes by their BLAKE2b-128 digest, synced before it returns; give the hex digest."""
+        if storage:
+            return self._places.at(storage).put(data, digest)
         blob = self._blobs.put(data, digest)
         if time.monotonic() - self._swept_s > SWEEP_EVERY_S:
             self._sweep()
@@ -59,9 +62,9 @@ class EmbeddedRecorder(Stream):
         """Say whether these bytes are stored (and not whether they are undamaged)."""
         return self._blobs.has(blob)
 
-    def get_blob(self, blob: str) -> bytes:
+    def get_blob(self, blob: str, storage: str = "") -> bytes:
         """Give stored bytes, checked against their digest."""
-        return self._blobs.get(blob)
+        return self._places.at(storage).get(blob)
 
     # --- memory
 
@@ -94,7 +97,7 @@ class EmbeddedRecorder(Stream):
             fresh = own[0].expires_at == 0 or own[0].expires_at > now
             return fresh, own[0].result if fresh else None
         found, result = self._ask(lambda database: cache.find(database.db, cache_key, now))
-        if result is not None and result.blob and not self._blobs.has(result.blob):
+        if result is not None and result.blob and not self._places.at(result.storage).has(result.blob):
             return False, None
         return found, result
 
@@ -147,37 +150,45 @@ class EmbeddedRecorder(Stream):
 
     # --- the end
 
-    def close(self) -> bool:
-        """Deliver what is recorded, mark what is still active as Crashed, let go; False when time ran out."""
-        delivered = self._deliver_all()
+    def close(self) -> str:
+        """Deliver what is recorded, mark what is still active as Crashed, let go; give what went wrong, or ""."""
+        trouble = self._deliver_all()
         self._stopping = True
         self._bell.ring()
         if self._thread is not None:
             self._thread.join(self.settings.exit_wait_s)
-        if delivered and self._n_taken and self._database is not None:
-            message = f"process {os.getpid()} ended before the run did"
-            crash_stream(self._database, self.stream, message, killed=False)
-        if delivered and self._swept_s:
-            self._sweep()
-        self._journal.close(self._acked_seq)
+        try:
+            if not trouble and self._n_taken and self._database is not None:
+                message = f"process {os.getpid()} ended before the run did"
+                crash_stream(self._database, self.stream, message, killed=False)
+            if not trouble and self._swept_s:
+                self._sweep()
+        except StorageError as error:
+            trouble = str(error)
+        if trouble:
+            self._journal.abandon()
+        else:
+            self._journal.finish()
         if self._database is not None:
             self._database.close()
         if self._asked is not None:
             self._asked.close()
-        return delivered
+        return trouble
 
     def _sweep(self) -> None:
         self._swept_s = time.monotonic()
         self._ask(lambda database: sweep_blobs(self.home, database, self.settings.keep_unused_blobs_s))
 
-    def _deliver_all(self) -> bool:
+    def _deliver_all(self) -> str:
+        """Give what kept events from the database, or ""."""
         if not self._n_recorded():
-            return True
+            return ""
         try:
-            return self.settle("database", self.settings.exit_wait_s)
+            if self.settle("database", self.settings.exit_wait_s):
+                return ""
         except OstinatoError as error:
-            sys.stderr.write(f"ostinato: not everything could be recorded: {error}\n")
-            return False
+            return str(error)
+        return str(self._database_error or f"the database was busy for {self.settings.exit_wait_s:g} s")
 
     def _settle_all(self) -> None:
         if not self.settle("database", self.settings.exit_wait_s):

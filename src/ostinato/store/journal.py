@@ -115,17 +115,13 @@ class Journal:
         while len(self.segments) > 1 and self.segments[0].last_seq <= seq:
             self._drop(self.segments.popleft())
 
-    def close(self, acked_seq: int) -> None:
-        """Delete segments in which every event is in the database, and let go of the others."""
+    def finish(self) -> None:
+        """Delete all segments: every event is in the database, and no run is left to be looked after."""
         while self.segments:
-            segment = self.segments.popleft()
-            if segment.last_seq <= acked_seq:
-                self._drop(segment)
-            else:
-                os.close(segment.fd)
+            self._drop(self.segments.popleft())
 
     def abandon(self) -> None:
-        """Let go of what a forked child has inherited; the lock stays with the parent."""
+        """Let go of the segments: who opens the home next takes them over; in a forked child the parent keeps them."""
         while self.segments:
             os.close(self.segments.popleft().fd)
 

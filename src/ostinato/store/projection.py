@@ -377,7 +377,7 @@ class Fold:
     def _cache(self, event: CacheStored) -> None:
         result = event.result
         row = [event.cache_key, event.at, event.expires_at, event.run_id, event.no]
-        row += (None, "") if result is None else (pack(result), result.blob)
+        row += (None, "") if result is None else (pack(result), "" if result.storage else result.blob)
         self.cached.append(row)
 
     def _variable(self, event: VariableSet) -> None:
@@ -385,7 +385,7 @@ class Fold:
         self.variables.append([event.name, event.value, tags, event.at])
 
     def _pack_result(self, run: Run, result: Result) -> bytes:
-        if result.blob and (run.root.state != "Completed" or run.root.pinned):
+        if result.blob and not result.storage and (run.root.state != "Completed" or run.root.pinned):
             self._blob_refs.append((run, result.blob))
         return pack(result)
 

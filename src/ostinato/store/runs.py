@@ -210,7 +210,8 @@ class _Results:
         if packed is None:
             return None
         result = _result(packed)
-        if result.blob and not result.lost and (row[self.run_column], result.blob) not in self._refs():
+        in_home = result.blob and not result.storage and not result.lost
+        if in_home and (row[self.run_column], result.blob) not in self._refs():
             return msgspec.structs.replace(result, lost="dropped", note="the run ended well")
         return result
 

@@ -59,15 +59,17 @@ class FlowFacts(msgspec.Struct):
     arguments: dict[str, Any]
     expected_at: int
     tags: tuple[str, ...]
+    storage: str
     caller: None = None
 
     @property
     def flow(self) -> Any:
         """Stands for the flow: a name, and options without a task runner (nested submits use threads)."""
-        return _Named(self.flow_name, _Options())
+        return _Named(self.flow_name, _Options(self.storage))
 
 
 class _Options(msgspec.Struct):
+    result_storage: str
     task_runner: None = None
 
 
@@ -80,7 +82,7 @@ def job_of(call: Call, scope: TaskScope) -> Job:
     """Give the job of a call that is to run elsewhere."""
     flow, root = scope.flow, scope.root
     inside = root.memory.inside(call.no, flow.id) if root.memory is not None else None
-    facts = FlowFacts(flow.id, flow.name, flow.run.flow.name, {}, flow.expected_at, flow.tags)
+    facts = FlowFacts(flow.id, flow.name, flow.run.flow.name, {}, flow.expected_at, flow.tags, flow.storage)
     return Job(
         call.task, call.args, call.kwargs, facts, root.id, root.name, root.epoch, call.attempt, call.key, call.no,
         call.name, scope.log_prints, root.settings, inside,
