@@ -157,6 +157,8 @@ class EmbeddedRecorder(Stream):
         self._bell.ring()
         if self._thread is not None:
             self._thread.join(self.settings.exit_wait_s)
+            if self._thread.is_alive():  # it holds the database; what it leaves behind, the next process delivers
+                return trouble or f"the disk did not answer for {self.settings.exit_wait_s:g} s"
         try:
             if not trouble and self._n_taken and self._database is not None:
                 message = f"process {os.getpid()} ended before the run did"
