@@ -174,7 +174,7 @@ def test_any_text_survives_quoting(value: str) -> None:
 
 
 @given(st.lists(words, min_size=1, unique=True), st.booleans())
-def test_any_list_of_texts_survives_quoting(values: list[str], negated: bool) -> None:  # noqa: FBT001
+def test_any_list_of_texts_survives_quoting(values: list[str], negated: bool) -> None:
     written = ("-" if negated else "") + "tag:" + ",".join(map(quote, values))
     assert term(written) == Term(field="tag", op="in", values=tuple(values), negated=negated)
 
