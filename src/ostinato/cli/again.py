@@ -87,7 +87,8 @@ def _plan_rows(decisions: list[Decision]) -> list[Line]:
     rows: list[Line] = []
     for (task, reuse, reason), members in alike.items():
         said = ("  ✓ reuse", "green") if reuse else ("  ↻ run again", "yellow")
-        name = members[0].name if len(members) == 1 else f"{task} {TIMES}{len(members):,}"
+        single = f"{task} · {members[0].name}" if members[0].subflow_id else members[0].name
+        name = single if len(members) == 1 else f"{task} {TIMES}{len(members):,}"
         rows.append([said, (one_line(name), "bold"), (one_line(reason), "dim")])
     return rows
 
