@@ -44,8 +44,8 @@ class EmbeddedRecorder(Stream):
         self._asked: Database | None = None
         """The connection for callers; the other one is the thread's."""
         self._asking = threading.Lock()
-        self._swept_s = 0.0
-        """Monotonic instant at which unused blobs were last looked for; 0 while none was stored."""
+        self._swept_s: float | None = None
+        """Monotonic instant at which unused blobs were last looked for; None while none was stored."""
 
     # --- stored values
 
@@ -54,7 +54,7 @@ class EmbeddedRecorder(Stream):
         if storage:
             return self._places.at(storage).put(data, digest)
         blob = self._blobs.put(data, digest)
-        if time.monotonic() - self._swept_s > SWEEP_EVERY_S:
+        if self._swept_s is None or time.monotonic() - self._swept_s > SWEEP_EVERY_S:
             self._sweep()
         return blob
 
@@ -163,7 +163,7 @@ class EmbeddedRecorder(Stream):
             if not trouble and self._n_taken and self._database is not None:
                 message = f"process {os.getpid()} ended before the run did"
                 crash_stream(self._database, self.stream, message, killed=False)
-            if not trouble and self._swept_s:
+            if not trouble and self._swept_s is not None:
                 self._sweep()
         except StorageError as error:
             trouble = str(error)

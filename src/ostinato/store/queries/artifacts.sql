@@ -6,5 +6,6 @@ WITH RECURSIVE below (id) AS (
     SELECT r.id FROM below JOIN flow_runs AS r ON r.parent_id = below.id
 )
 SELECT a.id, a.run_id, a.no, a.key, a.kind, a.description, a.at, a.data, a.blob, a.media_type
-FROM below JOIN artifacts AS a ON a.run_id = below.id
+FROM artifacts AS a
+WHERE a.run_id IN (SELECT id FROM below)
 ORDER BY a.id;
