@@ -7,9 +7,11 @@ import time
 
 
 def new_id() -> str:
-    """Give 32 hex characters, ordered by time of making (UUID version 7, RFC 9562)."""
-    number = int.from_bytes(os.urandom(10), "big")
-    unix_ms = time.time_ns() // 1_000_000
-    high = (unix_ms << 16) | 0x7000 | (number >> 68)
-    low = (number & ((1 << 62) - 1)) | (1 << 63)
+    """Give 32 hex characters, ordered by time of making to a quarter of a microsecond.
+
+    Source: RFC 9562, UUID version 7 with 12 bits of sub-millisecond time (section 6.2, method 3).
+    """
+    unix_ms, ns = divmod(time.time_ns(), 1_000_000)
+    high = (unix_ms << 16) | 0x7000 | (ns * 4096 // 1_000_000)
+    low = (int.from_bytes(os.urandom(8), "big") >> 2) | (1 << 63)
     return f"{(high << 64) | low:032x}"

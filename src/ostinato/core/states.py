@@ -68,11 +68,11 @@ def move(current: StateName, wanted: StateName) -> StateName:
 def reopen(current: StateName) -> StateName:
     """Give the first state of the next epoch of a run that was in `current`.
 
-    A run that ended well, or was skipped, has no next epoch.
+    A run that ended well, was skipped, or has not ended has no next epoch; a paused one has.
 
     Raises:
         TransitionRefused: (transition-refused) the run has nothing left to do.
     """
-    if current in SUCCESSFUL or current == "Skipped":
+    if current != "Paused" and (current not in UNSUCCESSFUL or current == "Skipped"):
         raise TransitionRefused(current=current, wanted="Pending")
     return "Pending"

@@ -20,7 +20,7 @@ from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import flow_life
 from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
 from ostinato.engine.runs import FlowRun, source_of
-from ostinato.engine.scopes import Root, Scope, current, find_scope, now_us
+from ostinato.engine.scopes import Root, Scope, current, now_us
 from ostinato.engine.state import State
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Flow(RecordedFunction[P, R]):
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        scope = current.get() or find_scope()
+        scope = current.get()  # unlike a task, a flow called in a thread without context is a run of its own
         if scope is None and loading.is_loading():
             loading.warn_of_call(self.name)
             return _nothing() if self.is_async else None

@@ -8,7 +8,7 @@ its like, on everything that started before it in its caller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core.plan import Changed, alike, plan
 from ostinato.core.records import Recall
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ostinato.core.records import Checkpoint, FlowRun, TaskRun
     from ostinato.engine.calls import Call
     from ostinato.engine.values import Values
+
+
+ELSEWHERE_FROM: Final = 1 << 40
+"""Calls made in other processes have numbers from here on: those of a flow run itself stay dense."""
 
 
 class Memory:
@@ -42,7 +46,9 @@ class Memory:
         self._last_no: dict[str, int] = {}
         placed = [*((row.run_id, row.no) for row in recall.tasks), *((row.parent_id, row.no) for row in recall.runs)]
         for run_id, no in placed:
-            self._last_no[run_id] = max(self._last_no.get(run_id, 0), no)
+            if no < ELSEWHERE_FROM:
+                self._last_no[run_id] = max(self._last_no.get(run_id, 0), no)
+        self._inside: dict[tuple[str, int], list[TaskRun]] | None = None
         self.n_reused = 0
         """Task runs taken over so far."""
 
@@ -59,12 +65,18 @@ class Memory:
         return self._checkpoints.get(key)
 
     def last_no(self, run_id: str) -> int:
-        """Give the highest number among the calls of a flow run."""
+        """Give the highest number among the calls of a flow run that were not made in other processes."""
         return self._last_no.get(run_id, 0)
 
     def inside(self, no: int, run_id: str) -> Inside:
         """Give what is recorded of the calls that a task run made, to travel to another process."""
-        tasks = [row for row in self._tasks.values() if row.parent_no == no and row.run_id == run_id]
+        if self._inside is None:
+            self._inside = {}
+            for row in self._tasks.values():
+                self._inside.setdefault((row.run_id, row.parent_no), []).append(row)
+        tasks = list(self._inside.get((run_id, no), ()))
+        for row in tasks:  # grows on the way: calls inside calls
+            tasks += self._inside.get((run_id, row.no), ())
         keys = {row.key for row in tasks}
         return tasks, keys & self._reusable, keys & self._told, self._any_code
 
@@ -88,7 +100,14 @@ class Memory:
         if row.key not in self._reusable or row.epoch < newest:
             return None
         found, value = self._values.value(row.result)
-        return Found(value) if found else None
+        if not found:
+            return None
+        self.n_reused += self._n_tasks_in(row.id)
+        return Found(value)
+
+    def _n_tasks_in(self, run_id: str) -> int:
+        inner = [run.id for run in self._runs.values() if run.parent_id == run_id]
+        return sum(row.run_id == run_id for row in self._tasks.values()) + sum(map(self._n_tasks_in, inner))
 
 
 Inside = tuple[list["TaskRun"], "AbstractSet[bytes]", "AbstractSet[bytes]", bool]

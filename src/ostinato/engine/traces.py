@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OWN_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 EXAMPLE_FOLDERS: Final = (OWN_FOLDER + "demo" + os.sep,)
+LIBRARY_FOLDER: Final = os.path.dirname(os.__file__) + os.sep
 TEXT_MOST: Final = 64 * 1024
 INPUT_MOST: Final = 120
 SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
@@ -108,13 +109,16 @@ def _cut(text: str) -> str:
 
 
 def _last_user_line(step: TracebackType | None) -> tuple[str, int]:
-    found = ("", 0)
+    """Give file and line of the last frame of user code, else of the last that is not ours."""
+    last = users = ("", 0)
     while step is not None:
         file = step.tb_frame.f_code.co_filename
         if not is_own(file):
-            found = (file, step.tb_lineno)
+            last = (file, step.tb_lineno)
+            if "site-packages" not in file and not file.startswith((LIBRARY_FOLDER, "<")):
+                users = last
         step = step.tb_next
-    return found
+    return users if users[0] else last
 
 
 def _trace(error: BaseException) -> str:
