@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.events import CheckpointSaved, Event
     from ostinato.core.ports import Recorder
+    from ostinato.core.records import Checkpoint
     from ostinato.core.settings import Settings
     from ostinato.engine.memory import Memory
 
@@ -53,7 +54,7 @@ class Root:
         self.push: Callable[[Event], None] = recorder.record
         self.settings = settings
         self.values = Values(recorder, int(settings.result_limit_mb * (1 << 20)))
-        self.checkpoints: dict[bytes, CheckpointSaved] = {}
+        self.checkpoints: dict[bytes, CheckpointSaved | Checkpoint] = {}
         """The newest ones of this process."""
         self.id = run_id
         self.epoch = epoch

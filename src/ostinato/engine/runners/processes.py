@@ -16,18 +16,18 @@ import cloudpickle
 import msgspec
 
 from ostinato.core.errors import TaskTimedOut, WorkerProcessDied
-from ostinato.core.events import Event
+from ostinato.core.events import CheckpointSaved, Event
 from ostinato.engine import loading, traces
 from ostinato.engine.runners import worker
 from ostinato.engine.runners.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from ostinato.engine.calls import Call
     from ostinato.engine.futures import Future as TaskFuture
-    from ostinato.engine.scopes import TaskScope
+    from ostinato.engine.scopes import Root, TaskScope
 
 _ENVIRONMENT = threading.Lock()
 """Held while processes are started: they inherit `OSTINATO_LOADING`."""
@@ -57,6 +57,9 @@ class ProcessPool(Pool):
         super().__init__(n_processes)
         self._n_processes = n_processes
         self._workers: Workers | None = None
+        self._stuck: list[Workers] = []
+        """Earlier generations in which a function exceeded its timeout and may run on."""
+        self._facts: bytes | None = None
         self._starting = threading.Lock()
 
     def invoke(self, call: Call, scope: TaskScope) -> Any:
@@ -66,10 +69,13 @@ class ProcessPool(Pool):
 
         timeout_s = call.task.options.timeout_seconds
         workers = self._start(scope)
+        if self._facts is None:
+            self._facts = worker.facts_of(scope)
         try:
-            answer = workers.submit(cloudpickle.dumps(worker.job_of(call, scope))).result(timeout_s)
+            answer = workers.submit(cloudpickle.dumps(worker.job_of(call, scope, self._facts))).result(timeout_s)
         except Late:
             scope.root.abandoned += 1
+            self._leave(workers)
             raise TaskTimedOut(name=call.name, timeout_s=timeout_s) from None
         except BrokenProcessPool as error:
             self._discard(workers)
@@ -84,8 +90,15 @@ class ProcessPool(Pool):
     def _start(self, scope: TaskScope) -> Workers:
         with self._starting:
             if self._workers is None:
-                self._workers = Workers(self._n_processes, scope.root.push)
+                self._workers = Workers(self._n_processes, scope.root)
             return self._workers
+
+    def _leave(self, workers: Workers) -> None:
+        """Let the next call start new processes after a function of these exceeded its timeout."""
+        with self._starting:
+            if self._workers is workers:
+                self._workers = None
+                self._stuck.append(workers)
 
     def _discard(self, workers: Workers) -> None:
         """Let the next call start new processes after one died."""
@@ -98,11 +111,15 @@ class ProcessPool(Pool):
     def cancel_all(self, pending: Sequence[TaskFuture[Any]]) -> None:
         """Cancel queued calls and end the worker processes."""
         super().cancel_all(pending)
-        if self._workers is not None:
-            self._workers.kill()
+        for workers in (self._workers, *self._stuck):
+            if workers is not None:
+                workers.kill()
 
     def close(self) -> None:
         """End worker processes and threads, once what they sent is recorded."""
+        for stuck in self._stuck:
+            stuck.kill()
+            stuck.close()
         workers, self._workers = self._workers, None
         if workers is not None:
             workers.close()
@@ -112,12 +129,12 @@ class ProcessPool(Pool):
 class Workers:
     """One generation of worker processes with the pipe of their events."""
 
-    def __init__(self, n_processes: int, push: Callable[[Event], None]) -> None:
+    def __init__(self, n_processes: int, root: Root) -> None:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
         context = multiprocessing.get_context("spawn")
-        self._push = push
+        self._root = root
         self._events = context.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="ostinato-events", daemon=True)
         self._reader.start()
@@ -154,4 +171,6 @@ class Workers:
             except (EOFError, OSError):
                 return
             for event in _decode(block):
-                self._push(event)
+                if isinstance(event, CheckpointSaved):
+                    self._root.checkpoints[event.key] = event
+                self._root.push(event)

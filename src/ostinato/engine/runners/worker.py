@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import msgspec
 
+from ostinato.core.events import CheckpointSaved
 from ostinato.core.ports import RECORDER, resolve
+from ostinato.core.records import Checkpoint
 from ostinato.core.settings import Settings
 from ostinato.engine import loading, logs, traces
 from ostinato.engine.calls import within
-from ostinato.engine.memory import Inside, remember_inside
+from ostinato.engine.memory import ELSEWHERE_FROM, Inside, remember_inside
 from ostinato.engine.scopes import FlowScope, Root, TaskScope
 
 if TYPE_CHECKING:
     from ostinato.core.events import Event
     from ostinato.engine.calls import Call
 
-NUMBERS_EACH = 1 << 20
-"""Call numbers that belong to one task run in a worker process; the flow's own stay far below."""
+PARAMETERS_MOST = 1 << 16
+"""Bytes of flow parameters that travel with each call."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _pipe: Any = None
@@ -36,7 +38,8 @@ class Job(msgspec.Struct, frozen=True):
     task: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    run: FlowFacts
+    facts: bytes
+    """A `FlowFacts`, pickled."""
     root_id: str
     root_name: str
     epoch: int
@@ -48,6 +51,8 @@ class Job(msgspec.Struct, frozen=True):
     settings: Settings
     inside: Inside | None
     """What earlier epochs recorded of the calls that this one makes."""
+    checkpoint: CheckpointSaved | Checkpoint | None
+    """The newest one of this call."""
 
 
 class FlowFacts(msgspec.Struct):
@@ -78,14 +83,25 @@ class _Named(msgspec.Struct):
     options: _Options
 
 
-def job_of(call: Call, scope: TaskScope) -> Job:
-    """Give the job of a call that is to run elsewhere."""
-    flow, root = scope.flow, scope.root
-    inside = root.memory.inside(call.no, flow.id) if root.memory is not None else None
+def facts_of(scope: TaskScope) -> bytes:
+    """Give what worker processes need to know of the flow run, pickled; large parameters stay behind."""
+    flow = scope.flow
     facts = FlowFacts(flow.id, flow.name, flow.run.flow.name, {}, flow.expected_at, flow.tags, flow.storage)
+    try:
+        packed = cloudpickle.dumps(msgspec.structs.replace(facts, arguments=flow.parameters))
+    except Exception:  # noqa: BLE001 - values of users may refuse to be pickled
+        packed = b""
+    return packed if 0 < len(packed) <= PARAMETERS_MOST else cloudpickle.dumps(facts)  # type: ignore[no-any-return]
+
+
+def job_of(call: Call, scope: TaskScope, facts: bytes) -> Job:
+    """Give the job of a call that is to run elsewhere."""
+    root, memory = scope.root, scope.root.memory
+    checkpoint: Any = root.checkpoints.get(call.key) or (memory.checkpoint(call.key) if memory is not None else None)
+    inside = memory.inside(call.no, scope.flow.id) if memory is not None else None
     return Job(
         call.task, call.args, call.kwargs, facts, root.id, root.name, root.epoch, call.attempt, call.key, call.no,
-        call.name, scope.log_prints, root.settings, inside,
+        call.name, scope.log_prints, root.settings, inside, checkpoint,
     )  # fmt: skip
 
 
@@ -112,8 +128,10 @@ def work(payload: bytes) -> bytes:
     root = Root(recorder, job.settings, job.root_id, job.epoch, job.root_name)
     if job.inside is not None:
         root.memory = remember_inside(job.inside, root.values)
-    flow = FlowScope(root, b"", job.run, 1)
-    flow.numbers = itertools.count(job.no * NUMBERS_EACH)
+    if job.checkpoint is not None:
+        root.checkpoints[job.key] = job.checkpoint
+    flow = FlowScope(root, b"", cloudpickle.loads(job.facts), 1)
+    flow.numbers = itertools.count(_first_no(job))
     scope = TaskScope(root, flow, job.key, job.no, job.name, job.task)
     scope.attempt, scope.log_prints = job.attempt, job.log_prints
     if job.log_prints:
@@ -129,6 +147,12 @@ def work(payload: bytes) -> bytes:
         if flow.runner is not None:
             flow.runner.close()
     return _pickled(answer, job)
+
+
+def _first_no(job: Job) -> int:
+    """Give the first number for calls made here: above those that other jobs, attempts and epochs use."""
+    first = ELSEWHERE_FROM + (job.no << 20) + ((job.attempt - 1) % 16 << 16)
+    return max([first, *(row.no + 1 for row in job.inside[0])]) if job.inside is not None else first
 
 
 def _pickled(answer: tuple[bool, Any, Any], job: Job) -> bytes:
