@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
@@ -18,9 +17,8 @@ from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.tree import TIMES
-from ostinato.core.errors import Refused, ResumeRefused
+from ostinato.core.errors import Refused
 from ostinato.core.plan import summary
-from ostinato.core.states import ACTIVE
 from ostinato.engine import resume as engine
 
 if TYPE_CHECKING:
@@ -43,11 +41,6 @@ def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, 
     """Resume or retry a run here, or show the plan of it; give the exit code."""
     with open_reader() as reader:
         found = reader.find_run(run)
-    if found.state in ACTIVE and found.state != "Paused":
-        # Opening the home marks runs of dead processes as Crashed, so this one's process lives.
-        raise ResumeRefused(
-            run=found.name, reason=f"it is {found.state}", fix=f"Watch it: `ostinato watch {shlex.quote(found.name)}`."
-        )
     wanted = cast("Changed", changed)
     if plan_only:
         return _show_plan(found.name, engine.plan(found, changed=wanted), as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ostinato.core.errors import ResumeRefused, TransitionRefused
 from ostinato.core.plan import Changed, Decision
 from ostinato.core.plan import plan as plan_of
 from ostinato.core.ports import RECORDER, resolve
-from ostinato.core.states import reopen
+from ostinato.core.states import ACTIVE, reopen
 from ostinato.engine.flows import Flow, carry_on
 from ostinato.engine.functions import versions
 from ostinato.engine.loading import find_flow, load_file
@@ -74,7 +75,9 @@ def _flow_of(run: records.FlowRun) -> Flow[Any, Any]:
     try:
         reopen(run.state)
     except TransitionRefused as refused:
-        raise ResumeRefused(run=run.name, reason=f"it is {run.state}", fix=refused.hint) from refused
+        # opening the home marks the runs of dead processes as Crashed, so this one's process lives
+        fix = f"Watch it: `ostinato watch {shlex.quote(run.name)}`." if run.state in ACTIVE else refused.hint
+        raise ResumeRefused(run=run.name, reason=f"it is {run.state}", fix=fix) from refused
     source = run.source
     if not source.file or "<locals>" in source.function:
         reason = "its flow exists only in the notebook, prompt or function that made it"
