@@ -51,7 +51,7 @@ AWAITING: dict[type, Any] = {
 
 def drive(life: Life, subject: Any) -> Any:
     """Carry out a life in this thread; give its value, raise what it raises."""
-    step, answer = life.send, None
+    step, answer, thrown = life.send, None, None
     try:
         while True:
             effect = step(answer)
@@ -61,9 +61,13 @@ def drive(life: Life, subject: Any) -> Any:
             except BaseException as error:  # noqa: BLE001 - handed to the rule, which decides
                 if isinstance(error, RecursionError):
                     subject.root.note_unrecorded(subject, effect)
-                step, answer = life.throw, error
+                step, answer, thrown = life.throw, error, error
     except StopIteration as stop:
         return stop.value
+    except RuntimeError as error:
+        if isinstance(thrown, StopIteration) and error.__cause__ is thrown:
+            raise thrown from None  # user code raised it, and no generator lets it pass
+        raise
 
 
 async def drive_async(life: Life, subject: Any) -> Any:
