@@ -267,14 +267,48 @@ def test_a_forked_child_has_a_stream_of_its_own(home: Path, tmp_path: Path) -> N
     assert check(str(home)) == []
 
 
+def test_forks_in_the_middle_of_heavy_recording_all_work(home: Path, tmp_path: Path) -> None:
+    program = """
+    stop = threading.Event()
+    def work():
+        no = 0
+        while not stop.is_set():
+            no += 1
+            recorder.record(started(run, no))
+            recorder.record(ended(run, no))
+            recorder.find_variable("x")
+    thread = threading.Thread(target=work)
+    thread.start()
+    for number in range(15):
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            mine = new_id()
+            recorder.record(created(mine, name=f"child-{number}"))
+            recorder.find_variable("x")
+            os._exit(0 if recorder.settle("database", 15) else 1)
+        assert os.waitpid(pid, 0)[1] == 0, number
+    stop.set()
+    thread.join()
+    recorder.record(moved(run, "Completed"))
+    """
+    process = _start(program, home, tmp_path)
+    assert process.communicate(timeout=50) == ("", "")
+    assert process.returncode == 0
+    reader = session.reader()
+    assert reader.find_run("quiet-otter").state == "Completed"
+    assert reader.find_run("child-14").state == "Crashed"  # it left without a word
+    reader.close()
+    assert check(str(home)) == []
+
+
 def test_a_child_that_outlives_its_killed_parent_does_not_keep_it_alive(home: Path, tmp_path: Path) -> None:
     program = """
     recorder.settle("database")
-    pid = os.fork()
-    if pid == 0:
+    if os.fork() == 0:
+        print(os.getpid(), run, flush=True)
         time.sleep(60)
         os._exit(0)
-    print(pid, run, flush=True)
     time.sleep(60)
     """
     process = _start(program, home, tmp_path)
@@ -283,10 +317,11 @@ def test_a_child_that_outlives_its_killed_parent_does_not_keep_it_alive(home: Pa
     process.kill()
     process.wait(10)
     reader = session.reader()
-    assert reader.find_run(run).state == "Crashed"
+    state = reader.find_run(run).state
     reader.close()
     os.kill(int(child), signal.SIGKILL)
     process.communicate()
+    assert state == "Crashed"
 
 
 def test_a_signal_handler_may_record(home: Path, tmp_path: Path) -> None:

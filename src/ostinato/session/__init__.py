@@ -23,7 +23,7 @@ class _Process:
     """What this process holds."""
 
     recorder: EmbeddedRecorder | None = None
-    lock = threading.Lock()
+    lock = threading.RLock()
 
 
 def recorder() -> Recorder:
@@ -59,12 +59,23 @@ def close() -> None:
         )
 
 
-def _after_fork() -> None:
-    _Process.lock = threading.Lock()
+def _before_fork() -> None:
+    _Process.lock.acquire()
+    if _Process.recorder is not None:
+        _Process.recorder.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    if _Process.recorder is not None:
+        _Process.recorder.after_fork()
+    _Process.lock.release()
+
+
+def _after_fork_in_child() -> None:
+    _Process.lock = threading.RLock()
     if _Process.recorder is not None:
         _Process.recorder.start_afresh()
 
 
 atexit.register(close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.core.errors import DatabaseBusy
+from ostinato.core.errors import DatabaseBusy, DiskFull, HomeReadOnly
 from ostinato.core.events import Block
 from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, acked_seq, append
@@ -43,7 +43,7 @@ class Orphan(msgspec.Struct):
 def deliver_orphans(home: Home, database: Database) -> list[str]:
     """Deliver the journals of writers that are gone; give a sentence for each. Cheap when there are none.
 
-    When the database is busy for long, what is left waits for the next process that opens the home.
+    When the database cannot be written now, what is left waits for the next process that opens the home.
     """
     told = []
     for stream, paths in segments(home).items():
@@ -52,7 +52,7 @@ def deliver_orphans(home: Home, database: Database) -> list[str]:
             continue
         try:
             told.append(_deliver(home, database, orphan))
-        except DatabaseBusy:
+        except (DatabaseBusy, DiskFull, HomeReadOnly):
             break
         finally:
             for _, fd in orphan.segments:
@@ -104,7 +104,7 @@ def _take(stream: str, paths: list[str]) -> Orphan | None:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, FileNotFoundError):
+        except (BlockingIOError, FileNotFoundError, PermissionError):  # the last: another user's
             if fd >= 0:
                 os.close(fd)
             break

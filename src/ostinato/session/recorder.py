@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ostinato.core.errors import DatabaseBusy, EpochTaken, OstinatoError, RunNotFound, StorageError
+from ostinato.core.errors import EpochTaken, OstinatoError, RunNotFound, StorageError
 from ostinato.core.events import CacheStored, VariableSet
 from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
@@ -43,7 +43,7 @@ class EmbeddedRecorder(Stream):
         self._places = Places(self._blobs)
         self._asked: Database | None = None
         """The connection for callers; the other one is the thread's."""
-        self._asking = threading.Lock()
+        self._asking = threading.RLock()
         self._swept_s: float | None = None
         """Monotonic instant at which unused blobs were last looked for; None while none was stored."""
 
@@ -70,14 +70,13 @@ class EmbeddedRecorder(Stream):
 
     def recall(self, root_id: str) -> Recall:
         """Give what is recorded of a root run and its subflows (settles to the database first)."""
-        self._settle_all()
+        self._settle_within(self.settings.exit_wait_s)
         return self._ask(lambda database: runs.recall(database.db, root_id))
 
     def claim(self, run_id: str, epoch: int) -> int:
         """Take up a root run in epoch + 1 for this stream, by compare-and-set on `epoch`."""
-        self._settle_all()
-        with self._journaling:
-            self._journal.begin()  # from now on others see by its lock that this process lives
+        self._settle_within(self.settings.exit_wait_s)
+        self._hold_journal()
 
         def ask(database: Database) -> int | None:
             with database.writing() as db:
@@ -140,12 +139,22 @@ class EmbeddedRecorder(Stream):
             except sqlite3.Error as error:
                 raise explain(error, self.home.database) from error
 
+    def before_fork(self) -> None:
+        """Wait until nobody is in mid-call of SQLite."""
+        self._asking.acquire()
+        super().before_fork()
+
+    def after_fork(self) -> None:
+        """Let the parent go on."""
+        super().after_fork()
+        self._asking.release()
+
     def start_afresh(self) -> None:
         """Begin a stream of its own in a forked child; journal and database of the parent are left alone."""
         if self._asked is not None:
             self._asked.abandon()
             self._asked = None
-        self._asking = threading.Lock()
+        self._asking = threading.RLock()
         super().start_afresh()
 
     # --- the end
@@ -191,7 +200,3 @@ class EmbeddedRecorder(Stream):
         except OstinatoError as error:
             return str(error)
         return str(self._database_error or f"the database was busy for {self.settings.exit_wait_s:g} s")
-
-    def _settle_all(self) -> None:
-        if not self.settle("database", self.settings.exit_wait_s):
-            raise self._database_error or DatabaseBusy(path=self.home.database, waited_s=self.settings.exit_wait_s)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.core.errors import DatabaseCorrupt, DatabaseNewer, JournalFull, OstinatoError, StorageError
+from ostinato.core.errors import DatabaseBusy, DatabaseCorrupt, DatabaseNewer, JournalFull, OstinatoError, StorageError
 from ostinato.core.events import Block, CacheStored, Event, VariableSet
 from ostinato.core.ids import new_id
 from ostinato.session.bell import Bell
@@ -46,6 +46,8 @@ LOCK_PAUSES_S: Final = (0.0, 0.001, 0.002, 0.004, 0.008)
 """Between tries to write the database, before it is the journal's turn again."""
 BUSY_S: Final = 0.02
 """Longest wait inside SQLite for a foreign program that writes."""
+FORK_WAIT_S: Final = 5.0
+"""Longest wait of a fork for the thread to pause."""
 RETRY_S: Final = 0.25
 """Until the database is tried again after it failed."""
 TURN_S: Final = 0.005
@@ -82,13 +84,14 @@ class Stream:
         """The connection of the thread."""
         self._relaxed = settings.durability == "relaxed"
         self._begin()
+        self._start()
 
     def _begin(self) -> None:
         self.stream = new_id()
         self._writer = Writer(self.stream, os.getpid(), socket.gethostname(), time.time_ns() // 1000)
         self._journal = Journal(self.home.journal, self._writer)
-        self._journaling = threading.Lock()
-        """Held by who uses the journal."""
+        self._journal_wanted = False
+        """Somebody waits for the journal to have a file."""
         self._queue: deque[Event] = deque()
         self._limit = -1
         """`record` looks closer when more events are queued: -1 always, 0 while the thread sleeps."""
@@ -110,13 +113,19 @@ class Stream:
         """Why events cannot be synced."""
         self._database_error: Exception | None = None
         """Why synced events cannot be committed."""
-        # Reentrant locks, since a signal handler may record while its thread is in here.
-        self._taking = threading.RLock()
+        # A signal handler may record and settle while its thread is anywhere in here: a caller holds no lock that the
+        # thread waits for, but the one of `_moved`, which a wait lets go of even when it is held twice.
+        self._n_takes = 0
+        """Odd while the thread takes the queue."""
+        self._remembering = threading.RLock()
+        self._starting = threading.Lock()
+        self._working = threading.Lock()
+        """Held by the thread while it is at work, and by who forks: a child must not inherit SQLite in mid-call."""
         self._moved = threading.Condition(threading.RLock())
         """Tells callers that wait: events were synced or committed, or cannot be."""
         self._bell = Bell()
         """Wakes the thread."""
-        self._stopping = False
+        self._paused = self._stopping = False
         self._thread: threading.Thread | None = None
 
     # --- callers
@@ -166,6 +175,21 @@ class Stream:
                     return False
                 self._moved.wait(left_s)
 
+    def _settle_within(self, timeout_s: float, level: Durability = "database") -> None:
+        """Wait as `settle` does, and raise what kept the database from being written when time runs out."""
+        if not self.settle(level, timeout_s):
+            error = self._database_error or DatabaseBusy(path=self.home.database, waited_s=timeout_s)
+            raise _again(error)
+
+    def before_fork(self) -> None:
+        """Wait until the thread pauses, and keep it so."""
+        self._paused = self._working.acquire(timeout=FORK_WAIT_S)
+
+    def after_fork(self) -> None:
+        """Let the thread of the parent go on."""
+        if self._paused:
+            self._working.release()
+
     def start_afresh(self) -> None:
         """Begin a stream of its own in a forked child; journal and database of the parent are left alone."""
         self._journal.abandon()
@@ -182,7 +206,7 @@ class Stream:
             self._bell.ring()
             raise _again(self._error)
         if not self._relaxed:
-            self.settle(self.settings.durability)
+            self._settle_within(self.settings.exit_wait_s, self.settings.durability)
             return
         if self._limit <= 0:  # the thread sleeps
             self._since_s = time.monotonic()
@@ -197,27 +221,47 @@ class Stream:
         target = self._n_recorded()
         with self._moved:
             self._wanted_synced = max(self._wanted_synced, target)
-            synced = self._synced_seq
+            # What is being written now is the oldest; when nothing is, all of the queue comes next.
+            goal = self._n_taken if self._n_taken > self._synced_seq else target
             self._bell.ring()
-            while self._synced_seq == synced and self._error is None:
+            while self._synced_seq < goal and self._error is None:
                 self._moved.wait()
 
     def _n_recorded(self) -> int:
-        with self._taking:
-            return self._n_taken + len(self._queue)
+        while True:
+            n_takes = self._n_takes
+            n_recorded = self._n_taken + len(self._queue)
+            if n_takes % 2 == 0 and n_takes == self._n_takes:
+                return n_recorded
+            time.sleep(0)
 
     def _remember(self, event: CacheStored | VariableSet) -> None:
         name = event.cache_key if isinstance(event, CacheStored) else event.name
-        with self._taking:
+        with self._remembering:
             self._remembered[type(event), name] = (event, self._n_recorded())
+
+    def _hold_journal(self) -> None:
+        """Wait until the journal has a file, by whose lock others see that this process lives."""
+        with self._moved:
+            self._journal_wanted = True
+            while not self._journal.segments:
+                if self._error is not None:
+                    self._bell.ring()
+                    raise _again(self._error)
+                self._wake()
+                self._moved.wait()
 
     def _wake(self) -> None:
         if self._thread is None:
-            with self._taking:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="ostinato-writer", daemon=True)
-                    self._thread.start()
+            self._start()
         self._bell.ring()
+
+    def _start(self) -> None:
+        if self._starting.acquire(blocking=False):
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ostinato-writer", daemon=True)
+                self._thread.start()
+            self._starting.release()
 
     # --- the thread: what comes next
 
@@ -225,8 +269,11 @@ class Stream:
         try:
             while not self._is_done():
                 self._wait()
-                self._sync()
-                self._commit()
+                with self._working:
+                    self._sync()
+                    self._commit()
+                if self._database_error is not None and self._backlog and not self._queue:
+                    self._bell.wait(RETRY_S)
         except BaseException as error:  # a mistake of ours: callers must see it, nobody else can
             self._fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
             raise
@@ -241,7 +288,7 @@ class Stream:
             return
         if not self._queue and not self._stopping:
             self._limit = 0 if self._relaxed else -1
-            if not self._queue and self._wanted_acked <= self._acked_seq:
+            if not (self._queue or self._journal_wanted or self._wanted_acked > self._acked_seq):
                 self._bell.wait(self._commit_due_s())
         while self._queue and not self._stopping and self._wanted_synced <= self._synced_seq:
             left_s = self._since_s + self.settings.group_ms / 1000 - time.monotonic()
@@ -274,10 +321,13 @@ class Stream:
         if not self._unsynced:
             self._unsynced = self._take()
         events = self._unsynced
-        if not events:
+        if not events and not self._journal_wanted:
             return
         try:
-            with self._journaling:
+            if self._journal_wanted:
+                self._journal.begin()
+                self._journal_wanted = False
+            if events:
                 self._journal_events(events)
         except OstinatoError as error:
             self._unsynced = events[self._synced_seq - (self._n_taken - len(events)) :]
@@ -295,11 +345,12 @@ class Stream:
 
     def _take(self) -> list[Event]:
         pop = self._queue.popleft
-        with self._taking:
-            events = [pop() for _ in range(len(self._queue))]
-            self._n_taken += len(events)
-            if self._relaxed:
-                self._limit = max(self.settings.disk_lag_events - len(events), 1)
+        self._n_takes += 1
+        events = [pop() for _ in range(len(self._queue))]
+        self._n_taken += len(events)
+        self._n_takes += 1
+        if self._relaxed:
+            self._limit = max(self.settings.disk_lag_events - len(events), 1)
         return events
 
     def _journal_events(self, events: list[Event]) -> None:
@@ -391,16 +442,15 @@ class Stream:
         return Entry(waiting.first_seq, waiting.last_seq, payload, _unpack(payload).events)
 
     def _forget(self, acked_seq: int) -> None:
-        with self._taking:
+        if self._remembering.acquire(blocking=False):
             for key in [key for key, (_, seq) in self._remembered.items() if seq <= acked_seq]:
                 del self._remembered[key]
+            self._remembering.release()
 
     def _database_failed(self, error: sqlite3.Error | StorageError) -> None:
         with self._moved:
             self._database_error = explain(error, self.home.database) if isinstance(error, sqlite3.Error) else error
             self._moved.notify_all()
-        if not self._queue:
-            self._bell.wait(RETRY_S)
 
 
 def _again(error: Exception) -> Exception:
