@@ -8,8 +8,11 @@ by identity.
 
 from __future__ import annotations
 
+import os
+import sys
 from _blake2 import blake2b  # hashlib loads OpenSSL first, 3 ms of every first import
 from importlib import import_module
+from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -29,6 +32,9 @@ SAMPLE_BYTES: Final = 1 << 16
 MOST_ITEMS: Final = 1 << 10
 DEEPEST: Final = 6
 
+_MAIN: Final = ("__main__", "__mp_main__")
+_PLACED: Final = (FunctionType, BuiltinFunctionType)
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -37,7 +43,7 @@ def call_name(caller: bytes, task: str, inputs: Name) -> bytes:
     try:
         return blake2b(caller + _encode((task, inputs)), digest_size=16).digest()
     except (OverflowError, UnicodeEncodeError):  # an int beyond 64 bits, a lone surrogate
-        return blake2b(caller + repr((task, inputs)).encode("utf-8", "backslashreplace"), digest_size=16).digest()
+        return blake2b(caller + repr((task, list(inputs))).encode("utf-8", "backslashreplace"), digest_size=16).digest()
 
 
 def nth_key(name: bytes, ordinal: int) -> bytes:
@@ -80,9 +86,21 @@ def _long(value: str | bytes) -> Name:
 
 
 def _foreign(value: object) -> Name:
-    kind = type(value)
     facts = [str(getattr(value, fact, "")) for fact in ("shape", "dtype", "nbytes")]
-    return ["like", f"{kind.__module__}.{kind.__qualname__}", *facts, _sample(_thinned(value))]
+    return ["like", _place(type(value)), *facts, _sample(_thinned(value))]
+
+
+def _place(thing: Any) -> str:
+    """Give the name of a class or function by which every process knows it.
+
+    The file that is run is `__main__` in one process and a module in the one that resumes its run, so only
+    the last part of a module's name counts.
+    """
+    module = str(thing.__module__)
+    if module in _MAIN:
+        file = getattr(sys.modules.get(module), "__file__", None) or module
+        return f"{os.path.splitext(os.path.basename(file))[0]}.{thing.__qualname__}"
+    return f"{module.rpartition('.')[2]}.{thing.__qualname__}"
 
 
 def _thinned(value: Any) -> object:
@@ -118,10 +136,29 @@ class _Enough(Exception):
     pass
 
 
+def _same_everywhere(value: object) -> Name:
+    """Give what stands for a part of a value where its pickle differs from process to process."""
+    kind = type(value)
+    if kind in _PLACED or isinstance(value, type):
+        return _place(value)
+    if kind in (set, frozenset):
+        items: Any = value
+        return [kind.__name__, *sorted(map(repr, items) if _is_plain(items) else map(_sample, items))]
+    return None
+
+
+def _is_plain(items: Any) -> bool:
+    """Tell whether all items are atoms."""
+    return ATOMS.issuperset(map(type, items))
+
+
 def _sample(value: object) -> bytes:
     sink = _Sink()
+    pickler = import_module("pickle").Pickler(sink, protocol=5)
+    if type(value) not in (list, tuple) or not _is_plain(value):
+        pickler.persistent_id = _same_everywhere
     try:
-        import_module("pickle").Pickler(sink, protocol=5).dump(value)
+        pickler.dump(value)
     except _Enough:
         pass
     except Exception:  # noqa: BLE001 - user classes raise anything while pickled; the type alone then names the value
