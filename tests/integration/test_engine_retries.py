@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.engine_record import Record, all_runs
 
-from ostinato import DEFAULT, INPUTS, NO_CACHE, RUN_ID, exponential_backoff, flow, get_run_context, task
+from ostinato import DEFAULT, INPUTS, NO_CACHE, RUN_ID, State, exponential_backoff, flow, get_run_context, task
 from ostinato.core.errors import BadOption, FlowTimedOut, TaskTimedOut
 from ostinato.session import reader, recorder
 
@@ -90,9 +90,9 @@ def test_exhausted_retries_fail_with_the_last_exception_and_its_traceback() -> N
 def test_a_condition_decides_about_a_further_try_and_one_that_raises_means_no() -> None:
     asked: list[Any] = []
 
-    def only_first(a_task: Any, run: Any, error: BaseException) -> bool:
-        asked.append((a_task.name, run.run_count, str(error)))
-        return "failure 1" in str(error)
+    def only_first(a_task: Any, run: Any, state: State) -> bool:
+        asked.append((a_task.name, run.run_count, str(state.error)))
+        return "failure 1" in state.message
 
     def raises(*_: Any) -> bool:
         raise KeyError("condition")

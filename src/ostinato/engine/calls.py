@@ -35,7 +35,8 @@ class Call:
 
     __slots__ = (
         "args", "attempt", "cache_key", "caller", "future", "group", "key", "kwargs", "marked", "name", "named",
-        "newest", "no", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream", "waits",
+        "newest", "no", "number", "ordinal", "random", "row", "scope", "state", "task", "tolerated", "upstream",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, task: Any, caller: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -74,7 +75,7 @@ class Call:
         self.row = memory.task(self.key) if memory is not None else None
         flow = caller.flow
         self.no = self.row.no if self.row is not None else flow.next_no()
-        number = flow.task_number(task.name)
+        number = self.number = flow.task_number(task.name)
         self.name = task.run_name(self) if task.options.task_run_name else f"{task.name}-{self.key.hex()[:8]}-{number}"
         return self
 
@@ -104,7 +105,7 @@ class Call:
         """Give the call of a task that the short path has started."""
         call = cls(scope.task, caller, args, kwargs)
         call.scope, call.key, call.no, call.name = scope, scope.key, scope.no, scope.name
-        call.ordinal, call.named, call.row, call.state = ordinal, False, None, "Running"
+        call.ordinal, call.named, call.row, call.state, call.number = ordinal, False, None, "Running", 0
         return call
 
     @property
@@ -208,7 +209,8 @@ class Call:
         kept: Error | None = None
         if error is not None:
             kept = logs.note_failure(self, state, error, message)
-            message = message or f"{kept.type}: {kept.message}"
+            said = f"{kept.type}: {kept.message}" if kept.message else kept.type
+            message = message or ("interrupted (Ctrl-C)" if kept.type == "KeyboardInterrupt" else said)
         if not self.state:
             first: StateName = state if state in ("Running", "Pending", "Skipped") else "Pending"
             root.push(

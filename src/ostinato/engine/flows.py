@@ -12,7 +12,7 @@ from ostinato.core.names import flow_name
 from ostinato.core.parameters import read_parameters
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.core.retry import check
-from ostinato.engine import loading, logs
+from ostinato.engine import loading, logs, traces
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
 from ostinato.engine.functions import RecordedFunction, known
@@ -59,6 +59,10 @@ class Flow(RecordedFunction[P, R]):
         if self._source is None:
             self._source = source_of(self.fn)
         return self._source
+
+    def stand_for(self, fn: Callable[..., Any]) -> None:
+        """Show `fn` as the code of the runs."""
+        self._source = source_of(fn)
 
     def any_log_prints(self) -> bool:
         """Whether a task of this process wants its prints logged."""
@@ -165,6 +169,8 @@ def _run(run: FlowRun, *, as_state: bool) -> Any:
         run.close()
         if as_state and isinstance(error, Exception):
             return _state(run, None, error)
+        if run.is_root:
+            traces.trim(error)
         raise
     run.close()
     return _state(run, value, None) if as_state else value
@@ -177,6 +183,8 @@ async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
         run.close()
         if as_state and isinstance(error, Exception):
             return _state(run, None, error)
+        if run.is_root:
+            traces.trim(error)
         raise
     run.close()
     return _state(run, value, None) if as_state else value
@@ -199,5 +207,6 @@ def run_alone(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     async def alone_async() -> Any:
         return await task(*args, **kwargs)
 
-    lone = Flow(alone_async if task.is_async else alone, FlowOptions(name=task.name))
+    lone: Flow[Any, Any] = Flow(alone_async if task.is_async else alone, FlowOptions(name=task.name))
+    lone.stand_for(task.fn)
     return lone()

@@ -42,9 +42,13 @@ async def call_async(subject: Any, name: str, value: Any = None, error: BaseExce
 
 
 def holds(condition: Any, subject: Any, error: BaseException) -> bool:
-    """Give what `retry_condition_fn(task, run, exception)` says; one that raises means no retry."""
+    """Give what `retry_condition_fn(task, run, state)` says; one that raises means no retry.
+
+    The state holds the exception: `state.error`, and `state.result()` raises it.
+    """
+    state = State(name="Failed", message=f"{type(error).__name__}: {error}", error=error, run_id=subject.run_ref)
     try:
-        return bool(condition(subject.recorded, subject.facts(), error))
+        return bool(condition(subject.recorded, subject.facts(), state))
     except Exception as broken:  # noqa: BLE001 - the task's own error is the one to report
         _note(subject, "retry_condition_fn", condition, broken)
         return False

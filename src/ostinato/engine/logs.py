@@ -66,10 +66,17 @@ def note_move(call: Call, state: str, message: str) -> None:
     settings = call.caller.root.settings
     if not settings.console or state in ("Running", "Retrying"):
         return
-    if state == "Completed" and call.caller.flow.task_numbers.get(call.task.name, 0) > SHOWN_MOST:
+    if state == "Completed" and call.number >= SHOWN_MOST:
+        note_more(call.task.name, call.number)
         return
     text = f"Finished in state {state}({message!r})" if state in SAID else f"Finished in state {state}()"
     write(line(SAID.get(state, 20), f"Task run {call.name!r} - {text}", now_us()))
+
+
+def note_more(task: str, number: int) -> None:
+    """Say once that further good ends of a task are recorded and not shown."""
+    if number == SHOWN_MOST:
+        write(line(20, f"Task {task!r} - further runs that end well are recorded and not shown here", now_us()))
 
 
 SAID: Final = {"Skipped": 30, "Cancelled": 30, "Failed": 40, "TimedOut": 40, "AwaitingRetry": 30}

@@ -99,6 +99,9 @@ def call_plain(task: Task[Any, Any], scope: Scope, args: tuple[Any, ...], kwargs
             root.lineage.remember(value, key, epoch)
         result = root.values.keep(value, storage=flow.storage)
     push(TaskMoved(run_id, epoch, now_us(), no, "Completed", "Running", flow.last_no, 1, "", result))
-    if number < logs.SHOWN_MOST and root.settings.console:
+    if number <= logs.SHOWN_MOST and root.settings.console:
+        if number == logs.SHOWN_MOST:
+            logs.note_more(name, number)
+            return value
         logs.show(inner, 20, "Finished in state Completed()", now_us())
     return value

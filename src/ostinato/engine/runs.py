@@ -126,9 +126,10 @@ class FlowRun:
             self.attempt += 1
         kept: Error | None = None
         if error is not None:
+            error = traces.root_cause(error)
             seen = getattr(error, traces.MARK, None) is not None
             kept = traces.describe(error, "", self.flow.fn, (), self.arguments)
-            message = message or (f"Task {kept.task!r} failed: " if kept.task else "") + f"{kept.type}: {kept.message}"
+            message = message or _why(state, kept)
             if not seen and state in ("Failed", "TimedOut") and self.scope is not None:
                 text = f"Failed with parameters ({kept.inputs})\n{kept.trace}"
                 self.root.push(Logged(self.id, 0, now_us(), 40, "ostinato.engine", text))
@@ -147,7 +148,9 @@ class FlowRun:
     def _show(self, state: str, message: str) -> None:
         if not self.root.settings.console:
             return
-        if state == "Running":
+        if state == "Running" and self.row is not None:
+            text = f"Goes on in epoch {self.root.epoch}"
+        elif state == "Running":
             text = f"Created for flow {self.flow.name!r}"
         elif state == "Retrying":
             text = f"Beginning attempt {self.attempt}"
@@ -358,6 +361,14 @@ def _stop(scope: FlowScope, error: BaseException) -> None:
     scope.cut = "timed out" if isinstance(error, FlowTimedOut) else "cancelled"
     if scope.runner is not None:
         scope.runner.cancel_all(scope.pending)
+
+
+def _why(state: str, kept: Error) -> str:
+    """Give in one line why a run ended badly."""
+    said = f"{kept.type}: {kept.message}" if kept.message else kept.type
+    if state == "Cancelled":
+        return "interrupted (Ctrl-C)" if kept.type == "KeyboardInterrupt" else said
+    return f"Task {kept.task!r} failed: {said}" if kept.task else said
 
 
 def source_of(fn: Callable[..., Any]) -> Source:

@@ -110,7 +110,7 @@ class Task(RecordedFunction[P, R]):
     def map(self, *args: Any, wait_for: Any = None, **kwargs: Any) -> FutureList[Any]:
         """Submit the task once for each item of its iterable arguments; `unmapped(x)` goes whole to every call.
 
-        Strings, bytes, dicts and futures of single values are not mapped over.
+        A future of a list is waited for and mapped over; strings, bytes and dicts are not.
         """
         scope = _flow_scope(self, "map")
         return _pool(scope).map(self, scope, args, kwargs, wait_for)

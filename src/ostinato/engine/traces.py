@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from ostinato.core.errors import OstinatoError
+from ostinato.core.errors import OstinatoError, UpstreamFailed
 from ostinato.core.events import Error
 
 if TYPE_CHECKING:
@@ -68,16 +69,25 @@ def inputs_text(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     return ", ".join(f"{name}={_short(name, value)}" for name, value in [*named, *kwargs.items()])
 
 
+def root_cause(error: BaseException) -> BaseException:
+    """Give what the first task raised, when a chain of skipped tasks leads to it."""
+    while isinstance(error, UpstreamFailed) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def trim(error: BaseException) -> BaseException:
-    """Cut our own frames out of the traceback that the user will see."""
+    """Cut our own frames out of the traceback that the user will see, and out of those of its causes."""
+    if error.__cause__ is not None:
+        trim(error.__cause__)
     kept: list[TracebackType] = []
     step = error.__traceback__
     while step is not None:
         if not is_own(step.tb_frame.f_code.co_filename):
             kept.append(step)
         step = step.tb_next
-    for here, after in zip(kept, [*kept[1:], None], strict=True):
-        here.tb_next = after
+    for here, after in pairwise([*kept, None]):
+        here.tb_next = after  # type: ignore[union-attr]
     return error.with_traceback(kept[0] if kept else None)
 
 

@@ -76,7 +76,13 @@ class Pool:
     def map(
         self, task: Task[Any, Any], scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any
     ) -> FutureList[Any]:
-        """Submit one call for each item of the mapped arguments."""
+        """Submit one call for each item of the mapped arguments; a future among them is waited for, and mapped over."""
+        produced = [value for value in (*args, *kwargs.values()) if isinstance(value, Future)]
+        if produced:
+            args = tuple(value.result() if isinstance(value, Future) else value for value in args)
+            kwargs = {name: value.result() if isinstance(value, Future) else value for name, value in kwargs.items()}
+            given = [] if wait_for is None else wait_for if isinstance(wait_for, (list, tuple, set)) else [wait_for]
+            wait_for = [*given, *produced]
         names = [*(f"argument {i + 1}" for i in range(len(args))), *kwargs]
         columns = [_column(value) for value in (*args, *kwargs.values())]
         lengths = {name: len(column) for name, column in zip(names, columns, strict=True) if column is not None}
@@ -272,7 +278,7 @@ def _cancel(future: Future[Any]) -> None:
 
 def _column(value: Any) -> list[Any] | None:
     """Give the items to map over, or None for what goes whole to every call."""
-    if isinstance(value, (Unmapped, Future, str, bytes, dict)) or not hasattr(value, "__iter__"):
+    if isinstance(value, (Unmapped, str, bytes, dict)) or not hasattr(value, "__iter__"):
         return None
     return list(value)
 
