@@ -180,12 +180,15 @@ class Future(Generic[R]):
                 waiting += queued
                 continue
             waiting.pop()
-            work = future.take_work()
-            if work is not None:
-                work()
-                error = future.failure()
-                if isinstance(error, (KeyboardInterrupt, Terminated)):  # meant for this thread
-                    raise error
+            future.run_here()
+
+    def run_here(self) -> None:
+        """Run what is queued for this in the calling thread; what interrupts the thread is raised."""
+        work = self.take_work()
+        if work is not None:
+            work()
+            if isinstance(self._error, (KeyboardInterrupt, Terminated)):
+                raise self._error
 
     def check_loop(self) -> None:
         """Refuse to wait in the event loop that has to run this.

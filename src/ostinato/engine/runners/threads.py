@@ -48,9 +48,7 @@ class _InlinePool(Pool):
             future.wait()
 
     def _enqueue(self, future: Future[Any]) -> None:
-        work = future.take_work()
-        if work is not None:
-            work()
+        future.run_here()
 
 
 ConcurrentTaskRunner = ThreadRunner
