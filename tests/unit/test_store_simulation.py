@@ -23,7 +23,7 @@ from ostinato.core.events import Block, Event, Logged, RunCreated, RunMoved, Sou
 from ostinato.session.home import Home
 from ostinato.session.orphans import deliver_orphans
 from ostinato.store.append import Entry, Writer, append
-from ostinato.store.journal import Journal
+from ostinato.store.journal import Journal, frame
 from ostinato.store.maintenance import check_database
 from ostinato.store.sqlite import Database
 
@@ -34,7 +34,7 @@ def test_nothing_acknowledged_is_lost_wherever_the_writer_dies(tmp_path: Path, s
     random = Random(seed)
     steps = _script(random)
     for number in range(len(steps) + 1):
-        for damage in random.sample(DAMAGES, 2):
+        for damage in random.sample(DAMAGES, 3):
             world = World(tmp_path / f"{number}-{damage.__name__}", random)
             for step in steps[:number]:
                 world.do(step)
@@ -155,11 +155,19 @@ def nothing(world: World) -> None:
 
 
 def torn_write(world: World) -> None:
-    """The process died in the middle of writing a block that it had not synced."""
+    """The process died in the middle of writing a block that it had not synced: no damage, just an end."""
     path = world.newest_segment()
     if path is not None:
-        frame = (1 << 20).to_bytes(4, "little") + world.random.randbytes(80)
-        path.write_bytes(path.read_bytes() + frame[: world.random.randrange(1, 60)])
+        next_seq = world.journaled[-1].last_seq + 1
+        data = frame(next_seq, 1, world.random.randbytes(80))
+        path.write_bytes(path.read_bytes() + data[: world.random.randrange(1, len(data))])
+
+
+def garbage(world: World) -> None:
+    """What follows the last block is none."""
+    path = world.newest_segment()
+    if path is not None:
+        path.write_bytes(path.read_bytes() + world.random.randbytes(world.random.randrange(1, 200)))
         world.may_be_damaged = True
 
 
@@ -170,7 +178,6 @@ def lost_tail(world: World) -> None:
         lost = world.waiting[-1]
         path.write_bytes(path.read_bytes()[: -world.random.randrange(1, len(lost.payload))])
         world.must_have_seq = lost.first_seq - 1
-        world.may_be_damaged = True
 
 
 def flipped_bit(world: World) -> None:
@@ -193,7 +200,7 @@ def zeroes(world: World) -> None:
         world.may_be_damaged = True
 
 
-DAMAGES = [nothing, torn_write, lost_tail, flipped_bit, zeroes]
+DAMAGES = [nothing, torn_write, lost_tail, flipped_bit, garbage, zeroes]
 
 
 # --- what a flow records

@@ -16,7 +16,7 @@ from ostinato.session.home import Home, file_system, mounts
 from ostinato.session.orphans import deliver_orphans, is_locked, segments
 from ostinato.store import sql
 from ostinato.store.blobs import UNFINISHED, Blobs
-from ostinato.store.journal import read, read_writer
+from ostinato.store.journal import read, read_writer, tail
 from ostinato.store.maintenance import (
     DAY_US,
     Finding,
@@ -207,7 +207,7 @@ def _journal(stream: str, paths: list[str], acked_seq: int) -> JournalFacts:
                 pid, host, started_at = writer.pid, writer.host, writer.started_at
             last_seq = max(last_seq, frame.last_seq)
         n_bytes += len(data)
-        if good < len(data) and not alive:  # a living writer may be in the middle of a write
+        if tail(data, good) == "damaged":
             damage = f"{path}: {len(data) - good} bytes at the end are damaged"
     return JournalFacts(
         stream=stream,

@@ -15,7 +15,7 @@ from ostinato.core.errors import DatabaseBusy, DiskFull, HomeReadOnly
 from ostinato.core.events import Block
 from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, acked_seq, append
-from ostinato.store.journal import SUFFIX, Frame, read, read_writer
+from ostinato.store.journal import SUFFIX, Frame, read, read_writer, tail
 from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _deliver(home: Home, database: Database, orphan: Orphan) -> str:
             good = ends[n_written - 1] if n_written else good
             if n_written < len(part):
                 break
-        if good < len(data):
+        if tail(data, good) == "damaged":
             damage = _set_aside(home, path, data[good:])
     message = f"process {writer.pid} on {writer.host} ended without a word{damage}"
     n_crashed = crash_stream(database, orphan.stream, message, killed=True)

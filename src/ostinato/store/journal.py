@@ -2,8 +2,9 @@
 
 A segment file `<stream>.<number>.journal` holds a header frame that names its writer, then one
 frame for each block. The writer holds an OS lock on each segment while it lives; who gets that
-lock knows that the writer is gone. A frame is length, CRC32, first seq and number of events,
-then the msgpack of a Block; reading ends at the first frame whose CRC does not fit.
+lock knows that the writer is gone. A frame is a header with a CRC32 of its own, then the msgpack
+of a Block. Reading ends at the first frame that is not whole: torn, when the file ends within a
+frame that was being written (nobody was told that it is recorded), else damaged.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 SEGMENT_BYTES: Final = 8 << 20
 SUFFIX: Final = ".journal"
 
-_FRAME: Final = struct.Struct("<IIQI")
-"""Bytes of payload, CRC32 of all that follows, first seq, number of events."""
+Tail: TypeAlias = Literal["", "torn", "damaged"]
+"""How a segment ends: after a whole frame, within one, or in garbage."""
+
+_HEAD: Final = struct.Struct("<QIII")
+"""First seq, number of events, bytes of payload, CRC32 of the payload."""
+_CRC: Final = struct.Struct("<I")
+"""CRC32 of the head."""
+_HEADER_BYTES: Final = _HEAD.size + _CRC.size
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_writer = msgspec.msgpack.Decoder(Writer).decode
@@ -153,22 +160,40 @@ class Journal:
 
 def frame(first_seq: int, n_events: int, payload: bytes) -> bytes:
     """Give the bytes of one frame."""
-    head = _FRAME.pack(len(payload), 0, first_seq, n_events)
-    crc = zlib.crc32(payload, zlib.crc32(head[8:]))
-    return b"".join((head[:4], crc.to_bytes(4, "little"), head[8:], payload))
+    head = _HEAD.pack(first_seq, n_events, len(payload), zlib.crc32(payload))
+    return b"".join((head, _CRC.pack(zlib.crc32(head)), payload))
 
 
 def read(data: bytes) -> Iterator[tuple[int, Frame]]:
-    """Give the frames of a segment with the place where each ends, up to the first damaged one."""
+    """Give the frames of a segment with the place where each ends, up to the first that is not whole."""
     at = 0
-    while at + _FRAME.size <= len(data):
-        length, crc, first_seq, n_events = _FRAME.unpack_from(data, at)
-        end = at + _FRAME.size + length
-        payload = data[at + _FRAME.size : end]
-        if end > len(data) or zlib.crc32(payload, zlib.crc32(data[at + 8 : at + _FRAME.size])) != crc:
+    while (header := _header(data, at)) is not None:
+        first_seq, n_events, n_bytes, crc = header
+        end = at + _HEADER_BYTES + n_bytes
+        payload = data[at + _HEADER_BYTES : end]
+        if len(payload) < n_bytes or zlib.crc32(payload) != crc:
             return
         yield end, Frame(first_seq, n_events, payload)
         at = end
+
+
+def tail(data: bytes, good: int) -> Tail:
+    """Say what follows the last whole frame, which ends at `good`."""
+    if good == len(data):
+        return ""
+    if len(data) - good < _HEADER_BYTES:
+        return "torn"
+    header = _header(data, good)
+    return "torn" if header is not None and good + _HEADER_BYTES + header[2] > len(data) else "damaged"
+
+
+def _header(data: bytes, at: int) -> tuple[int, int, int, int] | None:
+    head = data[at : at + _HEAD.size]
+    crc = data[at + _HEAD.size : at + _HEADER_BYTES]
+    if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(head):
+        return None
+    first_seq, n_events, n_bytes, payload_crc = _HEAD.unpack(head)
+    return first_seq, n_events, n_bytes, payload_crc
 
 
 def read_writer(frame: Frame) -> Writer:
