@@ -37,7 +37,9 @@ def quick(x):
 
 BODIES = {
     "inline": "@flow\ndef main():\n    quick(1)\n    long()\n",
-    "threads, main waits": "@flow\ndef main():\n    fs = long.map(range(3))\n    after = quick.submit(fs)\n    fs[0].wait()\n",
+    "threads, main waits": (
+        "@flow\ndef main():\n    fs = long.map(range(3))\n    after = quick.submit(fs)\n    fs[0].wait()\n"
+    ),
     "threads, end of flow": "@flow(task_runner=ThreadRunner(max_workers=1))\ndef main():\n    long.map(range(3))\n",
     "sequential": "@flow(task_runner=SequentialTaskRunner())\ndef main():\n    long.map(range(3))\n",
     "processes": "@flow(task_runner=ProcessRunner(max_workers=2))\ndef main():\n    long.map(range(3))\n",
