@@ -296,6 +296,11 @@ class Call:
         return self.caller.root
 
     @property
+    def hook_scope(self) -> Scope:
+        """The scope of hooks."""
+        return self.scope or self.caller
+
+    @property
     def recorded(self) -> Task[Any, Any]:
         """What is called, for hooks."""
         return self.task  # type: ignore[no-any-return]

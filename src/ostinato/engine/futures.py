@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from ostinato.core.errors import BadOption, NotEnded
 from ostinato.engine import logs
 from ostinato.engine.interrupts import Terminated
-from ostinato.engine.scopes import TaskScope, current
+from ostinato.engine.scopes import TaskScope, current, running_loop
 from ostinato.engine.state import State
 
 if TYPE_CHECKING:
@@ -228,12 +227,6 @@ NOT_PICKLED: Final = "a Future cannot be pickled; pass `future.result()` instead
 def _wake(waiter: Any) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def running_loop() -> Any:
-    """Give the event loop that runs in this thread, or None; does not import asyncio."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio._get_running_loop() if asyncio is not None else None  # noqa: SLF001 - the only form that does not raise
 
 
 class FutureList(list[Future[R]]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.ports import resolve
 from ostinato.engine import logs, traces
-from ostinato.engine.scopes import current
+from ostinato.engine.scopes import current, running_loop
 from ostinato.engine.state import State
 
 if TYPE_CHECKING:
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
 def call(subject: Any, name: str, value: Any = None, error: BaseException | None = None) -> None:
     """Call the hooks of this name in a blocking driver; an async hook is run to its end."""
     for hook, arguments in _hooks(subject, name, value, error):
-        token = current.set(subject.scope or subject.caller)
+        token = current.set(subject.hook_scope)
         try:
             answer = hook(*arguments)
             if hasattr(answer, "__await__"):
-                resolve("asyncio:run")(_finish(answer))
+                _finish(answer)
         except Exception as broken:  # noqa: BLE001 - whatever a hook raises, the run's own end stands
             _note(subject, name, hook, broken)
         finally:
@@ -30,7 +32,7 @@ def call(subject: Any, name: str, value: Any = None, error: BaseException | None
 async def call_async(subject: Any, name: str, value: Any = None, error: BaseException | None = None) -> None:
     """Call the hooks of this name in an event loop."""
     for hook, arguments in _hooks(subject, name, value, error):
-        token = current.set(subject.scope or subject.caller)
+        token = current.set(subject.hook_scope)
         try:
             answer = hook(*arguments)
             if hasattr(answer, "__await__"):
@@ -67,14 +69,35 @@ def _hooks(
     return [(hook, (subject.recorded, run, state)) for hook in hooks]
 
 
-async def _finish(awaitable: Any) -> None:
+def _finish(awaitable: Any) -> None:
+    """Run what an async hook gave to its end, in a thread of its own where an event loop runs already."""
+    run = resolve("asyncio:run")
+    if running_loop() is None:
+        run(_as_coroutine(awaitable))
+        return
+    failures: list[Exception] = []
+
+    def body() -> None:
+        try:
+            run(_as_coroutine(awaitable))
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(body,), name="ostinato-hook")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+async def _as_coroutine(awaitable: Any) -> None:
     await awaitable
 
 
 def _note(subject: Any, name: str, hook: Any, error: BaseException) -> None:
     text = traces.describe(error, "", hook, (), {}).trace
     logs.emit(
-        subject.scope or subject.caller,
+        subject.hook_scope,
         40,
         "ostinato.hooks",
         f"Hook {name} {getattr(hook, '__name__', hook)!r} raised:\n{text}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core.errors import FlowTimedOut, UpstreamFailed
 from ostinato.core.events import Logged, RunCreated, RunMoved, Source
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ostinato.engine.context import FlowRunInfo
     from ostinato.engine.effects import Found
     from ostinato.engine.flows import Flow
+
+
+HOOKS_FROM: Final = 1 << 39
+"""Calls made in a hook before the function runs have numbers from here on."""
 
 
 class FlowRun:
@@ -199,6 +203,11 @@ class FlowRun:
         return self.id
 
     @property
+    def hook_scope(self) -> Scope:
+        """The scope of hooks; before the function runs one of its own."""
+        return self.scope or FlowScope(self.root, self.key, self, HOOKS_FROM)
+
+    @property
     def recorded(self) -> Flow[Any, Any]:
         """What is called, for hooks."""
         return self.flow
@@ -226,6 +235,8 @@ class FlowRun:
         scope.log_prints = inherited if wanted is None else wanted
         if scope.log_prints or self.flow.any_log_prints():
             logs.capture_prints()
+        if root.settings.capture_logging:
+            resolve_door("ostinato.engine.loggers:capture_logging")()
         if self.is_root:
             roots[root.id] = scope
         return scope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from contextvars import ContextVar
 from threading import Lock
@@ -241,3 +242,9 @@ def find_scope() -> Scope | None:
     if scope is None and len(roots) == 1:
         return next(iter(roots.values()))
     return scope
+
+
+def running_loop() -> Any:
+    """Give the event loop that runs in this thread, or None; does not import asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio._get_running_loop() if asyncio is not None else None  # noqa: SLF001 - the only form that does not raise
