@@ -173,6 +173,22 @@ class Parameters:
             args += tuple(arguments[self.rest])
         return args, {**kwargs, **arguments[self.others]} if self.others else kwargs
 
+    def adapt(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Give arguments that an earlier version of the function was called with, defaults added for new parameters.
+
+        Raises:
+            ParameterUnknown: (parameter-unknown) a parameter is gone.
+            ParameterMissing: (parameter-missing) a new one has no default.
+        """
+        for name in arguments:
+            if name not in self.names:
+                raise self._unknown(name)
+        empty: dict[str, Any] = {self.rest: (), self.others: {}}
+        return {
+            name: arguments[name] if name in arguments else empty[name] if name in empty else self._default(name)
+            for name in self.names
+        }
+
     def _default(self, name: str) -> Any:
         try:
             return self.defaults[name]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core import settings as settings_of
-from ostinato.core.errors import ResumeRefused, TransitionRefused
+from ostinato.core.errors import ResumeRefused, TransitionRefused, UsageError
 from ostinato.core.plan import Changed, Decision
 from ostinato.core.plan import plan as plan_of
 from ostinato.core.ports import RECORDER, resolve
@@ -19,6 +19,7 @@ from ostinato.engine.loading import find_flow, load_file
 from ostinato.engine.memory import remember
 from ostinato.engine.runs import FlowRun
 from ostinato.engine.scopes import Root
+from ostinato.engine.values import Values
 
 if TYPE_CHECKING:
     from ostinato.core import records
@@ -40,16 +41,12 @@ def resume(run: records.FlowRun, *, changed: Changed = "rerun") -> State:
     flow = _flow_of(run)
     recorder = resolve(RECORDER)()
     root = Root(recorder, settings_of.load(), run.id, run.epoch, run.name)
-    found, arguments = root.values.value(run.arguments)
-    if not found:
-        raise ResumeRefused(
-            run=run.name, reason="its parameters were not kept", fix="Run the flow again with its parameters."
-        )
+    arguments = _arguments_of(flow, run, root.values)
     if changed == "refuse":
         plan(run, changed=changed)
     root.epoch = recorder.claim(run.id, run.epoch)
     root.memory = remember(recorder.recall(run.id), recorder, root.values, changed)
-    again = FlowRun(flow, root, None, arguments or {})
+    again = FlowRun(flow, root, None, arguments)
     again.row, again.tags, again.expected_at = run, run.tags, run.expected_at
     return carry_on(again)
 
@@ -61,9 +58,25 @@ def plan(run: records.FlowRun, *, changed: Changed = "rerun") -> list[Decision]:
         ResumeRefused: (resume-refused) as for `resume`.
         PlanRefused: (plan-refused) with `changed="refuse"`, when a completed task would run again.
     """
-    _flow_of(run)
+    flow = _flow_of(run)
     recorder = resolve(RECORDER)()
+    _arguments_of(flow, run, Values(recorder, 0))
     return plan_of(recorder.recall(run.id), versions(), changed, recorder.has_blob)
+
+
+def _arguments_of(flow: Flow[Any, Any], run: records.FlowRun, values: Values) -> dict[str, Any]:
+    """Give the recorded arguments as the function takes them now: new parameters get their defaults."""
+    found, recorded = values.value(run.arguments)
+    if not found:
+        raise ResumeRefused(
+            run=run.name, reason="its parameters were not kept", fix="Run the flow again with its parameters."
+        )
+    try:
+        arguments = flow.parameters.adapt(recorded or {})
+        return flow.parameters.validate(arguments) if flow.options.validate_parameters else arguments
+    except UsageError as error:
+        reason = f"its recorded parameters do not fit the flow any more: {error.message}"
+        raise ResumeRefused(run=run.name, reason=reason, fix="Keep its parameters, or run the flow anew.") from error
 
 
 def _flow_of(run: records.FlowRun) -> Flow[Any, Any]:

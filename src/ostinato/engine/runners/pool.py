@@ -13,9 +13,10 @@ from ostinato.core.errors import BadOption, RunCancelled
 from ostinato.core.keys import call_name
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
-from ostinato.engine.futures import Future, FutureList, running_loop
+from ostinato.engine.futures import Future, FutureList
 from ostinato.engine.life import task_life
 from ostinato.engine.marks import Unmapped
+from ostinato.engine.scopes import running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +45,8 @@ class Pool:
         self._most = n_threads
         self._threads: list[threading.Thread] = []
         self._queue: SimpleQueue[Future[Any] | None] = SimpleQueue()
-        self._idle = 0
+        self._n_open = 0
+        """Calls that are queued or running: each has a thread, up to the bound."""
         self._lock = threading.Lock()
         self._live: dict[int, Future[Any]] = {}
         """What is running now."""
@@ -132,7 +134,8 @@ class Pool:
     def _enqueue(self, future: Future[Any]) -> None:
         with self._lock:
             if not self._closed:
-                if self._idle <= self._queue.qsize() and len(self._threads) < self._most:
+                self._n_open += 1
+                if self._n_open > len(self._threads) < self._most:
                     thread = threading.Thread(target=self._work, name=f"ostinato-{len(self._threads)}", daemon=True)
                     self._threads.append(thread)
                     thread.start()
@@ -142,17 +145,15 @@ class Pool:
 
     def _work(self) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             future = self._queue.get()
-            with self._lock:
-                self._idle -= 1
             if future is None:
                 return
             work = future.take_work()
             if work is not None:
                 work()
             del future, work
+            with self._lock:
+                self._n_open -= 1
 
     def _start_async(self, future: Future[Any], call: Call, context: contextvars.Context) -> None:
         """Run an async call in the caller's event loop when the caller is async, else in one in a thread of its own."""
