@@ -12,7 +12,6 @@ makes few and large calls into C.
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import threading
 import time
@@ -88,7 +87,7 @@ class Stream:
 
     def _begin(self) -> None:
         self.stream = new_id()
-        self._writer = Writer(self.stream, os.getpid(), socket.gethostname(), time.time_ns() // 1000)
+        self._writer = Writer(self.stream, os.getpid(), os.uname().nodename, time.time_ns() // 1000)
         self._journal = Journal(self.home.journal, self._writer)
         self._journal_wanted = False
         """Somebody waits for the journal to have a file."""

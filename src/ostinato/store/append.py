@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-MOST_ROWS: Final = 256
+MOST_ROWS: Final = 64
 """Rows written by one statement: below the least limit of variables (32,766) for every query here."""
 
 _pack_block = msgspec.msgpack.Encoder().encode
