@@ -176,6 +176,19 @@ def test_lists_fit_the_terminal(cli: Cli, filled: Filled) -> None:
         assert "\x1b[31m" in terminal.raw
 
 
+def test_a_list_of_80_columns_says_why_and_gives_an_id_that_names_the_run(cli: Cli, filled: Filled) -> None:
+    made = [filled.run(name, "Failed", error=ERROR) for name in ("calm-otter", "quiet-otter")]
+    filled.close()
+    terminal = Terminal(cli, "runs", columns=80)
+    assert terminal.end() == 0
+    newest, oldest = terminal.screen.text.splitlines()[1:3]
+    for row, run in ((newest, made[1]), (oldest, made[0])):
+        assert "ValueError: bad row 17" in row
+        short = row.split()[-1]
+        assert 10 <= len(short) < 20
+        assert cli.json("show", short)["id"] == run
+
+
 def test_the_tree_takes_little_of_a_processor(cli: Cli, filled: Filled) -> None:
     run = filled.run("wide", "Running")
     filled.tasks(run, "score", {"Completed": 9_000, "Running": 16, "Pending": 984}, group="g")

@@ -30,7 +30,7 @@ OUTERMOST: Final = Query((Term(field="parent", op="none", values=()),))
 """The query for runs that no run called."""
 
 _PAGE: Final = 1000
-_NEWEST: Final = 10
+_NEWEST: Final = 100
 
 
 def one_run(run_id: str, epoch: int = 1) -> Finder:
@@ -53,12 +53,17 @@ class OwnRuns:
 
     def __call__(self, reader: Reader) -> list[FlowRun]:
         """Give them as they are now."""
-        newest, _ = reader.runs(OUTERMOST, limit=_NEWEST)
-        self._ids += [run.id for run in reversed(newest) if self._is_new(run)]
+        since = Query((*OUTERMOST.terms, Term(field="created", op=">=", values=(self._since,))))
+        found, after = reader.runs(since, limit=_NEWEST)
+        newest = list(found)
+        while after and found and not any(self._is_mine(run) for run in newest):
+            found, after = reader.runs(since, limit=_NEWEST, after=after)
+            newest += found
+        self._ids += [run.id for run in reversed(newest) if self._is_mine(run) and run.id not in self._ids]
         return [reader.find_run(run_id) for run_id in self._ids]
 
-    def _is_new(self, run: FlowRun) -> bool:
-        return run.stream == self._stream and run.created_at >= self._since and run.id not in self._ids
+    def _is_mine(self, run: FlowRun) -> bool:
+        return run.stream == self._stream
 
 
 class Follower:

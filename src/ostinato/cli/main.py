@@ -101,6 +101,9 @@ def main() -> None:
 
 
 def _run(args: list[str]) -> int:
+    # A daemon may have closed them.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the life of the process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows a question mark; that is no reason to fail.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

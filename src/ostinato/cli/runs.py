@@ -12,18 +12,25 @@ from ostinato.cli.command import Command, json_option
 from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.home import open_reader
-from ostinato.cli.lines import Line, columns_of, one_line
+from ostinato.cli.lines import clip, columns_of, one_line
 from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.summary import brief_reason
 from ostinato.cli.times import ago, now_us, took
-from ostinato.core.query import RUN_FIELDS, parse
+from ostinato.core.query import RUN_FIELDS, Query, Term, parse
 
 if TYPE_CHECKING:
+    from ostinato.cli.lines import Piece
+    from ostinato.core.ports import Reader
     from ostinato.core.records import FlowRun
 
-_HEAD = [("STATE", "dim"), ("RUN", "dim"), ("FLOW", "dim"), ("MADE", "dim"), ("TOOK", "dim")]
+_WIDE = 100
+"""With fewer columns, names are cut and WHY gets what is left."""
+_NAME, _FLOW, _ANY = 16, 12, 1_000_000
+_MOST_NARROW = 6
+_SHORTEST = 10
+"""Characters of an id that are shown, or more where another run begins alike."""
 _FIELDS = {f"{name}:": field.help for name, field in RUN_FIELDS.items()}
 
 
@@ -69,36 +76,55 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
     wanted = parse(text, RUN_FIELDS, zone=None) if text.strip() else OUTERMOST
     with open_reader() as reader:
         found, cursor = reader.runs(wanted, limit=limit, after=after)
+        if found and not as_json and not ids_only:
+            _print_table(reader, found)
     if as_json:
         click.echo(dumps([run_shape(run) for run in found]))
     elif ids_only:
         click.echo("".join(run.id + "\n" for run in found), nl=False)
-    elif found:
-        _print_table(found)
-    else:
+    elif not found:
         click.echo("No runs match." if text or after else "No runs yet. Begin with `ostinato demo`.", err=True)
     if cursor and not ids_only:
         more = " ".join(("ostinato runs", text, f"--after {cursor}")).replace("  ", " ")
         click.echo(f"more: {more}", err=True)
 
 
-def _print_table(found: list[FlowRun]) -> None:
+def _print_table(reader: Reader, found: list[FlowRun]) -> None:
     screen = screen_of(sys.stdout)
-    wide = screen.table_columns >= 100
+    narrow = screen.table_columns < _WIDE
+    columns = _columns(reader, found, narrow=narrow)
+    if narrow:  # what is the same for many runs gives way to why one failed
+        columns = [column for column in columns if any(text for text, _ in column[1:])]
+        if len(columns) > _MOST_NARROW:
+            columns = [column for column in columns if column[0][0] != "TOOK"]
+    numbers = [at for at, column in enumerate(columns) if column[0][0] == "TOOK"]
+    screen.print(columns_of(list(zip(*columns, strict=True)), screen.table_columns, right=numbers))
+
+
+def _columns(reader: Reader, found: list[FlowRun], *, narrow: bool) -> list[list[Piece]]:
     now = now_us()
-    head: Line = [*_HEAD, ("WHY", "dim"), ("ID", "dim")] if wide else _HEAD
-    rows = [head, *(_row(run, now, wide=wide) for run in found)]
-    screen.print(columns_of(rows, screen.table_columns, right=(4,)))
+    name, flow = (_NAME, _FLOW) if narrow else (_ANY, _ANY)
+    cells = {
+        "STATE": [(f"{GLYPHS[run.state][0]} {run.state}", GLYPHS[run.state][1]) for run in found],
+        "RUN": [(clip(("└ " if run.parent_id else "") + one_line(run.name), name), "bold") for run in found],
+        "FLOW": [(clip(one_line(run.flow), flow), "") for run in found],
+        "MADE": [(ago(run.created_at, now), "dim") for run in found],
+        "TOOK": [(_took(run, now), "") for run in found],
+        "WHY": [(brief_reason(run), "dim") for run in found],
+        "ID": [(_short_id(reader, run.id), "dim") for run in found],
+    }
+    return [[(head, "dim"), *column] for head, column in cells.items()]
 
 
-def _row(run: FlowRun, now: int, *, wide: bool) -> Line:
-    glyph, colour = GLYPHS[run.state]
+def _took(run: FlowRun, now: int) -> str:
     start = run.started_at or run.ended_at
-    row: Line = [
-        (f"{glyph} {run.state}", colour),
-        (("└ " if run.parent_id else "") + one_line(run.name), "bold"),
-        (one_line(run.flow), ""),
-        (ago(run.created_at, now), "dim"),
-        ("" if start is None else took((run.ended_at or now) - start), ""),
-    ]
-    return [*row, (brief_reason(run), "dim"), (run.id, "dim")] if wide else row
+    return "" if start is None else took((run.ended_at or now) - start)
+
+
+def _short_id(reader: Reader, run_id: str) -> str:
+    """Give the beginning of an id that fits no other run: ids begin with their time, and runs come in crowds."""
+    for n in range(_SHORTEST, len(run_id)):
+        found, _ = reader.runs(Query((Term(field="id", op="prefix", values=(run_id[:n],)),)), limit=2)
+        if len(found) == 1:
+            return run_id[:n]
+    return run_id
