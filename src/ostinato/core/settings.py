@@ -120,7 +120,7 @@ def load(environ: Mapping[str, str] | None = None, directory: str | None = None)
         variable = PREFIX + name.upper()
         if environ.get(variable):
             take({name: environ[variable]}, variable)
-    take(_read(os.path.join(directory if directory is not None else os.getcwd(), FILE)), FILE)
+    take(_read(os.path.join(directory if directory is not None else _here(), FILE)), FILE)
     home = _expand(values.get("home", "~/.ostinato"))
     in_home = os.path.join(home, FILE)
     take({name: value for name, value in _read(in_home).items() if name != "home"}, in_home)
@@ -162,6 +162,14 @@ def _convert(name: str, value: object, where: str) -> object:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingInvalid(name=name, value=value, where=where, reason=str(error)) from error
+
+
+def _here() -> str:
+    """Give the working directory, the root when it was removed under us."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return os.sep
 
 
 def _expand(home: str) -> str:

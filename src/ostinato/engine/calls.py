@@ -12,7 +12,7 @@ from ostinato.core.events import TaskMoved, TaskStarted
 from ostinato.core.keys import ATOMS, MOST_ITEMS, call_name, name_value
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.states import ACTIVE, SUCCESSFUL, TERMINAL
-from ostinato.engine import hooks, logs
+from ostinato.engine import hooks, logs, traces
 from ostinato.engine.effects import Found
 from ostinato.engine.futures import Future, FutureList
 from ostinato.engine.marks import AllowFailure, Quote, context_tags
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ostinato.engine.tasks import Task
 
 EDGES_MOST: Final = 1 << 10
+MARKS: Final = frozenset({Future, Quote, AllowFailure})
+CONTAINERS: Final = frozenset({list, FutureList, tuple, set, frozenset, dict})
 
 
 class Call:
@@ -177,7 +179,7 @@ class Call:
         for future in self.waits:
             error = future.failure()
             if error is not None and not any(future is one for one in self.tolerated):
-                said = error.message if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
+                said = error.message if isinstance(error, OstinatoError) else traces.said(error)
                 reason = UpstreamFailed(name=self.name, upstream=future.name, state=future.peek().name, reason=said)
                 reason.__cause__ = error
                 return reason
@@ -376,20 +378,37 @@ class Call:
 
 
 def resolve(value: Any) -> Any:
-    """Give `value` with futures (in lists, tuples, dicts and sets too) replaced by their values."""
-    if isinstance(value, Future):
-        return value.result()
+    """Give `value` with futures (in lists, tuples, dicts and sets too) replaced by their values.
+
+    What holds none is given back as it is, so that it keeps its identity.
+    """
+    return _resolved(value) if _holds_marks(value, set()) else value
+
+
+def _holds_marks(value: Any, seen: set[int]) -> bool:
     kind = type(value)
+    if kind in MARKS:
+        return True
+    if kind not in CONTAINERS or id(value) in seen:
+        return False
+    seen.add(id(value))
+    return any(_holds_marks(item, seen) for item in (value.values() if kind is dict else value))
+
+
+def _resolved(value: Any) -> Any:
+    kind = type(value)
+    if kind is Future:
+        return value.result()
     if kind is Quote:
         return value.value
     if kind is AllowFailure:
         return value.value.result(raise_on_failure=False) if isinstance(value.value, Future) else value.value
     if kind in (list, FutureList):
-        return [resolve(item) for item in value]
+        return [_resolved(item) for item in value]
     if kind in (tuple, set, frozenset):
-        return kind(resolve(item) for item in value)
+        return kind(_resolved(item) for item in value)
     if kind is dict:
-        return {name: resolve(item) for name, item in value.items()}
+        return {name: _resolved(item) for name, item in value.items()}
     return value
 
 

@@ -191,7 +191,7 @@ async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
 
 
 def _state(run: FlowRun, value: Any, error: Exception | None) -> State:
-    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    message = traces.said(error) if error is not None else ""
     return State(name=run.state, message=message, value=value, error=error, run_id=run.id)  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from ostinato.engine import logs
 from ostinato.engine.interrupts import Terminated
 from ostinato.engine.scopes import TaskScope, current, running_loop
 from ostinato.engine.state import State
+from ostinato.engine.traces import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -83,7 +84,7 @@ class Future(Generic[R]):
             name=cast("StateName", name or "Pending"),
             value=self._value,
             error=self._error,
-            message=str(self._error or ""),
+            message=message_of(self._error) if self._error is not None else "",
         )
 
     def done(self) -> bool:

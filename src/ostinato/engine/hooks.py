@@ -48,7 +48,7 @@ def holds(condition: Any, subject: Any, error: BaseException) -> bool:
 
     The state holds the exception: `state.error`, and `state.result()` raises it.
     """
-    state = State(name="Failed", message=f"{type(error).__name__}: {error}", error=error, run_id=subject.run_ref)
+    state = State(name="Failed", message=traces.said(error), error=error, run_id=subject.run_ref)
     try:
         return bool(condition(subject.recorded, subject.facts(), state))
     except Exception as broken:  # noqa: BLE001 - the task's own error is the one to report
@@ -63,7 +63,7 @@ def _hooks(
     hooks = getattr(subject.recorded.options, name)
     if not hooks:
         return []
-    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    message = traces.said(error) if error is not None else ""
     state = State(name=subject.state, message=message, value=value, error=error, run_id=subject.run_ref)
     run = subject.facts()
     return [(hook, (subject.recorded, run, state)) for hook in hooks]

@@ -55,6 +55,8 @@ def line(level: int, text: str, at: int) -> str:
 
 def write(text: str) -> None:
     """Write a line to standard error; a closed terminal is no reason to stop a flow."""
+    if sys.stderr is None:  # a daemon may close it
+        return
     try:
         sys.stderr.write(text + "\n")
     except (OSError, ValueError, UnicodeEncodeError):

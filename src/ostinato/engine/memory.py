@@ -70,15 +70,21 @@ class Memory:
 
     def inside(self, no: int, run_id: str) -> Inside:
         """Give what is recorded of the calls that a task run made, to travel to another process."""
+        tasks = self._calls_in(no, run_id)
+        keys = {row.key for row in tasks}
+        return tasks, keys & self._reusable, keys & self._told, self._any_code
+
+    def _calls_in(self, no: int, run_id: str) -> list[TaskRun]:
+        """Give what is recorded of the calls that a task run made, and of those that they made."""
         if self._inside is None:
             self._inside = {}
             for row in self._tasks.values():
-                self._inside.setdefault((row.run_id, row.parent_no), []).append(row)
+                if row.parent_no:
+                    self._inside.setdefault((row.run_id, row.parent_no), []).append(row)
         tasks = list(self._inside.get((run_id, no), ()))
-        for row in tasks:  # grows on the way: calls inside calls
+        for row in tasks:  # grows on the way
             tasks += self._inside.get((run_id, row.no), ())
-        keys = {row.key for row in tasks}
-        return tasks, keys & self._reusable, keys & self._told, self._any_code
+        return tasks
 
     def reuse(self, call: Call) -> tuple[TaskRun, Any] | None:
         """Give the recorded row and value that stand for this call, or None when it has to run."""
@@ -92,7 +98,7 @@ class Memory:
         found, value = self._values.value(row.result)
         if not found:
             return None
-        self.n_reused += 1
+        self.n_reused += 1 + len(self._calls_in(row.no, row.run_id))
         return row, value
 
     def reuse_run(self, row: FlowRun, newest: int) -> Found | None:

@@ -388,4 +388,8 @@ def source_of(fn: Callable[..., Any]) -> Source:
     file = os.path.abspath(code.co_filename) if code is not None else ""
     if not os.path.isfile(file):
         file = ""
-    return Source(file, getattr(fn, "__qualname__", ""), os.getcwd(), sys.executable)
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:  # it was removed under us
+        directory = ""
+    return Source(file, getattr(fn, "__qualname__", ""), directory, sys.executable)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overlo
 from ostinato.core.errors import NoContext
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.retry import RetryPolicy, check
-from ostinato.engine import logs
+from ostinato.engine import logs, traces
 from ostinato.engine.calls import Call
 from ostinato.engine.drive import drive, drive_async
 from ostinato.engine.functions import H, RecordedFunction
@@ -223,5 +223,5 @@ async def _state_of_async(call: Call) -> State:
 
 
 def _state(call: Call, value: Any, error: Exception | None) -> State:
-    message = f"{type(error).__name__}: {error}" if error is not None else ""
+    message = traces.said(error) if error is not None else ""
     return State(name=cast("StateName", call.state), message=message, value=value, error=error, run_id=call.run_ref)

@@ -39,7 +39,7 @@ def describe(
     file, line = _last_user_line(error.__traceback__)
     record = Error(
         type=type_name(error),
-        message=_cut(_message(error)),
+        message=_cut(message_of(error)),
         trace=_cut(_trace(error)),
         file=file,
         line=line,
@@ -91,7 +91,14 @@ def trim(error: BaseException) -> BaseException:
     return error.with_traceback(kept[0] if kept else None)
 
 
-def _message(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """Give class and message of an exception in one line."""
+    message = message_of(error)
+    return f"{type_name(error)}: {message}" if message else type_name(error)
+
+
+def message_of(error: BaseException) -> str:
+    """Give the message of an exception, whatever its `__str__` does."""
     if isinstance(error, OstinatoError):
         return error.message
     try:

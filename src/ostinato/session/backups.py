@@ -10,7 +10,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from ostinato.core.errors import BadOption, BlobMissing, DatabaseBusy, DatabaseCorrupt, DatabaseNewer
 from ostinato.core.settings import load
 from ostinato.session.home import Home
-from ostinato.session.orphans import deliver_orphans, is_locked, segments
+from ostinato.session.orphans import crash_stream, deliver_orphans, is_locked, segments
 from ostinato.store import sql
 from ostinato.store.blobs import Blobs, name_of
 from ostinato.store.journal import explain as explain_disk
@@ -109,6 +109,9 @@ def restore(archive: str, folder: str | None = None, *, replace: bool = False) -
         _check(archive, scratch, manifest)
         with _alone(home):
             _put_in_place(home, scratch)
+    with closing(Database(home.database)) as database:
+        for (stream,) in database.db.execute(sql.load("claims")["active_streams"]).fetchall():
+            crash_stream(database, stream, "its process wrote to the home that was backed up", killed=True)
     return manifest
 
 

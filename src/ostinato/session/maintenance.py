@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,16 +13,16 @@ from ostinato.core.errors import DatabaseCorrupt, OstinatoError
 from ostinato.core.settings import load
 from ostinato.session.home import Home, file_system, mounts
 from ostinato.session.orphans import deliver_orphans, is_locked, segments
+from ostinato.session.upkeep import keep_by
 from ostinato.store import sql
 from ostinato.store.blobs import UNFINISHED, Blobs
 from ostinato.store.journal import read, read_writer, tail
 from ostinato.store.maintenance import (
-    DAY_US,
     Finding,
-    Keep,
     Removed,
     check_blobs,
     check_database,
+    count_old,
     remove_old,
     remove_unused_blobs,
     tidy,
@@ -113,21 +112,18 @@ def check(folder: str | None = None) -> list[Finding]:
 def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settings | None = None) -> Removed:
     """Remove what retention allows: raw blocks, old runs (no pinned ones), unused blobs; give how much."""
     home = _home(folder)
-    settings = settings or load()
-    now = time.time_ns() // 1000
-    keep = Keep(
-        blocks_from=now - int(settings.keep_blocks_days * DAY_US),
-        runs_from=now - int(settings.keep_runs_days * DAY_US),
-        blobs_from=now - int(settings.keep_unused_blobs_s * 1e6),
-    )
+    keep = keep_by(settings or load())
+    blobs = Blobs(home.blobs)
     database = Database(home.database)
     try:
-        if not dry_run:
+        if dry_run:
+            n_blocks, n_roots = count_old(database, keep)
+            n_blobs, n_bytes = remove_unused_blobs(database, blobs, keep.blobs_from, dry_run=True)
+        else:
             deliver_orphans(home, database)
-        n_blocks, n_roots = remove_old(database, keep, list(segments(home)), dry_run=dry_run)
-        n_blobs, n_bytes = remove_unused_blobs(database, Blobs(home.blobs), keep.blobs_from, dry_run=dry_run)
-        if not dry_run:
-            Blobs(home.blobs).delete_unfinished(keep.blobs_from / 1e6)
+            n_blocks, n_roots = remove_old(database, keep, list(segments(home)))
+            n_blobs, n_bytes = remove_unused_blobs(database, blobs, keep.blobs_from)
+            blobs.delete_unfinished(keep.blobs_from / 1e6)
             _delete_unfinished_segments(home, keep.blobs_from / 1e6)
             tidy(database)
     except sqlite3.Error as error:

@@ -13,7 +13,7 @@ from ostinato.core.events import CacheStored, VariableSet
 from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
 from ostinato.session.stream import BUSY_S, Stream
-from ostinato.session.sweep import SWEEP_EVERY_S, sweep_blobs
+from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
 from ostinato.store import cache, claims, runs, variables
 from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
@@ -54,7 +54,7 @@ class EmbeddedRecorder(Stream):
         if storage:
             return self._places.at(storage).put(data, digest)
         blob = self._blobs.put(data, digest)
-        if self._swept_s is None or time.monotonic() - self._swept_s > SWEEP_EVERY_S:
+        if self._swept_s is None or time.monotonic() - self._swept_s > BLOBS_EVERY_S:
             self._sweep()
         return blob
 
@@ -172,6 +172,7 @@ class EmbeddedRecorder(Stream):
             if not trouble and self._n_taken and self._database is not None:
                 message = f"process {os.getpid()} ended before the run did"
                 crash_stream(self._database, self.stream, message, killed=False)
+                remove_old_at_times(self.home, self._database, self.settings)
             if not trouble and self._swept_s is not None:
                 self._sweep()
         except StorageError as error:
@@ -188,7 +189,7 @@ class EmbeddedRecorder(Stream):
 
     def _sweep(self) -> None:
         self._swept_s = time.monotonic()
-        self._ask(lambda database: sweep_blobs(self.home, database, self.settings.keep_unused_blobs_s))
+        self._ask(lambda database: sweep_blobs_at_times(self.home, database, self.settings))
 
     def _deliver_all(self) -> str:
         """Give what kept events from the database, or ""."""

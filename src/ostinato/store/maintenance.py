@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,21 +66,28 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 # --- retention
 
 
-def remove_old(database: Database, keep: Keep, journals: Sequence[str], *, dry_run: bool) -> tuple[int, int]:
-    """Remove old blocks and old runs, but no pinned ones; give the number of blocks and root runs."""
+def count_old(database: Database, keep: Keep) -> tuple[int, int]:
+    """Give the number of blocks and root runs that `remove_old` would remove."""
     queries = sql.load("maintenance")
-    n_blocks = int(database.db.execute(queries["count_old_blocks"], (keep.blocks_from,)).fetchone()[0])
-    if dry_run:
-        _, n_roots = database.db.execute(queries["old_root_runs"], (keep.runs_from, -1)).fetchone()
-        return n_blocks, int(n_roots)
-    left = n_blocks
-    while left > 0:
-        with database.writing() as db:
-            db.execute(queries["delete_old_blocks"], (keep.blocks_from, BATCH))
-        left -= BATCH
-    n_roots = 0
-    while n := _remove_runs(database, keep.runs_from):
+    n_blocks = database.db.execute(queries["count_old_blocks"], (keep.blocks_from,)).fetchone()[0]
+    _, n_roots = database.db.execute(queries["old_root_runs"], (keep.runs_from, -1)).fetchone()
+    return int(n_blocks), int(n_roots)
+
+
+def remove_old(
+    database: Database, keep: Keep, journals: Sequence[str], *, within_s: float = math.inf
+) -> tuple[int, int]:
+    """Remove old blocks and old runs, but no pinned ones; give the number of blocks and root runs that went.
+
+    What takes longer than `within_s` is left for the next time. `journals` are the streams that have one.
+    """
+    end = time.monotonic() + within_s
+    n_blocks = n_roots = 0
+    while time.monotonic() < end and (n := _remove_blocks(database, keep.blocks_from)):
+        n_blocks += n
+    while time.monotonic() < end and (n := _remove_runs(database, keep.runs_from)):
         n_roots += n
+    queries = sql.load("maintenance")
     with database.writing() as db:
         now = time.time_ns() // 1000
         db.execute(queries["drop_refs_of_ended"])
@@ -88,6 +96,11 @@ def remove_old(database: Database, keep: Keep, journals: Sequence[str], *, dry_r
         db.execute(queries["delete_unset_variables"], (keep.blocks_from,))
         db.execute(queries["delete_streams"], (keep.blocks_from, _json(journals)))
     return n_blocks, n_roots
+
+
+def _remove_blocks(database: Database, before: int) -> int:
+    with database.writing() as db:
+        return db.execute(sql.load("maintenance")["delete_old_blocks"], (before, BATCH)).rowcount
 
 
 def _remove_runs(database: Database, before: int) -> int:

@@ -377,7 +377,7 @@ class Fold:
     def _cache(self, event: CacheStored) -> None:
         result = event.result
         row = [event.cache_key, event.at, event.expires_at, event.run_id, event.no]
-        row += (None, "") if result is None else (pack(result), "" if result.storage else result.blob)
+        row += (None, "") if result is None else (pack(result), _blob_at_home(result))
         self.cached.append(row)
 
     def _variable(self, event: VariableSet) -> None:
@@ -385,7 +385,7 @@ class Fold:
         self.variables.append([event.name, event.value, tags, event.at])
 
     def _pack_result(self, run: Run, result: Result) -> bytes:
-        if result.blob and not result.storage and (run.root.state != "Completed" or run.root.pinned):
+        if _blob_at_home(result) and (run.root.state != "Completed" or run.root.pinned):
             self._blob_refs.append((run, result.blob))
         return pack(result)
 
@@ -403,7 +403,7 @@ class Fold:
     def checkpoints(self) -> list[Row]:
         """Give the checkpoints, oldest first, for `put_checkpoint`."""
         return [
-            [run.id, event.key, event.version, event.at, pack(event.value), event.value.blob]
+            [run.id, event.key, event.version, event.at, pack(event.value), _blob_at_home(event.value)]
             for run, event in self._checkpoints
         ]
 
@@ -475,6 +475,11 @@ class Fold:
 
 def _tags(tags: tuple[str, ...]) -> str:
     return _json(tags).decode()
+
+
+def _blob_at_home(result: Result) -> str:
+    """Give the blob that retention has to know of: what the user keeps elsewhere is the user's."""
+    return "" if result.storage else result.blob
 
 
 def _packed(value: Result | Error | None) -> bytes | None:

@@ -70,6 +70,8 @@ class Database:
         self._lock_fd = -1
         try:
             self._lock_fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if not os.path.exists(path):  # only its owner may read it: parameters are in it
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self.db = sqlite3.connect(
                 path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=512
             )

@@ -9,6 +9,11 @@ UPDATE flow_runs SET
     result = NULL, error = NULL, n_reused = 0
 WHERE id = ? AND epoch = ? AND root_id = id;
 
+-- active_streams --
+-- Streams that have flow runs which have not ended.
+SELECT DISTINCT stream FROM flow_runs
+WHERE state NOT IN ('Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled', 'Skipped');
+
 -- active_runs_of_stream --
 -- Flow runs of a stream in one of the states (a JSON array).
 SELECT id FROM flow_runs WHERE stream = ? AND state IN (SELECT value FROM json_each(?));

@@ -1,0 +1,61 @@
+"""Retention by the way: what is old or unused goes now and then, without anybody asking."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Final
+
+from ostinato.session.orphans import segments
+from ostinato.store.blobs import Blobs
+from ostinato.store.maintenance import DAY_US, Keep, remove_old, remove_unused_blobs
+from ostinato.store.sqlite import explain
+
+if TYPE_CHECKING:
+    from ostinato.core.settings import Settings
+    from ostinato.session.home import Home
+    from ostinato.store.sqlite import Database
+
+BLOBS_EVERY_S: Final = 600.0
+RUNS_EVERY_S: Final = 86_400.0
+MOST_S: Final = 1.0
+"""So long may the end of a process be held up by the removal of old runs and blocks."""
+
+
+def keep_by(settings: Settings) -> Keep:
+    """Give the instants from which on the settings keep blocks, runs and unused blobs."""
+    now = time.time_ns() // 1000
+    return Keep(
+        blocks_from=now - int(settings.keep_blocks_days * DAY_US),
+        runs_from=now - int(settings.keep_runs_days * DAY_US),
+        blobs_from=now - int(settings.keep_unused_blobs_s * 1e6),
+    )
+
+
+def remove_old_at_times(home: Home, database: Database, settings: Settings) -> None:
+    """Remove old blocks and runs, once a day."""
+    if _is_time(os.path.join(home.folder, "retained"), RUNS_EVERY_S):
+        try:
+            remove_old(database, keep_by(settings), list(segments(home)), within_s=MOST_S)
+        except sqlite3.Error as error:
+            raise explain(error, home.database) from error
+
+
+def sweep_blobs_at_times(home: Home, database: Database, settings: Settings) -> None:
+    """Remove unused blobs, once in ten minutes."""
+    if os.path.isdir(home.blobs) and _is_time(os.path.join(home.blobs, "swept"), BLOBS_EVERY_S):
+        remove_unused_blobs(database, Blobs(home.blobs), keep_by(settings).blobs_from)
+
+
+def _is_time(mark: str, every_s: float) -> bool:
+    """Say whether it was not done for so long, and note that it is done now."""
+    try:
+        age_s = time.time() - os.stat(mark).st_mtime
+    except FileNotFoundError:
+        age_s = every_s
+    if 0 <= age_s < every_s:
+        return False
+    with open(mark, "w", encoding="utf-8"):
+        os.utime(mark)
+    return True
