@@ -94,6 +94,21 @@ def test_old_runs_go_with_all_they_had_and_young_and_pinned_ones_stay(home: Path
     assert check(str(home)) == []
 
 
+def test_old_runs_go_by_themselves_once_a_day(home: Path) -> None:
+    old = [_flow(session.recorder(), days_ago=100)]
+    session.close()
+    old.append(_flow(session.recorder(), days_ago=100))
+    session.close()
+    reader = session.reader()
+    assert sorted(run.id for run in reader.runs(Query())[0] if not run.parent_id) == sorted(old)
+    os.utime(home / "retained", (time.time() - 90_000,) * 2)
+    young = _flow(session.recorder(), days_ago=0)
+    session.close()
+    assert [run.id for run in reader.runs(Query())[0] if not run.parent_id] == [young]
+    reader.close()
+    assert check(str(home)) == []
+
+
 def test_runs_that_have_not_ended_stay_however_old(home: Path) -> None:
     run = _flow(session.recorder(), days_ago=1000, state="Paused")
     assert vacuum(str(home)).n_root_runs == 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StateChange,
         TaskCount,
         TaskRun,
+        TaskTally,
         Variable,
     )
     from ostinato.core.states import StateName
@@ -56,6 +57,9 @@ class EmbeddedReader:
 
     def counts(self, run_id: str) -> list[TaskCount]:
         return runs.counts(self._db, run_id)
+
+    def tallies(self, run_id: str) -> list[TaskTally]:
+        return runs.tallies(self._db, run_id)
 
     def state_counts(self) -> dict[StateName, int]:
         return runs.state_counts(self._db)

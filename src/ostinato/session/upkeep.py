@@ -49,13 +49,10 @@ def sweep_blobs_at_times(home: Home, database: Database, settings: Settings) -> 
 
 
 def _is_time(mark: str, every_s: float) -> bool:
-    """Say whether it was not done for so long, and note that it is done now."""
-    try:
-        age_s = time.time() - os.stat(mark).st_mtime
-    except FileNotFoundError:
-        age_s = every_s
-    if 0 <= age_s < every_s:
+    """Say whether it was last done so long ago, and note that it is done now; a new home has time."""
+    is_new = not os.path.exists(mark)
+    if not is_new and 0 <= time.time() - os.stat(mark).st_mtime < every_s:
         return False
     with open(mark, "w", encoding="utf-8"):
         os.utime(mark)
-    return True
+    return not is_new

@@ -9,7 +9,7 @@ import msgspec
 
 from ostinato.core.errors import RunAmbiguous, RunNotFound
 from ostinato.core.events import Error, Source
-from ostinato.core.records import Checkpoint, FlowRun, Recall, StateChange, TaskCount, TaskRun
+from ostinato.core.records import Checkpoint, FlowRun, Recall, StateChange, TaskCount, TaskRun, TaskTally
 from ostinato.core.results import Result
 from ostinato.store import sql
 from ostinato.store.filters import where
@@ -92,6 +92,19 @@ def counts(db: sqlite3.Connection, run_id: str) -> list[TaskCount]:
         TaskCount(task=task, group=group, state=state, n=n, first_no=first[task, group])
         for task, group, state, n, _ in rows
     ]
+
+
+def tallies(db: sqlite3.Connection, run_id: str) -> list[TaskTally]:
+    """Give epochs, durations and attempts of a flow run's task runs by task, `.map` and state; reads every row."""
+    return [
+        TaskTally(
+            task=task, group=group, state=state, epoch=epoch, n=n, longest_us=longest, total_us=total,
+            most_attempts=attempts,
+        )
+        for task, group, state, epoch, n, longest, total, attempts in db.execute(
+            sql.load("runs")["task_tallies"], (run_id,)
+        )
+    ]  # fmt: skip
 
 
 def state_counts(db: sqlite3.Connection) -> dict[StateName, int]:

@@ -36,6 +36,12 @@ ORDER BY no LIMIT ?;
 -- Counters of the task runs of a flow run.
 SELECT task, map_group, state, n, first_no FROM task_counts WHERE run_id = ? AND n > 0;
 
+-- task_tallies --
+-- How long the task runs of a flow run took, and their attempts, by task, state and epoch.
+SELECT task, map_group, state, epoch, count(*), max(coalesce(ended_at - started_at, 0)),
+    sum(coalesce(ended_at - started_at, 0)), max(attempt)
+FROM task_runs WHERE run_id = ? GROUP BY task, map_group, state, epoch;
+
 -- state_counts --
 -- How many flow runs are in each state.
 SELECT state, n FROM flow_counts WHERE flow = '' AND hour = 0 AND n > 0;
