@@ -8,6 +8,7 @@ its like, on everything that started before it in its caller.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core.plan import Changed, alike, plan
@@ -49,6 +50,7 @@ class Memory:
             if no < ELSEWHERE_FROM:
                 self._last_no[run_id] = max(self._last_no.get(run_id, 0), no)
         self._inside: dict[tuple[str, int], list[TaskRun]] | None = None
+        self._lock = Lock()
         self.n_reused = 0
         """Task runs taken over so far."""
 
@@ -76,15 +78,21 @@ class Memory:
 
     def _calls_in(self, no: int, run_id: str) -> list[TaskRun]:
         """Give what is recorded of the calls that a task run made, and of those that they made."""
-        if self._inside is None:
-            self._inside = {}
+        inside = self._inside
+        if inside is None:
+            inside = {}
             for row in self._tasks.values():
                 if row.parent_no:
-                    self._inside.setdefault((row.run_id, row.parent_no), []).append(row)
-        tasks = list(self._inside.get((run_id, no), ()))
+                    inside.setdefault((row.run_id, row.parent_no), []).append(row)
+            self._inside = inside
+        tasks = list(inside.get((run_id, no), ()))
         for row in tasks:  # grows on the way
-            tasks += self._inside.get((run_id, row.no), ())
+            tasks += inside.get((run_id, row.no), ())
         return tasks
+
+    def _count(self, n_reused: int) -> None:
+        with self._lock:
+            self.n_reused += n_reused
 
     def reuse(self, call: Call) -> tuple[TaskRun, Any] | None:
         """Give the recorded row and value that stand for this call, or None when it has to run."""
@@ -98,7 +106,7 @@ class Memory:
         found, value = self._values.value(row.result)
         if not found:
             return None
-        self.n_reused += 1 + len(self._calls_in(row.no, row.run_id))
+        self._count(1 + len(self._calls_in(row.no, row.run_id)))
         return row, value
 
     def reuse_run(self, row: FlowRun, newest: int) -> Found | None:
@@ -108,7 +116,7 @@ class Memory:
         found, value = self._values.value(row.result)
         if not found:
             return None
-        self.n_reused += self._n_tasks_in(row.id)
+        self._count(self._n_tasks_in(row.id))
         return Found(value)
 
     def _n_tasks_in(self, run_id: str) -> int:
