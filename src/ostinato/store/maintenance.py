@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 DAY_US: Final = 86_400_000_000
 BATCH: Final = 50
-"""Runs or blocks deleted by one transaction, so that writers wait little."""
+"""Most runs or blocks deleted by one transaction."""
+TURN_S: Final = 0.05
+"""A transaction that has deleted for so long ends, so that writers wait little."""
 SHOWN: Final = 20
 """Most findings of one kind."""
 
@@ -104,14 +106,21 @@ def _remove_blocks(database: Database, before: int) -> int:
 
 
 def _remove_runs(database: Database, before: int) -> int:
+    """Remove some root runs with all below them: as many as go quickly, at least one."""
     queries = sql.load("maintenance")
+    end = time.monotonic() + TURN_S
+    n_gone = 0
     with database.writing() as db:
-        roots, n_roots = db.execute(queries["old_root_runs"], (before, BATCH)).fetchone()
-        ids = db.execute(queries["runs_below"], (roots,)).fetchone()[0]
-        db.execute(queries["uncount_runs"], (ids,))
-        for query in _OF_RUNS:
-            db.execute(queries[query], (ids,))
-    return int(n_roots)
+        roots, _ = db.execute(queries["old_root_runs"], (before, BATCH)).fetchone()
+        for root in msgspec.json.decode(roots):
+            ids = db.execute(queries["runs_below"], (_json([root]),)).fetchone()[0]
+            db.execute(queries["uncount_runs"], (ids,))
+            for query in _OF_RUNS:
+                db.execute(queries[query], (ids,))
+            n_gone += 1
+            if time.monotonic() > end:
+                break
+    return n_gone
 
 
 def remove_unused_blobs(database: Database, blobs: Blobs, before: int, *, dry_run: bool = False) -> tuple[int, int]:
