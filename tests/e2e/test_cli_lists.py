@@ -111,8 +111,14 @@ def test_show_as_json_is_one_object_with_all_parts(cli: Cli, three: dict[str, st
     found = cli.json("show", three["failed"][:20])
     assert set(found) == RUN_NAMES | {"tasks", "failures", "subflows", "artifacts", "history"}
     assert found["tasks"] == [
-        {"task": "load", "group": None, "total": 1, "states": {"Completed": 1}},
-        {"task": "score", "group": "g", "total": 50, "states": {"Cached": 3, "Completed": 40, "Failed": 7}},
+        {"task": "load", "group": None, "total": 1, "states": {"Completed": 1}, "n_superseded": 0},
+        {
+            "task": "score",
+            "group": "g",
+            "total": 50,
+            "states": {"Cached": 3, "Completed": 40, "Failed": 7},
+            "n_superseded": 0,
+        },
     ]
     assert names(found["subflows"]) == ["brave-fox"]
     assert len(found["failures"]) == 7

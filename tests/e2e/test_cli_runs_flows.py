@@ -295,3 +295,45 @@ def test_the_exit_code_of_a_closed_stdout_is_0(cli: Cli, flows: Path) -> None:
     os.close(write)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
+
+
+HALF_WAY = """
+from pathlib import Path
+
+from ostinato import flow, task
+
+
+@task
+def early() -> None:
+    raise ValueError("not called again")
+
+
+@task
+def late() -> int:
+    if not Path("mended").exists():
+        raise ValueError("not yet")
+    return 1
+
+
+@flow
+def climb() -> dict[str, object]:
+    if not Path("mended").exists():
+        early(return_state=True)
+    return {"rmse": 7.76, "late": late()}
+"""
+
+
+def test_what_a_resume_does_not_call_again_is_counted_apart(cli: Cli, flows: Path) -> None:
+    (flows / "climb.py").write_text(HALF_WAY)
+    cli("run", "climb.py", "--name", "quiet-otter", code=1)
+    (flows / "mended").touch()
+    ended = cli("retry", "quiet-otter", "--plain").stderr
+    assert "1 task:  1 ✓ Completed" in ended
+    assert "1 left from before the resume" in ended
+    assert "value     {'rmse': 7.76, 'late': 1}" in ended
+    page = cli("show", "quiet-otter").stdout
+    assert "resumed 1 time" in page
+    assert "with earlier epochs" in page
+    assert "value  {'rmse': 7.76, 'late': 1}" in page
+    assert "✕ early" not in page
+    assert [task["superseded"] for task in cli.json("show", "quiet-otter")["failures"]] == [True]

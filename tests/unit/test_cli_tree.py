@@ -13,7 +13,7 @@ from ostinato.cli.failure import failure_lines, place_of
 from ostinato.cli.glyphs import GLYPHS, ORDER
 from ostinato.cli.lines import clip, columns_of, line_width, one_line, pad, paint, spread, width, wrap
 from ostinato.cli.loglines import short_lines, text_of
-from ostinato.cli.summary import summary_box
+from ostinato.cli.summary import summary_box, summary_lines
 from ostinato.cli.survey import Branch, Group, groups_of
 from ostinato.cli.times import ago, iso, took
 from ostinato.cli.tree import Pace, View, tree_of
@@ -138,7 +138,7 @@ def test_the_summary_box_is_a_box(columns: int) -> None:
     ended = msgspec.structs.replace(
         WIDE, run=run("quiet-otter", "train größe 日本", "Failed", ended_at=NOW, error=ERROR, epoch=2, n_reused=412)
     )
-    lines = summary_box(ended, [], columns)
+    lines = summary_box(ended.run, summary_lines(ended, []), columns)
     assert len({line_width(line) for line in lines}) == 1
     assert line_width(lines[0]) <= columns
 

@@ -18,8 +18,9 @@ from ostinato.cli.live import Live
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.show import details_shape
-from ostinato.cli.summary import plain_summary, summary_box
+from ostinato.cli.summary import plain_summary, summary_box, summary_lines
 from ostinato.cli.survey import BAD, Survey
+from ostinato.cli.values import value_said
 from ostinato.core.states import UNSUCCESSFUL
 
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ def _print_end(reader: Reader, run: FlowRun, style: Style, error: BaseException 
         lines = failure_lines(run.error, own_frames(error))
         screen.print([[], *lines, []], sys.stderr, whole=True)
     branch = Survey(reader).take(run)
-    artifacts = reader.artifacts(run.id)
-    if style == "live":
-        screen.print(summary_box(branch, artifacts, screen.columns), sys.stderr)
-    else:
-        screen.print(plain_summary(branch, artifacts), sys.stderr)
+    said = summary_lines(branch, reader.artifacts(run.id), reader.history(run.id), value_said(reader, run))
+    box = summary_box(run, said, screen.columns) if style == "live" else plain_summary(run, said)
+    screen.print(box, sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -91,6 +93,25 @@ def wrap(text: str, columns: int, hanging: int) -> list[str]:
                 row, rest = margin, rest[n_fitting:]
             row += rest
         rows.append(row)
+    return rows
+
+
+def wrap_line(line: Line, columns: int, hanging: int = 0) -> list[Line]:
+    """Give a styled line as rows of at most so many columns, broken as `wrap` breaks a text."""
+    if line_width(line) <= columns:
+        return [line]
+    styles = [style for text, style in line for char in text]
+    at, rows = 0, []
+    text = "".join(text for text, _ in line)
+    for number, row in enumerate(wrap(text, columns, hanging)):
+        begin = hanging if number else 0
+        pieces: Line = [(" " * begin, "")]
+        for char in row[begin:]:
+            while text[at] != char:  # a space at which the text was broken
+                at += 1
+            pieces.append((char, styles[at]))
+            at += 1
+        rows.append([("".join(text for text, _ in same), style) for style, same in groupby(pieces, itemgetter(1))])
     return rows
 
 

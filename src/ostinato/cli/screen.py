@@ -6,15 +6,18 @@ import os
 import shutil
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
-from ostinato.cli.lines import Line, clip_line, paint
+from ostinato.cli.lines import Line, clip_line, paint, wrap_line
 from ostinato.core.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_HANGING: Final = 4
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +40,11 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
         return paint(clip_line(line, self.columns) if self.terminal else line, colour=self.colour)
 
     def print(self, lines: Iterable[Line], stream: TextIO | None = None, *, whole: bool = False) -> None:
-        """Write lines; `whole` ones are not cut but go on in the next row of the terminal."""
+        """Write lines; `whole` ones are not cut but go on in the next row of a terminal."""
         out = sys.stdout if stream is None else stream
-        out.write("".join((paint(line, colour=self.colour) if whole else self.text(line)) + "\n" for line in lines))
+        if whole and self.terminal:
+            lines = [row for line in lines for row in wrap_line(line, self.columns, _HANGING)]
+        out.write("".join(self.text(line) + "\n" for line in lines))
         out.flush()
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ostinato.cli.times import iso
+from ostinato.core.states import UNSUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ostinato.core.events import Error
-    from ostinato.core.records import Artifact, FlowRun, LogLine, StateChange, TaskCount, TaskRun
+    from ostinato.core.records import Artifact, FlowRun, LogLine, StateChange, TaskCount, TaskRun, TaskTally
     from ostinato.core.results import Result
 
 
@@ -76,14 +77,23 @@ def task_shape(task: TaskRun) -> dict[str, Any]:
     }
 
 
-def counts_shape(counts: Iterable[TaskCount]) -> list[dict[str, Any]]:
-    """Give the tasks of a run, each with how many task runs are in each state."""
+def counts_shape(counts: Iterable[TaskCount], epoch: int, tallies: Iterable[TaskTally]) -> list[dict[str, Any]]:
+    """Give the tasks of a run, each with how many task runs are in each state, and how many a resume left behind."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for count in counts:
-        empty: dict[str, Any] = {"task": count.task, "group": count.group or None, "total": 0, "states": {}}
+        empty: dict[str, Any] = {
+            "task": count.task,
+            "group": count.group or None,
+            "total": 0,
+            "states": {},
+            "n_superseded": 0,
+        }
         row = rows.setdefault((count.task, count.group), empty)
         row["total"] += count.n
         row["states"][count.state] = count.n
+    for tally in tallies:
+        if tally.epoch < epoch and tally.state in UNSUCCESSFUL and (tally.task, tally.group) in rows:
+            rows[tally.task, tally.group]["n_superseded"] += tally.n
     return list(rows.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,16 @@ from ostinato.cli.shapes import (
     run_shape,
     task_shape,
 )
-from ostinato.cli.survey import BAD, Survey
+from ostinato.cli.summary import facts_of
+from ostinato.cli.survey import BAD, Survey, is_superseded
 from ostinato.cli.times import ago, clock, local, now_us, took
 from ostinato.cli.tree import Pace, View, state_piece, tree_of
+from ostinato.cli.values import value_said
 
 if TYPE_CHECKING:
     from ostinato.cli.screen import Screen
     from ostinato.core.ports import Reader
-    from ostinato.core.records import FlowRun, StateChange
+    from ostinato.core.records import Artifact, FlowRun, StateChange
 
 _TREE_ROWS = 60
 _FAILURES = 100
@@ -80,8 +83,11 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
     """Give all that `show --json` says about a run."""
     return {
         **run_shape(run),
-        "tasks": counts_shape(reader.counts(run.id)),
-        "failures": [task_shape(task) for task in reader.task_runs(run.id, states=BAD, limit=_FAILURES)],
+        "tasks": counts_shape(reader.counts(run.id), run.epoch, reader.tallies(run.id)),
+        "failures": [
+            {**task_shape(task), "superseded": is_superseded(task, run)}
+            for task in reader.task_runs(run.id, states=BAD, limit=_FAILURES)
+        ],
         "subflows": [run_shape(child) for child in reader.subflow_runs(run.id)],
         "artifacts": [artifact_shape(artifact) for artifact in reader.artifacts(run.id)],
         "history": [change_shape(change) for change in reader.history(run.id)],
@@ -89,16 +95,17 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
 
 
 def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> list[Line]:
-    lines = _head(run)
+    history = reader.history(run.id)
+    lines = _head(run, history, value_said(reader, run))
     if run.error is not None and run.state in BAD:
         lines += [[], *failure_lines(run.error, whole=full_trace)]
     lines += _section("Parameters", _parameters(run, screen))
     branch = Survey(reader).take(run)
     tree = tree_of(branch, View(columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace()))
     lines += _section("Tasks", tree[1:])
-    lines += _section("Artifacts", [line for a in reader.artifacts(run.id) for line in artifact_lines(a, screen)])
-    lines += _section("History", _history(reader.history(run.id)))
     ref = run.name if run.name.isprintable() and reader.find_run(run.name).id == run.id else run.id
+    lines += _section("Artifacts", _artifacts(reader.artifacts(run.id), ref, screen))
+    lines += _section("History", _history(history))
     commands = [
         [(f"  {command}", "cyan"), (meaning, "dim")]
         for command, meaning in next_commands(run, ref)
@@ -107,13 +114,20 @@ def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> 
     return [*lines, *_section("Next", columns_of(commands, screen.table_columns))]
 
 
-def _head(run: FlowRun) -> list[Line]:
+def _artifacts(artifacts: list[Artifact], ref: str, screen: Screen) -> list[Line]:
+    lines = [line for artifact in artifacts for line in artifact_lines(artifact, screen)]
+    if any(artifact.blob for artifact in artifacts):
+        command = f"  ostinato show {shlex.quote(ref)} --save FOLDER"
+        lines.append([(command, "cyan"), ("  writes them to files", "dim")])
+    return lines
+
+
+def _head(run: FlowRun, history: list[StateChange], value: str) -> list[Line]:
     start = run.started_at or run.created_at
     facts = [f"made {local(run.created_at)} ({ago(run.created_at, now_us())})"]
     if run.started_at is not None:
         facts.append(f"{'took' if run.ended_at else 'runs for'} {took((run.ended_at or now_us()) - start)}")
-    facts += [f"epoch {run.epoch}"] * (run.epoch > 1) + [f"attempt {run.attempt}"] * (run.attempt > 1)
-    facts += [f"{run.n_reused:,} task runs reused"] * (run.n_reused > 0)
+    facts += facts_of(run, history)
     rows: list[Line] = [
         [state_piece(run.state), (f"  {one_line(run.flow)}", "bold"), (f" · {one_line(run.name)}", "")],
         [(" · ".join(facts), "dim")],
@@ -125,8 +139,8 @@ def _head(run: FlowRun) -> list[Line]:
         rows.append([(f"{short_path(run.source.file)}:{run.source.function}", "dim")])
     if run.tags:
         rows.append([("tags " + ", ".join(map(one_line, run.tags)), "dim")])
-    if run.n_logs_dropped:
-        rows.append([(f"{run.n_logs_dropped:,} log lines were dropped under pressure", "yellow")])
+    if value:
+        rows.append([("value  ", "dim"), (value, "")])
     return rows
 
 

@@ -6,27 +6,32 @@ from typing import TYPE_CHECKING
 
 from ostinato.cli.advice import next_commands, reference
 from ostinato.cli.failure import place_of, said_by
-from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width
+from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width, wrap_line
 from ostinato.cli.times import took
-from ostinato.cli.tree import counts_line, state_piece
+from ostinato.cli.tree import counts_line, state_piece, superseded_said, tasks_said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.cli.survey import Branch
-    from ostinato.core.records import Artifact, FlowRun
-    from ostinato.core.states import StateName
+    from ostinato.core.records import Artifact, FlowRun, StateChange
 
 _WIDEST = 100
 
 
-def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[str, Line]]:
+def summary_lines(
+    branch: Branch, artifacts: Sequence[Artifact], history: Sequence[StateChange] = (), value: str = ""
+) -> list[tuple[str, Line]]:
     """Give what there is to say about a run that ended, each line with its label."""
     run = branch.run
-    rows: list[tuple[str, Line]] = [("took", [(_took(run), "")])]
-    states = all_states(branch)
+    rows: list[tuple[str, Line]] = [("took", [(_took(run, history), "")])]
+    states = branch.states
     if states:
-        rows.append(("tasks", counts_line(states, words=True)))
+        rows.append(("tasks", [(f"{tasks_said(branch)}:  ", ""), *counts_line(states, words=True)]))
+    if branch.n_superseded:
+        rows.append(("", [(superseded_said(branch.n_superseded), "dim")]))
+    if value:
+        rows.append(("value", [(value, "")]))
     if run.error is not None:
         stopped = run.state == "Cancelled"
         said = "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
@@ -48,51 +53,61 @@ def summary_lines(branch: Branch, artifacts: Sequence[Artifact]) -> list[tuple[s
     return rows
 
 
-def summary_box(branch: Branch, artifacts: Sequence[Artifact], columns: int) -> list[Line]:
+def summary_box(run: FlowRun, said: list[tuple[str, Line]], columns: int) -> list[Line]:
     """Give the summary in a box that is at most `columns` wide."""
-    run = branch.run
     title: Line = [state_piece(run.state), (f"  {one_line(run.flow)}", "bold"), (f" · {one_line(run.name)}", "")]
-    rows = [[(f"{label:<10}", "dim"), *line] for label, line in summary_lines(branch, artifacts)]
+    rows = [[(f"{label:<10}", "dim"), *line] for label, line in said]
     inner = min(max(line_width(line) for line in [title, *rows]), min(columns, _WIDEST) - 4)
     title = clip_line(title, inner - 2)
     top: Line = [("╭─ ", "dim"), *title, (" " + "─" * (inner - line_width(title) - 1) + "╮", "dim")]
-    return [top, *(_side(clip_line(row, inner), inner) for row in rows), [("╰" + "─" * (inner + 2) + "╯", "dim")]]
+    wrapped = (part for row in rows for part in wrap_line(row, inner, 10))
+    return [top, *(_side(row, inner) for row in wrapped), [("╰" + "─" * (inner + 2) + "╯", "dim")]]
 
 
-def plain_summary(branch: Branch, artifacts: Sequence[Artifact]) -> list[Line]:
+def plain_summary(run: FlowRun, said: list[tuple[str, Line]]) -> list[Line]:
     """Give the summary as plain lines."""
-    run = branch.run
     title: Line = [state_piece(run.state), (f"  {one_line(run.flow)} · {one_line(run.name)}", "")]
-    return [title, *([(f"  {label:<10}", ""), *line] for label, line in summary_lines(branch, artifacts))]
-
-
-def all_states(branch: Branch) -> dict[StateName, int]:
-    """Give the counts of task runs in a run and all below it."""
-    states: dict[StateName, int] = {}
-    for group in branch.groups:
-        for state, n in group.states.items():
-            states[state] = states.get(state, 0) + n
-    for child in branch.branches:
-        for state, n in all_states(child).items():
-            states[state] = states.get(state, 0) + n
-    return states
+    return [title, *([(f"  {label:<10}", ""), *line] for label, line in said)]
 
 
 def _side(line: Line, inner: int) -> Line:
     return [("│ ", "dim"), *line, (" " * (inner - line_width(line)), ""), (" │", "dim")]
 
 
-def _took(run: FlowRun) -> str:
-    parts = [took((run.ended_at or run.created_at) - (run.started_at or run.created_at))]
+def facts_of(run: FlowRun, history: Sequence[StateChange]) -> list[str]:
+    """Give what happened beside the plain course: earlier epochs, attempts, reuse, lost log lines."""
+    facts = []
     if run.epoch > 1:
-        parts.append(f"epoch {run.epoch}")
+        facts.append(f"resumed {_n(run.epoch - 1, 'time')}")
+    if total := _all_epochs(history):
+        facts.append(f"{took(total)} with earlier epochs")
     if run.attempt > 1:
-        parts.append(f"attempt {run.attempt}")
+        facts.append(f"attempt {run.attempt}")
     if run.n_reused:
-        parts.append(f"{run.n_reused:,} task runs reused")
+        facts.append(f"{_n(run.n_reused, 'task run')} reused")
     if run.n_logs_dropped:
-        parts.append(f"{run.n_logs_dropped:,} log lines dropped")
-    return ", ".join(parts)
+        facts.append(f"{_n(run.n_logs_dropped, 'log line')} dropped under pressure")
+    return facts
+
+
+def _n(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
+def _all_epochs(history: Sequence[StateChange]) -> int:
+    """Give the microseconds that a run went on in all its epochs; 0 when one of them is all, or nobody can tell."""
+    spans: dict[int, tuple[int, int]] = {}
+    for change in history:
+        if change.state == "Crashed":  # it is marked when it is found, maybe a night after the process died
+            return 0
+        if change.state == "Running" or change.epoch in spans:
+            spans[change.epoch] = (spans.get(change.epoch, (change.at, 0))[0], change.at)
+    return sum(end - start for start, end in spans.values()) if len(spans) > 1 else 0
+
+
+def _took(run: FlowRun, history: Sequence[StateChange]) -> str:
+    last = took((run.ended_at or run.created_at) - (run.started_at or run.created_at))
+    return ", ".join((last, *facts_of(run, history)))
 
 
 def brief_reason(run: FlowRun) -> str:

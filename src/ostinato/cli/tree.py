@@ -10,7 +10,7 @@ import msgspec
 from ostinato.cli.failure import said_by
 from ostinato.cli.glyphs import GLYPHS, ORDER
 from ostinato.cli.lines import Line, Piece, clip, line_width, one_line, pad, spread, width
-from ostinato.cli.survey import BAD, SHOWN_FAILURES, Branch, Group, counted
+from ostinato.cli.survey import BAD, SHOWN_FAILURES, Branch, Group, counted, is_left_behind
 from ostinato.cli.times import took
 from ostinato.core.states import SUCCESSFUL, TERMINAL
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _SPIN: Final = "◐◓◑◒"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_SHORTEST_NAME: Final = 8
+_FAILED_NAME: Final = 16
+"""Names of tasks are cut down to so many columns before counts, and reasons of failures, give way."""
 _ALIKE: Final = 6
 """More subflow runs of one flow than this are one line."""
 
@@ -32,6 +35,7 @@ class Node(msgspec.Struct, kw_only=True):
 
     glyph: Piece
     label: Line
+    bar: Line = []
     middle: Line = []
     right: Line = []
     rank: int
@@ -76,6 +80,10 @@ def tree_of(branch: Branch, view: View) -> list[Line]:
     return [*lines, [(f"   … {n_cut:,} more lines", "dim")]] if n_cut else lines
 
 
+_WORDS: Final[dict[StateName, str]] = {"Retrying": "retrying", "AwaitingRetry": "to retry"}
+"""Two glyphs that look too much alike have a word beside them everywhere."""
+
+
 def state_piece(state: StateName) -> Piece:
     """Give glyph and word of a state."""
     glyph, colour = GLYPHS[state]
@@ -88,8 +96,25 @@ def counts_line(states: dict[StateName, int], *, words: bool = False) -> Line:
     for state in ORDER:
         if states.get(state):
             glyph, colour = GLYPHS[state]
-            line += [(f"{states[state]:,} {glyph}" + (f" {state}" if words else ""), colour), ("  ", "")]
+            word = state if words else _WORDS.get(state, "")
+            line += [(f"{states[state]:,} {glyph} {word}".rstrip(), colour), ("  ", "")]
     return line[:-1]
+
+
+def tasks_said(branch: Branch) -> str:
+    """Give how many task runs there are in all, as long as that is not known how many are done."""
+    states = branch.states
+    if branch.run.state not in TERMINAL:
+        n_done = sum(states.get(state, 0) for state in SUCCESSFUL)
+        return f"✓ {n_done:,} done" if n_done else ""
+    n_total = sum(states.values())
+    said = f"{n_total:,} task{'s' * (n_total > 1)}" if n_total else ""
+    return f"{said} in {branch.n_runs:,} runs" if said and branch.n_runs > 1 else said
+
+
+def superseded_said(n: int) -> str:
+    """Give how many task runs a resume left behind."""
+    return f"{n:,} left from before the resume"
 
 
 def error_line(task: TaskRun) -> str:
@@ -107,14 +132,11 @@ def _run_node(branch: Branch, view: View, *, top: bool = False) -> Node:
     glyph, colour = GLYPHS[run.state]
     label: Line = [(run.state, colour), ("  ", ""), (one_line(run.flow), "bold"), (f" · {one_line(run.name)}", "")]
     folded = not top and run.state in SUCCESSFUL
-    n_total = sum(group.total for group in branch.groups)
-    n_done = sum(group.n_done for group in branch.groups)
-    said = f"{n_total:,} tasks" if n_done == n_total else f"{n_done:,} of {n_total:,} tasks"
     since = run.started_at or run.created_at
     return Node(
         glyph=(glyph, colour),
         label=label,
-        right=[*([(f"{said}  ", "dim")] if n_total > 1 else []), (took((run.ended_at or view.now) - since), "")],
+        right=[(f"{tasks_said(branch)}  ".lstrip(), "dim"), (took((run.ended_at or view.now) - since), "")],
         rank=0 if top else _rank(run.state),
         children=[] if folded else _child_nodes(branch, view),
     )
@@ -151,22 +173,43 @@ def _group_nodes(branch: Branch, view: View) -> Iterator[tuple[int, Node]]:
 def _group_node(branch: Branch, group: Group, view: View) -> Node:
     glyph, colour = GLYPHS[group.state]
     name = one_line(group.task)
+    left_behind: Line = [(superseded_said(group.n_superseded), "dim")] if group.n_superseded else []
+    if not group.total:
+        return Node(glyph=("·", "dim"), label=[(name, "dim")], middle=left_behind, rank=4)
+    more: Line = [("  ", ""), *left_behind] if left_behind else []
+    times: Line = [(_times(branch, group, view), "dim")]
     if group.total == 1:
-        running = next((t for t in branch.active if (t.task, t.group) == (group.task, group.group)), None)
-        since = [(took(view.now - running.started_at), "dim")] if running and running.started_at else []
         return Node(
-            glyph=(glyph, colour), label=[(name, "")], middle=[(group.state, colour)], right=since,
+            glyph=(glyph, colour), label=[(name, "")], middle=[(group.state, colour), *more], right=times,
             rank=_rank(group.state),
         )  # fmt: skip
     cells = 10 if view.columns >= 70 else 6
-    left = view.pace.left_us(branch.run, group, view.now)
+    bar: Line = [(_bar(group, cells), "blue"), ("  ", "")] if group.n_done < group.total else []
     return Node(
         glyph=(glyph, colour),
         label=[(name, ""), (f" {TIMES}{group.total:,}", "bold")],
-        middle=[(_bar(group, cells), "blue"), ("  ", ""), *counts_line(group.states)],
-        right=[] if left is None else [(f"{took(left)} left", "dim")],
+        bar=bar,
+        middle=[*counts_line(group.states), *more],
+        right=times,
         rank=_rank(group.state),
     )
+
+
+def _times(branch: Branch, group: Group, view: View) -> str:
+    """Give how long a group took, how long it runs, or how long it will."""
+    if group.n_done < group.total:
+        left = view.pace.left_us(branch.run, group, view.now)
+        running = next((t for t in branch.active if (t.task, t.group) == (group.task, group.group)), None)
+        if left is not None:
+            return f"{took(left)} left"
+        return took(view.now - running.started_at) if group.total == 1 and running and running.started_at else ""
+    tried = f"{group.most_attempts} attempts  " if group.most_attempts > 1 else ""
+    if not group.longest_us:
+        return tried.rstrip()
+    if group.total == 1:
+        return tried + took(group.longest_us)
+    up_to = "up to " if tried else ""
+    return f"{up_to}{tried}longest {took(group.longest_us)}, total {took(group.total_us)}"
 
 
 def _failure_node(task: TaskRun) -> Node:
@@ -178,7 +221,10 @@ def _failure_node(task: TaskRun) -> Node:
 def _subflow_nodes(branch: Branch, view: View) -> Iterator[tuple[int, Node]]:
     by_flow: dict[str, list[Branch]] = {}
     for child in branch.branches:
-        by_flow.setdefault(child.run.flow, []).append(child)
+        if is_left_behind(child.run, branch.run):
+            yield child.run.no, _left_behind_node(child.run)
+        else:
+            by_flow.setdefault(child.run.flow, []).append(child)
     for flow, children in by_flow.items():
         if len(children) <= _ALIKE:
             yield from ((child.run.no, _run_node(child, view)) for child in children)
@@ -190,6 +236,11 @@ def _subflow_nodes(branch: Branch, view: View) -> Iterator[tuple[int, Node]]:
         bad = [child for child in children if child.run.state in BAD]
         node.children = [_run_node(child, view) for child in bad[:SHOWN_FAILURES]]
         yield children[0].run.no, node
+
+
+def _left_behind_node(run: FlowRun) -> Node:
+    label: Line = [(f"{one_line(run.flow)} · {one_line(run.name)}  left from before the resume", "dim")]
+    return Node(glyph=("·", "dim"), label=label, rank=4)
 
 
 def _bar(group: Group, cells: int) -> str:
@@ -244,19 +295,43 @@ def _line(guide: str, node: Node, room: int, view: View) -> Line:
     if glyph == _SPIN[0]:
         glyph = _SPIN[view.frame % len(_SPIN)]
     head: Line = [(guide, "dim"), (pad(glyph, 2), colour), *node.label]
+    right = [piece for piece in node.right if piece[0]]
     if not node.middle:
-        return spread(head, node.right, view.columns)
-    aligned = [*_fit_label(head, room + 2), ("  ", "")]
-    left = view.columns - line_width(aligned) - line_width(node.right) - 2
-    return spread([*aligned, *_fit_pieces(node.middle, left)], node.right, view.columns)
+        return spread(_fit_name(head, view.columns - _space(right)), right, view.columns)
+    bar = node.bar
+    least = line_width(head) - max(width(head[2][0]) - _SHORTEST_NAME, 0) + 2 + line_width(node.middle)
+    # What gives way to the counts: the bar, the times, then the name.
+    if room + 4 + line_width(bar) + line_width(node.middle) + _space(right) > view.columns:
+        bar = []
+    if least + _space(right) > view.columns:
+        right = []
+    space = min(room + 2, view.columns - _space(right) - line_width(bar) - line_width(node.middle) - 2)
+    aligned = [*_fit_label(head, max(space, width(guide) + 2 + _SHORTEST_NAME)), ("  ", "")]
+    left = view.columns - line_width([*aligned, *bar]) - _space(right)
+    return spread([*aligned, *bar, *_fit_pieces(node.middle, left)], right, view.columns)
+
+
+def _space(right: Line) -> int:
+    return line_width(right) + 2 if right else 0
+
+
+def _fit_name(head: Line, columns: int) -> Line:
+    """Give guide, glyph and label shortened at the name of a failed task, so that its reason can be read."""
+    over = line_width(head) - columns
+    name, styles = head[2]
+    if over <= 0 or len(head) < 5 or styles != "bold":
+        return head
+    return [*head[:2], (clip(name, max(width(name) - over, _FAILED_NAME)), styles), *head[3:]]
 
 
 def _fit_pieces(line: Line, columns: int) -> Line:
-    """Give as many whole pieces as fit: half a number would be a wrong number."""
+    """Give as many whole pieces as fit, and an ellipsis for the others: half a number would be a wrong number."""
+    if line_width(line) <= columns:
+        return line
     for n in range(len(line), 0, -1):
-        if line_width(line[:n]) <= columns:
-            return line[:n]
-    return []
+        if line_width(line[:n]) + 2 <= columns:
+            return [*line[:n], (" …", "dim")]
+    return [("…", "dim")] if columns > 0 else []
 
 
 def _fit_label(head: Line, columns: int) -> Line:

@@ -16,7 +16,6 @@ from ostinato.cli.home import open_reader
 from ostinato.cli.live import Live
 from ostinato.cli.loglines import text_of
 from ostinato.cli.shapes import dumps
-from ostinato.cli.summary import all_states
 from ostinato.cli.times import iso, now_us
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def _change_shape(branch: Branch) -> dict[str, Any]:
         "state": run.state,
         "message": run.message,
         "epoch": run.epoch,
-        "tasks": all_states(branch),
+        "tasks": branch.states,
     }
 
 

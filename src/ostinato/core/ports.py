@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         StateChange,
         TaskCount,
         TaskRun,
+        TaskTally,
         Variable,
     )
     from ostinato.core.results import Result
@@ -127,6 +128,9 @@ class Reader(Protocol):
 
     def counts(self, run_id: str) -> list[TaskCount]:
         """Give the roll-up counters of a flow run's task runs, in order of first call."""
+
+    def tallies(self, run_id: str) -> list[TaskTally]:
+        """Give epochs, durations and attempts of a flow run's task runs by task, `.map` and state; reads every row."""
 
     def state_counts(self) -> dict[StateName, int]:
         """Give how many flow runs are in each state, from roll-up counters."""

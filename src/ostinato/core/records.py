@@ -82,6 +82,19 @@ class TaskCount(msgspec.Struct, frozen=True, kw_only=True):
     """`no` of the first call of this task (or `.map`), for the order among subflows."""
 
 
+class TaskTally(msgspec.Struct, frozen=True, kw_only=True):
+    """What the task runs of one task (or one `.map`) that share a state and an epoch took together."""
+
+    task: str
+    group: str
+    state: StateName
+    epoch: int
+    n: int
+    longest_us: int
+    total_us: int
+    most_attempts: int
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """One log line; `id` grows in commit order and is the cursor for following."""
 
