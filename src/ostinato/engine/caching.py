@@ -44,22 +44,34 @@ class TaskCache:
             call.cache_key = self._key(call)
             if call.cache_key is None:
                 return True
+        key = call.cache_key
         recorder = call.caller.root.recorder
-        if not self._options.refresh_cache:
-            fresh, result = recorder.find_cached(call.cache_key, now_us())
-            if fresh and (found := _value(call, result)) is not None:
-                call.move("Cached", value=result)
-                call.cache_key = None
-                return found
+        found = self._look(call)
+        if found is not None:
+            return found
         with _lock:
-            if call.cache_key in _making:
+            if key in _making:
                 return False
-            _making.add(call.cache_key)
-        if recorder.claim_cached(call.cache_key, LEASE_S):
-            return True
+            _making.add(key)
+        if recorder.claim_cached(key, LEASE_S):
+            found = self._look(call)  # the maker before may have ended between the look and the claim
+            if found is None:
+                return True
+            recorder.release_cached(key)
         with _lock:
-            _making.discard(call.cache_key)
-        return False
+            _making.discard(key)
+        return found or False
+
+    def _look(self, call: Call) -> Found | None:
+        """Give a fresh cached value and record that it was taken."""
+        if self._options.refresh_cache or call.cache_key is None:
+            return None
+        fresh, result = call.caller.root.recorder.find_cached(call.cache_key, now_us())
+        found = _value(call, result) if fresh else None
+        if found is not None:
+            call.move("Cached", value=result)
+            call.cache_key = None
+        return found
 
     def keep(self, call: Call, result: Any) -> None:
         """Store the result for others, unless there is none, and let the next caller in."""
