@@ -180,6 +180,30 @@ def test_a_journal_that_reaches_its_quota_is_told_and_goes_on_later(
     reader.close()
 
 
+def test_a_long_wait_for_the_database_is_held_on_disk_and_not_in_memory(home: Path) -> None:
+    recorder = session.recorder()
+    assert isinstance(recorder, EmbeddedRecorder)
+    run = new_id()
+    recorder.record(created(run))
+    assert recorder.settle("database", 10)
+    foreign = sqlite3.connect(home / "ostinato.db", isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+    for number in range(30):
+        recorder.record(Logged(run, 0, now_us(), 20, "user", f"{number} " + "x" * 1_000_000))
+        assert recorder.settle("disk", 10)
+    assert recorder._backlog_bytes > 30_000_000
+    assert recorder._held_bytes <= 16 << 20
+    assert len(list((home / "journal").glob("*.journal"))) >= 4
+    foreign.rollback()
+    foreign.close()
+    assert recorder.settle("database", 20)
+    reader = session.reader()
+    assert [line.text.split()[0] for line in reader.logs([run])] == [str(number) for number in range(30)]
+    reader.close()
+    assert len(list((home / "journal").glob("*.journal"))) == 1
+    assert (recorder._backlog_bytes, recorder._held_bytes) == (0, 0)
+
+
 # --- the home is no home
 
 

@@ -265,6 +265,16 @@ def test_a_restored_backup_holds_what_the_home_held(home: Path, tmp_path: Path) 
     assert session.recorder().recall(later).runs
 
 
+def test_what_runs_while_it_is_backed_up_is_crashed_where_it_is_restored(home: Path, tmp_path: Path) -> None:
+    run = _flow(session.recorder(), days_ago=0, state="Paused")
+    backup(str(tmp_path / "home.tar"), str(home))
+    restore(str(tmp_path / "home.tar"), str(tmp_path / "elsewhere"))
+    for folder, state in ((home, "Paused"), (tmp_path / "elsewhere", "Crashed")):
+        reader = session.reader(str(folder))
+        assert reader.find_run(run).state == state
+        reader.close()
+
+
 def test_a_backup_is_consistent_while_others_write(home: Path, tmp_path: Path) -> None:
     program = (
         "from ostinato import session\n"

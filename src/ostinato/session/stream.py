@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 NEVER: Final = 1 << 62
 BLOCK_BYTES: Final = 8 << 20
 """Larger blocks are halved."""
-COMMIT_BYTES: Final = 16 << 20
-"""Most bytes of blocks in one transaction, and of blocks held in memory until they are committed."""
+COMMIT_BYTES: Final = 4 << 20
+"""Most bytes of blocks in one transaction: the journal waits while it lasts."""
+HELD_BYTES: Final = 16 << 20
+"""Most bytes of blocks held in memory until they are committed."""
 COMMIT_EVENTS: Final = 1024
 """So many events are committed at once, fewer wait for each other."""
 LOCK_PAUSES_S: Final = (0.0, 0.001, 0.002, 0.004, 0.008)
@@ -371,7 +373,7 @@ class Stream:
         place = self._journal.append(first_seq, len(events), payload)
         last_seq = first_seq + len(events) - 1
         entry = None
-        if not self._held_bytes or self._held_bytes + len(payload) <= COMMIT_BYTES:
+        if not self._held_bytes or self._held_bytes + len(payload) <= HELD_BYTES:
             entry = Entry(first_seq, last_seq, payload, events)
             self._held_bytes += len(payload)
         self._backlog.append(Waiting(first_seq, last_seq, place, time.monotonic(), entry))
