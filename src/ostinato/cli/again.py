@@ -19,10 +19,12 @@ from ostinato.cli.shapes import dumps
 from ostinato.cli.tree import TIMES
 from ostinato.core.errors import Refused
 from ostinato.core.plan import summary
+from ostinato.core.states import SUCCESSFUL
 from ostinato.engine import resume as engine
 
 if TYPE_CHECKING:
     from ostinato.core.plan import Changed, Decision
+    from ostinato.core.records import FlowRun
     from ostinato.engine.state import State
 
 plan_option = click.option("--plan", "plan_only", is_flag=True, help="Only show what would be reused, and why not.")
@@ -43,7 +45,7 @@ def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, 
         found = reader.find_run(run)
     wanted = cast("Changed", changed)
     if plan_only:
-        return _show_plan(found.name, engine.plan(found, changed=wanted), as_json=as_json)
+        return _show_plan(found, engine.plan(found, changed=wanted), as_json=as_json)
     style = style_of(plain=plain, quiet=quiet)
 
     def work() -> State:
@@ -59,16 +61,20 @@ def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, 
     return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
 
 
-def _show_plan(name: str, decisions: list[Decision], *, as_json: bool) -> int:
+def _show_plan(run: FlowRun, decisions: list[Decision], *, as_json: bool) -> int:
     if as_json:
         click.echo(dumps([_decision_shape(decision) for decision in decisions]))
         return exits.OK
     screen = screen_of(sys.stdout)
-    click.echo(f"{name}: {summary(decisions)}" if decisions else f"{name}: nothing was recorded, all runs again")
+    name = one_line(run.name)
+    said = summary(decisions) if decisions else "nothing was recorded, all runs again"
+    screen.print([[(f"{name}: {said}", "")]], whole=True)
     rows = _plan_rows(decisions)
     screen.print(columns_of(rows[:_SHOWN], screen.table_columns))
     if len(rows) > _SHOWN:
         click.echo(f"  … {len(rows) - _SHOWN:,} more; --json lists all")
+    if decisions and run.state not in SUCCESSFUL:
+        click.echo("  and what comes after")
     return exits.OK
 
 
