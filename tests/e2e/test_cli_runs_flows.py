@@ -99,7 +99,8 @@ def test_a_flow_runs_with_parameters_read_by_their_types(cli: Cli, flows: Path) 
     assert found["state"] == "Completed"
     assert found["parameters"] == {"n": 4, "names": ["a", "b"]}
     assert found["result"]["value"] == 14
-    assert found["tasks"] == [{"task": "square", "group": None, "total": 4, "states": {"Completed": 4}}]
+    (task,) = found["tasks"]
+    assert (task["task"], task["total"], task["states"]) == ("square", 4, {"Completed": 4})
 
 
 def test_with_json_stdout_holds_the_outcome_alone(cli: Cli, flows: Path) -> None:
@@ -140,7 +141,9 @@ def test_an_async_flow_runs_too(cli: Cli, flows: Path) -> None:
 def test_the_help_of_a_target_shows_its_parameters(cli: Cli, flows: Path) -> None:
     text = cli("run", "flows.py:squares", "--help").stdout
     assert "Parameters of squares" in text
-    assert "How many." in text
+    text = " ".join(text.split())
+    assert "n: int How many (default 5)" in text
+    assert "names: list[str] | None" in text
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ def test_ctrl_c_leaves_a_whole_screen(cli: Cli, flows: Path) -> None:
     assert "⊘ Cancelled  train" in terminal.screen.text
     assert "Traceback" not in terminal.screen.text
     assert terminal.screen.wraps
+    assert terminal.raw.rindex("\x1b[?25h") > terminal.raw.rindex("\x1b[?25l")
 
 
 @pytest.mark.parametrize(("options", "env"), [(["--plain"], {}), ([], {"NO_COLOR": "1"}), ([], {"CI": "true"})])
@@ -132,6 +133,19 @@ def test_plain_lines_where_a_tree_is_not_wanted(cli: Cli, flows: Path, options: 
     assert "| WARNING | Flow run '" in terminal.raw
     if "NO_COLOR" in env:
         assert "\x1b[" not in terminal.raw
+
+
+def test_a_slow_import_is_told_and_what_it_keeps_of_stderr_still_works(cli: Cli, flows: Path) -> None:
+    slow = "import time, logging\nlogging.basicConfig(format='kept: %(message)s')\nprint('a print of the import')\n"
+    (flows / "slow.py").write_text(f"{slow}time.sleep(1)\n{FLOWS}", encoding="utf-8")
+    source = (flows / "slow.py").read_text(encoding="utf-8")
+    (flows / "slow.py").write_text(source.replace("    hold()\n", "    logging.warning('late')\n"), encoding="utf-8")
+    terminal = Terminal(cli, "run", "slow.py:train")
+    terminal.wait_for("loading slow.py ...")
+    assert "a print of the import" in terminal.screen.text
+    assert terminal.end() == 0
+    assert "loading" not in terminal.screen.text
+    assert terminal.screen.text.count("kept: late") == 1
 
 
 def test_watch_draws_the_run_of_another_process(cli: Cli, flows: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 
 import msgspec
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 
 from ostinato.cli.failure import failure_lines, place_of
 from ostinato.cli.glyphs import GLYPHS, ORDER
-from ostinato.cli.lines import clip, columns_of, line_width, one_line, pad, paint, spread, width, wrap
+from ostinato.cli.lines import clip, columns_of, line_width, one_line, pad, paint, spread, width, wrap, wrap_line
+from ostinato.cli.live import Pane
 from ostinato.cli.loglines import short_lines, text_of
 from ostinato.cli.summary import summary_box, summary_lines
 from ostinato.cli.survey import Branch, Group, groups_of
 from ostinato.cli.times import ago, iso, took
-from ostinato.cli.tree import Pace, View, tree_of
+from ostinato.cli.tree import TIMES, Pace, View, tree_of
 from ostinato.core.events import Error, Source
-from ostinato.core.records import FlowRun, LogLine, TaskCount, TaskRun
+from ostinato.core.records import FlowRun, LogLine, TaskCount, TaskRun, TaskTally
 from ostinato.core.states import TABLE, StateName
 
 NOW = 1_790_000_000_000_000
@@ -73,6 +75,82 @@ def test_a_mapped_task_is_one_line_with_counts() -> None:
     (line,) = [line for line in lines_of(WIDE) if "score ×" in line]
     assert "✕ score ×4,000" in line
     assert "3,120 ✓  12 ✕  40 ◐  828 ◌" in line
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_bar_and_name_give_way_before_a_count_does(columns: int) -> None:
+    states = {"Completed": 31_200, "Failed": 1200, "Retrying": 40, "AwaitingRetry": 12, "Running": 16}
+    busy = Branch(run=WIDE.run, groups=(group("score_rows_with_a_long_name", 1, "g", **states),))
+    (line,) = [line for line in lines_of(busy, columns=columns) if TIMES in line]
+    assert "31,200 ✓  1,200 ✕  16 ◐  40 ↻ retrying" in line
+    assert line.endswith("12 ↺ to retry") or (columns < 80 and line.endswith("…"))
+    assert "█" not in line
+
+
+def test_a_long_name_of_a_failed_task_gives_way_to_the_reason() -> None:
+    failed = msgspec.structs.replace(task(3, "score", "Failed"), name="score_rows_with_a_long_name_" * 2)
+    branch = Branch(run=WIDE.run, groups=(group("score", 1, Failed=1),), failures=(failed,))
+    assert any("ValueError: bad row 17" in line for line in lines_of(branch, columns=60))
+
+
+def test_what_was_left_before_a_resume_is_no_failure() -> None:
+    counts = [
+        TaskCount(task="a", group="", state="Failed", n=3, first_no=1),
+        TaskCount(task="a", group="", state="Completed", n=2, first_no=1),
+        TaskCount(task="b", group="", state="Failed", n=1, first_no=6),
+    ]
+    old = [
+        TaskTally(task=name, group="", state="Failed", epoch=1, n=n, longest_us=9, total_us=9, most_attempts=4)
+        for name, n in (("a", 2), ("b", 1))
+    ]
+    new = [TaskTally(task="a", group="", state="Completed", epoch=1, n=2, longest_us=5, total_us=7, most_attempts=2)]
+    first, second = groups_of(counts, [*old, *new], 2)
+    assert (first.states, first.n_superseded) == ({"Failed": 1, "Completed": 2}, 2)
+    assert (first.longest_us, first.total_us, first.most_attempts) == (5, 7, 2)
+    assert (second.states, second.n_superseded) == ({}, 1)
+    branch = Branch(run=run("r", "train", "Completed", ended_at=NOW, epoch=2), groups=(second,))
+    assert any("· b" in line and "1 left from before the resume" in line for line in lines_of(branch))
+
+
+class Sink(io.StringIO):
+    """Keeps what one paint wrote."""
+
+    def taken(self) -> str:
+        text = self.getvalue()
+        self.seek(0)
+        self.truncate()
+        return text
+
+
+def test_only_rows_that_changed_are_written_again() -> None:
+    sink = Sink()
+    pane = Pane(sink)
+    pane.paint("", ["one", "two", "three"], 80)
+    sink.taken()
+    pane.paint("", ["one", "TWO", "three"], 80)
+    again = sink.taken()
+    assert "TWO" in again
+    assert "one" not in again
+    assert "three" not in again
+    pane.paint("above\n", ["one", "TWO"], 80)
+    assert "one" in sink.taken()
+    pane.show_cursor()
+    assert "\x1b[?25h" in sink.taken()
+
+
+texts_of_rows = st.lists(st.lists(st.text("ab 日", max_size=12), max_size=4), max_size=4)
+
+
+@given(texts_of_rows, st.integers(12, 40))
+def test_a_wrapped_line_fits_and_keeps_its_letters_and_styles(texts: list[list[str]], columns: int) -> None:
+    line = [(text, "bold" if at % 2 else "dim") for at, text in enumerate(text for row in texts for text in row)]
+    rows = wrap_line(line, columns, 4)
+    assert all(line_width(row) <= columns for row in rows)
+
+    def letters(lines: list[list[tuple[str, str]]]) -> list[tuple[str, str]]:
+        return [(char, style) for row in lines for text, style in row for char in text if char != " "]
+
+    assert letters(rows) == letters([line])
 
 
 def test_calls_stand_in_the_order_in_which_they_began() -> None:

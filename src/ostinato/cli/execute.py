@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from ostinato.cli import exits
 from ostinato.cli.failure import failure_lines, own_frames
 from ostinato.cli.follow import live_look
 from ostinato.cli.home import open_reader
+from ostinato.cli.lines import one_line
 from ostinato.cli.live import Live
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
@@ -24,9 +26,11 @@ from ostinato.cli.values import value_said
 from ostinato.core.states import UNSUCCESSFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ostinato.cli.follow import Finder
+    from ostinato.cli.lines import Line
+    from ostinato.cli.screen import Screen
     from ostinato.core.ports import Reader
     from ostinato.core.records import FlowRun
 
@@ -44,6 +48,25 @@ def style_of(*, plain: bool, quiet: bool) -> Style:
     if quiet:
         return "quiet"
     return "live" if screen_of(sys.stderr, plain=plain).live else "plain"
+
+
+@contextmanager
+def loading(target: str, style: Style) -> Iterator[None]:
+    """Say that a file is being loaded, on a terminal and as long as that takes: an import may be slow."""
+    if style != "live":
+        yield
+        return
+    done = threading.Event()
+    line: Line = [(f"loading {one_line(target.partition(':')[0])} ...", "dim")]
+
+    def look(_screen: Screen, _frame: int) -> tuple[list[str], list[Line]]:
+        return [], [] if done.is_set() else [line]
+
+    with Live(nullcontext(look)):
+        try:
+            yield
+        finally:
+            done.set()
 
 
 def carry_out(work: Callable[[], T], find: Finder, style: Style, *, recent: int | None = None) -> T | None:

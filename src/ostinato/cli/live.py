@@ -6,10 +6,12 @@ takes at most 3 % of a processor.
 
 from __future__ import annotations
 
+import atexit
 import io
 import sys
 import threading
 import time
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Self, TextIO, TypeAlias
 
 from ostinato.cli.lines import clip
@@ -34,26 +36,46 @@ _LAST_LOOKS: Final = 20
 """Log lines still to come at the end are shown up to so many pages; the rest is in `ostinato logs`."""
 
 
+_BEGIN: Final = "\x1b[?2026h\x1b[?25l\x1b[?7l"
+_END: Final = "\x1b[?7h\x1b[?2026l"
+"""Around a frame: the terminal shows it whole, without cursor, and breaks no line."""
+
+
 class Pane:
     """Paints lines at the bottom of a terminal again and again, and text above them."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown: list[str] = []
+        self._columns = 0
+        self._hides = False
 
-    def paint(self, above: str, lines: list[str]) -> None:
+    def paint(self, above: str, lines: list[str], columns: int) -> None:
         """Write `above` (whole lines) for good, and `lines` below in place of those before."""
         if not above and lines == self._shown:
             return
-        # The lines before are overwritten in place: cleared first, they would flicker.
-        parts = ["\x1b[?7l", f"\x1b[{len(self._shown)}A" if self._shown else "", "\r"]
+        if not self._hides:
+            self._hides = True
+            atexit.register(self.show_cursor)
+        # The lines before are overwritten in place, and those alone that changed: cleared first, they would flicker.
+        shown = [] if above or columns != self._columns else self._shown
+        parts = [_BEGIN, f"\x1b[{len(self._shown)}A" if self._shown else "", "\r"]
         if above:
             parts += ["\x1b[J\x1b[?7h", above.replace("\n", "\r\n"), "\x1b[?7l"]
-        parts += [f"\x1b[2K{line}\r\n" for line in lines]
-        parts += ["\x1b[J\x1b[?7h"]
+        for line, before in zip_longest(lines, shown[: len(lines)]):
+            parts.append("\r\n" if line == before else f"\x1b[2K{line}\r\n")
+        parts += [_END] if len(lines) == len(shown) else ["\x1b[J", _END]
         self._stream.write("".join(parts))
         self._stream.flush()
-        self._shown = lines
+        self._shown, self._columns = lines, columns
+
+    def show_cursor(self) -> None:
+        """Give the cursor back."""
+        if self._hides:
+            self._hides = False
+            atexit.unregister(self.show_cursor)
+            self._stream.write("\x1b[?7h\x1b[?25h")
+            self._stream.flush()
 
 
 class Above(io.TextIOBase):
@@ -62,12 +84,18 @@ class Above(io.TextIOBase):
     def __init__(self, real: TextIO, full: Callable[[], None]) -> None:
         self._real = real
         self._full = full
+        self._name = "stdout" if real is sys.stdout else "stderr"
+        self._released = False
         self._lock = threading.Lock()
         self._parts: list[str] = []
         self._size = 0
 
     def write(self, text: str) -> int:
-        """Keep text until the next frame."""
+        """Keep text until the next frame; afterwards it goes where prints go then, as a log handler may hold this."""
+        if self._released:
+            successor = getattr(sys, self._name)
+            standing_in = isinstance(successor, Above) and not successor._released  # noqa: SLF001
+            return int((successor if standing_in else self._real).write(text))
         with self._lock:
             self._parts.append(text)
             self._size += len(text)
@@ -84,8 +112,14 @@ class Above(io.TextIOBase):
             self._size = len(rest)
         return whole + newline, rest
 
+    def release(self) -> None:
+        """Stand in no longer."""
+        self._released = True
+
     def flush(self) -> None:
-        """Do nothing: the next frame comes soon."""
+        """Do nothing as long as the next frame comes soon."""
+        if self._released:
+            self._real.flush()
 
     def writable(self) -> bool:
         """Say yes."""
@@ -141,10 +175,19 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Draw a last time and give the streams back."""
-        self._ending.set()
-        self._thread.join()
-        sys.stdout, sys.stderr = self._real
-        self._paint([], last=True)
+        try:
+            self._ending.set()
+            self._thread.join()
+        finally:
+            # What the program has put in place of a stand-in stays.
+            if sys.stdout in self._above:
+                sys.stdout = self._real[0]
+            if sys.stderr in self._above:
+                sys.stderr = self._real[1]
+            for above in self._above:
+                above.release()
+            self._paint([], last=True)
+            self._pane.show_cursor()
         if self._fault is not None and error is None:
             raise self._fault
 
@@ -192,4 +235,4 @@ class Live:
                 elif rest:
                     unfinished.append(clip(rest.rpartition("\r")[2], columns))
             whole += "".join(line + "\n" for line in logged)
-            self._pane.paint(whole, [*unfinished, *self._tree])
+            self._pane.paint(whole, [*unfinished, *self._tree], columns)

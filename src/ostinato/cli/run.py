@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ostinato.cli.command import Command, json_option, trace_option
-from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
+from ostinato.cli.execute import carry_out, conclude, loading, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
 from ostinato.cli.offers import complete_target
+from ostinato.core.display import MASK, is_secret, shorten
+from ostinato.core.docstrings import descriptions
 from ostinato.core.errors import Refused
+from ostinato.core.schema import text_of
 from ostinato.engine.loading import load_flow
 
 if TYPE_CHECKING:
@@ -77,9 +80,10 @@ def run(
     On a terminal a live tree is shown, elsewhere one line for each log line. The exit code is 0 when
     the run completed, 1 when it failed, 3 when it was cancelled (Ctrl-C).
     """
-    flow = _named(load_flow(target), name, tags)
-    arguments = {**_from_json(param_json), **flow.parameters.parse(_split(parameters))}
     style = style_of(plain=plain, quiet=quiet)
+    with loading(target, style):
+        flow = _named(load_flow(target), name, tags)
+    arguments = {**_from_json(param_json), **flow.parameters.parse(_split(parameters))}
     find = OwnRuns()
 
     def work() -> State:
@@ -136,11 +140,17 @@ def _from_json(text: str | None) -> dict[str, Any]:
 
 
 def _parameter_rows(flow: Flow[Any, Any]) -> list[tuple[str, str]]:
-    schema = flow.parameters.json_schema()
-    required = schema.get("required", [])
+    parameters = flow.parameters
+    said = descriptions(parameters.fn.__doc__)
     rows = []
-    for name, field in schema.get("properties", {}).items():
-        kind = field.get("type", "any value")
-        default = "required" if name in required else f"default {json.dumps(field.get('default'))}"
-        rows.append((f"{name}={kind}", ", ".join(filter(None, (field.get("description"), default)))))
+    for name in parameters.names:
+        kind = text_of(parameters.hints[name]) if name in parameters.hints else "any value"
+        if name in (parameters.rest, parameters.others):
+            default = "any number"
+        elif name not in parameters.defaults:
+            default = "required"
+        else:
+            default = f"default {MASK if is_secret(name) else shorten(parameters.defaults[name])}"
+        about = said.get(name, "").strip().rstrip(".")
+        rows.append((f"{name}: {kind}", f"{about} ({default})" if about else default))
     return rows or [("(none)", "")]
