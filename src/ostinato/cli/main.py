@@ -162,8 +162,20 @@ def _refuse(code: str, message: str, hint: str, exit_code: int, *, as_json: bool
         _to_stderr([json.dumps({"error": body}, ensure_ascii=False)])
     else:
         red, bold, end = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if _colour() else ("", "", "")
-        _to_stderr([f"{red}error[{code}]{end} {bold}{message}{end}", f"  hint: {hint}"])
+        head = f"error[{code}]"
+        first, *rest = _wrapped(f"{head} {message}")
+        first = f"{red}{head}{end} {bold}{first.removeprefix(head).lstrip()}{end}"
+        _to_stderr([first, *(f"{bold}{row}{end}" for row in rest), *_wrapped(f"  hint: {hint}")])
     return exit_code
+
+
+def _wrapped(text: str) -> list[str]:
+    """Give a text as rows that fit the terminal, broken between words; whole elsewhere."""
+    if not sys.stderr.isatty():
+        return [text]
+    columns = importlib.import_module("shutil").get_terminal_size().columns
+    rows: list[str] = importlib.import_module("ostinato.cli.lines").wrap(text, max(columns, 40), 2)
+    return rows
 
 
 def _colour() -> bool:
