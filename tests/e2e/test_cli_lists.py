@@ -139,6 +139,7 @@ def test_artifacts_are_written_to_files_that_stay_in_their_folder(cli: Cli, fill
     filled.artifact(run, "link", "docs", b'{"url": "https://example.org", "text": "docs"}')
     filled.image(run, "plot", b"\x89PNG")
     filled.close()
+    assert "ostinato show quiet-otter --save FOLDER" in cli("show", "last").stdout
     files = cli.json("show", "last", "--save", "out")
     folder = cli.folder / "out"
     assert files == [f"out/{name}" for name in ("scores-of-größe.csv", "markdown-2.md", "docs.json", "plot.png")]
