@@ -113,5 +113,5 @@ def _took(run: FlowRun, history: Sequence[StateChange]) -> str:
 def brief_reason(run: FlowRun) -> str:
     """Give in one line why a run is in its state, nothing for one that ended well."""
     if run.error is not None:
-        return said_by(run.error)
+        return "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
     return one_line(run.message.partition("\n")[0])
