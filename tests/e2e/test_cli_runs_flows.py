@@ -331,7 +331,7 @@ def test_what_a_resume_does_not_call_again_is_counted_apart(cli: Cli, flows: Pat
     cli("run", "climb.py", "--name", "quiet-otter", code=1)
     (flows / "mended").touch()
     ended = cli("retry", "quiet-otter", "--plain").stderr
-    assert "1 task:  1 ✓ Completed" in ended
+    assert "1 ✓ Completed" in ended
     assert "1 left from before the resume" in ended
     assert "value     {'rmse': 7.76, 'late': 1}" in ended
     page = cli("show", "quiet-otter").stdout

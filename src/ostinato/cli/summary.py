@@ -27,7 +27,8 @@ def summary_lines(
     rows: list[tuple[str, Line]] = [("took", [(_took(run, history), "")])]
     states = branch.states
     if states:
-        rows.append(("tasks", [(f"{tasks_said(branch)}:  ", ""), *counts_line(states, words=True)]))
+        said = f"{tasks_said(branch)}:  " if branch.n_runs > 1 else ""
+        rows.append(("tasks", [(said, ""), *counts_line(states, words=True)]))
     if branch.n_superseded:
         rows.append(("", [(superseded_said(branch.n_superseded), "dim")]))
     if value:
