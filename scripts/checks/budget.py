@@ -2,7 +2,8 @@
 
 CPU time is the difference of medians between a program that runs one flow that does nothing, in an existing home, and
 bare Python. Others may use the machine too, and what they do slows us down: so the best of a few measurements counts,
-and for `ostinato version` the best of several starts.
+and for `ostinato version` the best of several starts; and times fail only half as much again above their goal. The
+goals themselves are judged by `benchmarks/imports.py` on an idle machine; the number of modules is exact everywhere.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ TRIES = 3
 CPU_MS = 100
 MODULES = 250
 VERSION_MS = 200
+SLOWNESS = 1.5
+"""How much slower than the machine of the goals one may be that runs this check."""
 
 FIRST_FLOW = """\
 from ostinato import flow, task
@@ -74,11 +77,11 @@ def violations(root: Path, note: Callable[[str], None]) -> Iterator[str]:
         version_ms = min(_run([_command(), "version"], root, environment).wall_ms for _ in range(ROUNDS))
     n_modules = int(pairs[0][0].output) - int(pairs[0][1].output)
     note(f"first flow {cpu_ms:.0f} ms CPU and {n_modules} modules above bare Python; version {version_ms:.0f} ms")
-    if cpu_ms > CPU_MS:
+    if cpu_ms > CPU_MS * SLOWNESS:
         yield f"the first flow takes {cpu_ms:.0f} ms CPU above bare Python (budget {CPU_MS}); see python -X importtime"
     if n_modules > MODULES:
         yield f"the first flow loads {n_modules} modules above bare Python (budget {MODULES})"
-    if version_ms > VERSION_MS:
+    if version_ms > VERSION_MS * SLOWNESS:
         yield f"`ostinato version` takes {version_ms:.0f} ms (budget {VERSION_MS})"
 
 
