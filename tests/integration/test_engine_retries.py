@@ -272,6 +272,7 @@ def test_a_sync_task_past_its_timeout_is_timed_out_and_its_late_result_dropped()
     assert record.state == "Completed"
     assert set(record.states().values()) == {"TimedOut"}
     assert all(row.result is None for row in record.tasks)
+    assert any("2 functions of timed-out tasks were left behind" in text for text in record.texts())
 
 
 def test_context_variables_of_the_user_reach_a_task_with_a_timeout() -> None:

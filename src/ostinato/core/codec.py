@@ -72,21 +72,10 @@ def decode(result: Result | None, data: bytes | memoryview | None = None, *, tas
         raise ResultLost(name=task, reason=reason, fix=fix) from error
 
 
-def digest_of(result: Result | None) -> bytes:
-    """Give the 16 bytes that name a recorded value; empty for a lost one that was never encoded."""
-    if result is None:
-        return _NONE_DIGEST
-    if result.digest or result.data is None:
-        return result.digest
-    return digest(result.data)
-
-
 def digest(data: bytes | memoryview) -> bytes:
     """Give BLAKE2b-128 of encoded bytes."""
     return blake2b(data, digest_size=16).digest()
 
-
-_NONE_DIGEST: Final = digest(b"")
 
 _FIXES: Final[dict[Lost, str]] = {
     "too-large": "Return less, or a path to what you wrote; or raise the limit: OSTINATO_RESULT_LIMIT_MB.",

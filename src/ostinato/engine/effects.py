@@ -7,14 +7,11 @@ are carried out at once by the subject itself (the call of a task, or a flow run
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from ostinato.core.states import StateName
-
-if TYPE_CHECKING:
-    from ostinato.engine.futures import Future
 
 
 class Run(msgspec.Struct):
@@ -89,6 +86,3 @@ Effect: TypeAlias = Run | Wait | Sleep | Move | Store | Recall | Cached | Keep |
 
 Life: TypeAlias = Generator[Effect, Any, Any]
 """The rule of a run: yields effects, is sent their answers, returns the value of the run."""
-
-if TYPE_CHECKING:
-    Futures: TypeAlias = list["Future[Any]"]

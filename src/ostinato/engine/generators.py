@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ostinato.core.ports import resolve
 from ostinato.engine import hooks
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from ostinato.engine.calls import Call
     from ostinato.engine.runs import FlowRun
-
-GENERATOR: Final = 0x220
-"""Code flags of a generator function, sync (0x20) or async (0x200)."""
 
 
 def iterate(subject: Call | FlowRun) -> Any:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LEVELS: Final = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 NAMES: Final = {number: name for name, number in LEVELS.items()}
-COLOURS: Final = {10: "\x1b[2m", 30: "\x1b[33m", 40: "\x1b[31m", 50: "\x1b[31m"}
 LINE_MOST: Final = 1 << 20
 SHOWN_MOST: Final = 5
 

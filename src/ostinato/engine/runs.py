@@ -339,6 +339,9 @@ class FlowRun:
     def close(self) -> None:
         """At the end of a root run: wait, bounded, until all of it is in the database."""
         root = self.root
+        if self.is_root and root.abandoned and self.scope is not None:
+            text = f"{root.abandoned} functions of timed-out tasks were left behind; they end with the process"
+            logs.emit(self.scope, 30, "ostinato.engine", text)
         if self.is_root and not root.recorder.settle("database", root.settings.exit_wait_s):
             waited = f"The database has not taken everything after {root.settings.exit_wait_s:g} s"
             text = f"{waited}; the journal keeps it for the next process."

@@ -64,7 +64,7 @@ class Root:
         self.memory: Memory | None = None
         """What earlier epochs or attempts recorded; None in a first attempt."""
         self.abandoned = 0
-        """Threads left behind by timed-out tasks."""
+        """Functions of timed-out tasks that were left behind; told at the end of the run."""
         self.unrecorded: list[tuple[Any, Move]] = []
         """Ends of runs that could not be recorded where they happened, since the stack was full."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ostinato.core.states import StateName
     from ostinato.engine.caching import TaskCache
     from ostinato.engine.futures import Future, FutureList
-    from ostinato.engine.runners.pool import Pool
+    from ostinato.engine.runners.pool import Pool, Runner
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -199,7 +199,7 @@ def _pool(scope: Scope) -> Pool:
         chosen = flow.run.flow.options.task_runner
         if chosen is None:
             chosen = resolve_door("ostinato.engine.runners.threads:ThreadRunner")
-        runner = chosen() if isinstance(chosen, type) else chosen
+        runner: Runner = chosen() if isinstance(chosen, type) else chosen
         logs.emit(flow, 20, "ostinato.flow_runs", f"Using task runner {type(runner).__name__!r}")
         flow.runner = runner.open()
     return flow.runner  # type: ignore[no-any-return]
