@@ -20,6 +20,10 @@
     │   ├── KeyTaken                task-key-taken
     │   ├── NotEnded                not-ended
     │   ├── VariableMissing         variable-not-found
+    │   ├── SecretMissing           secret-not-found
+    │   ├── UserNotFound            user-not-found
+    │   ├── KeyNotFound             key-not-found
+    │   ├── NameInvalid             name-invalid
     │   ├── SettingInvalid          setting-invalid
     │   └── ExtraMissing            extra-missing
     ├── Refused               the state of things forbids it                   exit 4
@@ -27,6 +31,10 @@
     │   ├── ResumeRefused           resume-refused
     │   ├── EpochTaken              epoch-taken
     │   ├── PlanRefused             plan-refused
+    │   ├── KeyRefused              key-refused
+    │   ├── AccessRefused           access-refused
+    │   ├── RoleExceeded            role-exceeded
+    │   ├── UserExists              user-exists
     │   └── StaleEpoch              epoch-stale
     ├── RunError              a run ended badly                                exit 1
     │   ├── TaskTimedOut            task-timed-out
@@ -43,6 +51,9 @@
         ├── DatabaseNewer           database-newer
         ├── DatabaseBusy            database-busy
         ├── JournalFull             journal-full
+        ├── SecretKeyInvalid        secret-key-invalid
+        ├── SecretKeyMismatch       secret-key-mismatch
+        ├── SecretDamaged           secret-damaged
         └── BlobMissing             blob-missing
 
 Each has a `code` (kebab words, documented in docs/reference/errors.md), a message with the
@@ -201,6 +212,30 @@ class VariableMissing(UsageError):
     hint_template = "Set it with `Variable.set({name!r}, ...)`, or pass `default=`."
 
 
+class SecretMissing(UsageError):
+    code = "secret-not-found"
+    template = "There is no secret {name!r}."
+    hint_template = "Set it with `ostinato secrets set {name}`, or pass `default=`."
+
+
+class UserNotFound(UsageError):
+    code = "user-not-found"
+    template = "There is no user {name!r}."
+    hint_template = "Make it: `ostinato users create {name}`; `ostinato users ls` lists those there are."
+
+
+class KeyNotFound(UsageError):
+    code = "key-not-found"
+    template = "There is no API key {id!r}."
+    hint_template = "`ostinato keys ls` lists them by their ids."
+
+
+class NameInvalid(UsageError):
+    code = "name-invalid"
+    template = "{name!r} cannot be the name of a {what}."
+    hint_template = "Use up to 64 letters, digits, dots, dashes, underscores and @; begin with a letter or a digit."
+
+
 class SettingInvalid(UsageError):
     code = "setting-invalid"
     template = "Setting {name}={value!r} (from {where}) is not valid: {reason}."
@@ -244,6 +279,30 @@ class PlanRefused(Refused):
     code = "plan-refused"
     template = "Resume of run {run!r} stops: {n} completed tasks would run again, first {task!r} because {reason}."
     hint_template = "See `ostinato resume {run} --plan`; then `--changed rerun` or `--changed reuse`."
+
+
+class KeyRefused(Refused):
+    code = "key-refused"
+    template = "The API key {key} is refused: {reason}."
+    hint_template = "Set OSTINATO_API_KEY to a key that holds; `ostinato keys create` makes one where the server runs."
+
+
+class AccessRefused(Refused):
+    code = "access-refused"
+    template = "{actor} ({has}) may not {action}; it needs the role {needs}."
+    hint_template = "Use a key with that role (and no narrower scope), or ask an admin."
+
+
+class RoleExceeded(Refused):
+    code = "role-exceeded"
+    template = "A key of user {user!r} cannot have the role {role}: the user is {has}."
+    hint_template = "Take a lesser role, or `ostinato users set-role {user} {role}` first."
+
+
+class UserExists(Refused):
+    code = "user-exists"
+    template = "There is a user {name!r} already."
+    hint_template = "`ostinato users set-role {name} ROLE` changes what it may do."
 
 
 class StaleEpoch(Refused):
@@ -349,6 +408,24 @@ class JournalFull(StorageError):
         "The journal in {path} reached its quota of {quota_mb} MB while the database could not be written: {reason}."
     )
     hint_template = "Mend the database (`ostinato doctor`), or raise OSTINATO_JOURNAL_QUOTA_MB."
+
+
+class SecretKeyInvalid(StorageError):
+    code = "secret-key-invalid"
+    template = "The key for secrets in {where} cannot be used: {reason}."
+    hint_template = "It is base64 of 32 bytes, readable by its owner only: put back the one of this home."
+
+
+class SecretKeyMismatch(StorageError):
+    code = "secret-key-mismatch"
+    template = "Secret {name!r} was sealed with key {used}; the key here is {own}."
+    hint_template = "Put that key in place (`secret.key` of its home, OSTINATO_SECRET_KEY), or set the secret again."
+
+
+class SecretDamaged(StorageError):
+    code = "secret-damaged"
+    template = "The stored form of secret {name!r} is damaged."
+    hint_template = "Set it again: `ostinato secrets set {name}`."
 
 
 class BlobMissing(StorageError):

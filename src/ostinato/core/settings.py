@@ -24,6 +24,8 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 FILE: Final = "ostinato.toml"
 PREFIX: Final = "OSTINATO_"
+UNTOLD: Final = frozenset({"secret_key"})
+"""Settings whose values are never shown."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     capture_logging: Annotated[
         bool, Meta(description="Whether records of standard `logging` inside runs are logged too.")
     ] = False
+    secret_key: Annotated[
+        str, Meta(description="Key that seals secrets, base64 of 32 bytes; empty for `secret.key` in the home.")
+    ] = ""
 
     origins: dict[str, str] = {}
     """Where each setting that is not a default comes from."""
@@ -139,7 +144,7 @@ def describe(settings: Settings | None = None) -> list[Description]:
             variable=PREFIX + name.upper(),
             doc=docs[name],
             default=getattr(defaults, name),
-            value=getattr(settings, name),
+            value=_shown(name, getattr(settings, name)),
             origin=settings.where(name),
         )
         for name in Settings.__struct_fields__[:-1]
@@ -161,7 +166,11 @@ def _convert(name: str, value: object, where: str) -> object:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingInvalid(name=name, value=value, where=where, reason=str(error)) from error
+        raise SettingInvalid(name=name, value=_shown(name, value), where=where, reason=str(error)) from error
+
+
+def _shown(name: str, value: object) -> object:
+    return "********" if value and name in UNTOLD else value
 
 
 def _here() -> str:

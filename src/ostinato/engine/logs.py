@@ -12,11 +12,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core.events import Error, Logged
-from ostinato.engine import traces
+from ostinato.engine import masks, traces
 from ostinato.engine.scopes import FlowScope, Scope, current, now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ostinato.engine.calls import Call
 
@@ -31,6 +31,8 @@ def emit(scope: Scope, level: int, logger: str, text: str, *, at: int = 0) -> No
     settings = scope.root.settings
     if level < LEVELS[settings.log_level]:
         return
+    if masks.cover is not None:
+        text = masks.cover(text)
     if len(text) > LINE_MOST:
         text = f"{text[:LINE_MOST]}… (cut: {len(text) - LINE_MOST:,} characters more)"
     at = at or now_us()
@@ -100,11 +102,18 @@ def note_failure(call: Call, state: str, error: BaseException, message: str) -> 
     return kept
 
 
+def hide(values: Iterable[str]) -> None:
+    """Cover these values from now on, in log lines, errors and what is printed."""
+    masks.hide(values)
+    if masks.cover is not None:
+        capture_prints()
+
+
 _print: Callable[..., None] = builtins.print
 
 
 def capture_prints() -> None:
-    """Let `print` inside runs with `log_prints` become log lines."""
+    """Let `print` inside runs with `log_prints` become log lines; in any other, secrets are covered."""
     builtins.print = _logging_print
 
 
@@ -113,6 +122,8 @@ def _logging_print(
 ) -> None:
     scope = current.get()
     if scope is None or not scope.log_prints or file not in (None, sys.stdout):
+        if masks.cover is not None and file in (None, sys.stdout, sys.stderr):
+            values = tuple(map(masks.cover, map(str, values)))
         _print(*values, sep=sep, end=end, file=file, flush=flush)
         return
     emit(scope, 20, "print", (" " if sep is None else sep).join(map(str, values)))

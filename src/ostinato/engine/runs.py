@@ -14,7 +14,7 @@ from ostinato.core.keys import ATOMS
 from ostinato.core.names import run_name
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.states import TERMINAL
-from ostinato.engine import logs, traces
+from ostinato.engine import logs, masks, traces
 from ostinato.engine.calls import Call, await_within, resolve, within, within_time
 from ostinato.engine.futures import Future
 from ostinato.engine.marks import context_tags
@@ -109,6 +109,8 @@ class FlowRun:
             return
         parameters = self.flow.parameters
         shown = parameters.to_json(self.arguments) if self.arguments else b"{}"
+        if masks.cover is not None:
+            shown = masks.cover(shown.decode()).encode()
         exact = self.root.values.keep(self.arguments) if self.arguments else None
         self.root.push(
             RunCreated(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core.errors import OstinatoError, UpstreamFailed
 from ostinato.core.events import Error
+from ostinato.engine import masks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,11 +99,9 @@ def said(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """Give the message of an exception, whatever its `__str__` does."""
-    if isinstance(error, OstinatoError):
-        return error.message
+    """Give the message of an exception, whatever its `__str__` does, secrets covered."""
     try:
-        return str(error)
+        return _covered(error.message if isinstance(error, OstinatoError) else str(error))
     except Exception as broken:  # noqa: BLE001 - a user class with a broken __str__ must not hide the failure
         return f"<str() of it raised {type(broken).__name__}>"
 
@@ -114,7 +113,9 @@ def _short(name: str, value: object) -> str:
     if isinstance(shape, tuple):
         return f"{type(value).__name__}({' x '.join(map(str, shape))})"
     try:
-        text = repr(value) if not isinstance(value, (str, bytes)) else repr(value[:INPUT_MOST])
+        if isinstance(value, (str, bytes)):  # a secret that a cut goes through would not be known again
+            value = value[: INPUT_MOST if masks.cover is None else TEXT_MOST]
+        text = _covered(repr(value))
     except Exception as broken:  # noqa: BLE001 - a user class with a broken __repr__
         return f"<repr() raised {type(broken).__name__}>"
     text = text.replace("\n", " ")
@@ -147,4 +148,8 @@ def _trace(error: BaseException) -> str:
         if part is not None:
             part.stack = traceback.StackSummary.from_list([f for f in part.stack if not is_own(f.filename)])
             waiting += [part.__cause__, part.__context__]
-    return "".join(whole.format())
+    return _covered("".join(whole.format()))
+
+
+def _covered(text: str) -> str:
+    return text if masks.cover is None else masks.cover(text)

@@ -16,7 +16,7 @@ from ostinato.core.events import CheckpointSaved
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.core.records import Checkpoint
 from ostinato.core.settings import Settings
-from ostinato.engine import loading, logs, traces
+from ostinato.engine import loading, logs, masks, traces
 from ostinato.engine.calls import within
 from ostinato.engine.memory import ELSEWHERE_FROM, Inside, remember_inside
 from ostinato.engine.scopes import FlowScope, Root, TaskScope
@@ -53,6 +53,8 @@ class Job(msgspec.Struct, frozen=True):
     """What earlier epochs recorded of the calls that this one makes."""
     checkpoint: CheckpointSaved | Checkpoint | None
     """The newest one of this call."""
+    hidden: frozenset[str]
+    """Values of secrets that are covered in what is recorded."""
 
 
 class FlowFacts(msgspec.Struct):
@@ -101,7 +103,7 @@ def job_of(call: Call, scope: TaskScope, facts: bytes) -> Job:
     inside = memory.inside(call.no, scope.flow.id) if memory is not None else None
     return Job(
         call.task, call.args, call.kwargs, facts, root.id, root.name, root.epoch, call.attempt, call.key, call.no,
-        call.name, scope.log_prints, root.settings, inside, checkpoint,
+        call.name, scope.log_prints, root.settings, inside, checkpoint, masks.hidden(),
     )  # fmt: skip
 
 
@@ -122,8 +124,9 @@ def _end_with_parent() -> None:
 
 
 def work(payload: bytes) -> bytes:
-    """Run a job; give (ok, value or exception, error record), pickled."""
+    """Run a job; give (ok, value or exception, error record, values to cover), pickled."""
     job: Job = cloudpickle.loads(payload)
+    logs.hide(job.hidden)
     recorder = PipeRecorder()
     root = Root(recorder, job.settings, job.root_id, job.epoch, job.root_name)
     if job.inside is not None:
@@ -146,7 +149,7 @@ def work(payload: bytes) -> bytes:
     finally:
         if flow.runner is not None:
             flow.runner.close()
-    return _pickled(answer, job)
+    return _pickled((*answer, masks.hidden()), job)
 
 
 def _first_no(job: Job) -> int:
@@ -155,14 +158,14 @@ def _first_no(job: Job) -> int:
     return max([first, *(row.no + 1 for row in job.inside[0])]) if job.inside is not None else first
 
 
-def _pickled(answer: tuple[bool, Any, Any], job: Job) -> bytes:
+def _pickled(answer: tuple[bool, Any, Any, frozenset[str]], job: Job) -> bytes:
     try:
         return bytes(cloudpickle.dumps(answer))
     except Exception as error:  # noqa: BLE001 - values and exceptions of users may refuse to be pickled
-        ok, value, record = answer
+        ok, value, record, hidden = answer
         what = "its result" if ok else f"its exception {type(value).__name__}"
         refusal = TypeError(f"{what} cannot be sent from the worker process of {job.name}: {error}")
-        return bytes(cloudpickle.dumps((False, refusal, record)))
+        return bytes(cloudpickle.dumps((False, refusal, record, hidden)))
 
 
 class PipeRecorder:
