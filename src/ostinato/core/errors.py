@@ -24,13 +24,22 @@
     │   ├── UserNotFound            user-not-found
     │   ├── KeyNotFound             key-not-found
     │   ├── NameInvalid             name-invalid
+    │   ├── DeploymentNotFound      deployment-not-found
+    │   ├── DeploymentAmbiguous     deployment-ambiguous
+    │   ├── DeploymentInvalid       deployment-invalid
+    │   ├── QueueNotFound           queue-not-found
+    │   ├── LimitNotFound           limit-not-found
+    │   ├── ParametersMisfit        parameters-misfit
     │   ├── SettingInvalid          setting-invalid
+    │   ├── ScheduleInvalid         schedule-invalid
     │   └── ExtraMissing            extra-missing
     ├── Refused               the state of things forbids it                   exit 4
     │   ├── TransitionRefused       transition-refused
     │   ├── ResumeRefused           resume-refused
     │   ├── EpochTaken              epoch-taken
     │   ├── PlanRefused             plan-refused
+    │   ├── ControlRefused          control-refused
+    │   ├── QueueInUse              queue-in-use
     │   ├── KeyRefused              key-refused
     │   ├── AccessRefused           access-refused
     │   ├── RoleExceeded            role-exceeded
@@ -236,10 +245,52 @@ class NameInvalid(UsageError):
     hint_template = "Use up to 64 letters, digits, dots, dashes, underscores and @; begin with a letter or a digit."
 
 
+class DeploymentNotFound(UsageError):
+    code = "deployment-not-found"
+    template = "There is no deployment {name!r}; there are: {known}."
+    hint_template = "Make one: `ostinato deploy FILE:FLOW --name NAME`."
+
+
+class DeploymentAmbiguous(UsageError):
+    code = "deployment-ambiguous"
+    template = "{name!r} fits several deployments: {found}."
+    hint_template = "Write it as FLOW/NAME."
+
+
+class DeploymentInvalid(UsageError):
+    code = "deployment-invalid"
+    template = "Deployment {name!r} cannot be made: {reason}."
+    hint_template = "{fix}"
+
+
+class QueueNotFound(UsageError):
+    code = "queue-not-found"
+    template = "There is no queue {name!r}; there are: {known}."
+    hint_template = "Make it: `ostinato queue create {name}`."
+
+
+class LimitNotFound(UsageError):
+    code = "limit-not-found"
+    template = "There is no limit {name!r}; there are: {known}."
+    hint_template = "Make it: `ostinato queue limit {name} SLOTS`."
+
+
+class ParametersMisfit(UsageError):
+    code = "parameters-misfit"
+    template = "The parameters do not fit deployment {deployment!r}: {reason}."
+    hint_template = "`ostinato deploy inspect {deployment}` shows what it takes."
+
+
 class SettingInvalid(UsageError):
     code = "setting-invalid"
     template = "Setting {name}={value!r} (from {where}) is not valid: {reason}."
     hint_template = "`ostinato doctor` shows all settings and where each comes from."
+
+
+class ScheduleInvalid(UsageError):
+    code = "schedule-invalid"
+    template = "Schedule {value!r} is not valid: {reason}."
+    hint_template = "{fix}"
 
 
 class ExtraMissing(UsageError):
@@ -303,6 +354,18 @@ class UserExists(Refused):
     code = "user-exists"
     template = "There is a user {name!r} already."
     hint_template = "`ostinato users set-role {name} ROLE` changes what it may do."
+
+
+class ControlRefused(Refused):
+    code = "control-refused"
+    template = "Run {run!r} cannot be {what}: {reason}."
+    hint_template = "{fix}"
+
+
+class QueueInUse(Refused):
+    code = "queue-in-use"
+    template = "Queue {name!r} cannot be removed: {n} runs wait in it."
+    hint_template = "Cancel them, or let a worker run them: `ostinato queue preview {name}`."
 
 
 class StaleEpoch(Refused):

@@ -11,8 +11,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from ostinato.core.deployments import Deployment, Queue
 from ostinato.core.results import Result
 from ostinato.core.states import StateName
+from ostinato.core.workers import WorkerInfo
 
 
 class Source(msgspec.Struct, frozen=True, array_like=True):
@@ -44,6 +46,21 @@ class Error(msgspec.Struct, frozen=True, array_like=True):
     hint: str = ""
 
 
+class Planned(msgspec.Struct, frozen=True, array_like=True):
+    """How a run that a worker is to start came about."""
+
+    deployment_id: str
+    deployment: str
+    """`flow/name`."""
+    queue: str
+    due_at: int
+    priority: int = 0
+    schedule: str = ""
+    """Slug of the schedule that made it, or empty."""
+    actor: str = ""
+    """Who asked for it."""
+
+
 class RunCreated(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     """A flow run exists (state Pending or Scheduled)."""
 
@@ -70,6 +87,7 @@ class RunCreated(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     version: str
     source: Source
     expected_at: int
+    planned: Planned | None = None
 
 
 class RunMoved(msgspec.Struct, frozen=True, array_like=True, tag="r"):
@@ -86,6 +104,13 @@ class RunMoved(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     error: Error | None = None
     n_reused: int = 0
     """Task runs taken over from earlier epochs or attempts so far."""
+    worker: str | None = None
+    """Id of the worker that holds the run from now on; None leaves it as it is."""
+    due_at: int | None = None
+    """When the run is to start; None leaves it as it is."""
+    n_crashes: int | None = None
+    """How often its process or worker has died; None leaves it as it is."""
+    actor: str = ""
 
 
 class TaskStarted(msgspec.Struct, frozen=True, array_like=True, tag="t"):
@@ -205,6 +230,192 @@ class VariableSet(msgspec.Struct, frozen=True, array_like=True, tag="v"):
     tags: tuple[str, ...] = ()
 
 
+# --- what servers write: who runs what, when and where
+
+
+class RunAsked(msgspec.Struct, frozen=True, array_like=True, tag="q"):
+    """Somebody wants a running run to pause or to go on; its process will do it."""
+
+    run_id: str
+    epoch: int
+    at: int
+    asked: str
+    """`pause`, `go-on`, or empty when it is done."""
+    actor: str = ""
+
+
+class RunReleased(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """The process of a run has ended: its worker holds it no more."""
+
+    run_id: str
+    epoch: int
+    at: int
+
+
+class RunDropped(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """A run, its subflows and all that belongs to them are forgotten."""
+
+    run_id: str
+    at: int
+    actor: str = ""
+
+
+class RunClaimed(msgspec.Struct, frozen=True, array_like=True, tag="g"):
+    """A process took up a root run in this epoch; what was active below it is Crashed."""
+
+    run_id: str
+    epoch: int
+    at: int
+    stream: str
+
+
+class StreamLost(msgspec.Struct, frozen=True, array_like=True, tag="o"):
+    """A writer is gone; the runs that it left active are Crashed."""
+
+    stream: str
+    at: int
+    message: str
+    runs: tuple[str, ...]
+
+
+class TickPlanned(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """A schedule has made its run for a due time; for each due time there is one."""
+
+    deployment_id: str
+    slug: str
+    due_at: int
+    run_id: str
+    at: int
+
+
+class SchedulePlanned(msgspec.Struct, frozen=True, array_like=True, tag="h"):
+    """All due times of a schedule up to this one are planned."""
+
+    deployment_id: str
+    slug: str
+    until: int
+    at: int
+
+
+class DeploymentSet(msgspec.Struct, frozen=True, array_like=True, tag="D"):
+    """A deployment was made or changed."""
+
+    at: int
+    deployment: Deployment
+    actor: str = ""
+
+
+class DeploymentRemoved(msgspec.Struct, frozen=True, array_like=True, tag="E"):
+    """A deployment was removed."""
+
+    id: str
+    at: int
+    actor: str = ""
+
+
+class QueueSet(msgspec.Struct, frozen=True, array_like=True, tag="Q"):
+    """A queue was made or changed, or removed when `queue` is None."""
+
+    name: str
+    at: int
+    queue: Queue | None
+    actor: str = ""
+
+
+class LimitSet(msgspec.Struct, frozen=True, array_like=True, tag="L"):
+    """A limit was made or changed, or removed when `slots` is None."""
+
+    name: str
+    at: int
+    slots: int | None
+    actor: str = ""
+
+
+class WorkerJoined(msgspec.Struct, frozen=True, array_like=True, tag="w"):
+    """A worker is there."""
+
+    at: int
+    worker: WorkerInfo
+
+
+class WorkerLeft(msgspec.Struct, frozen=True, array_like=True, tag="y"):
+    """A worker is gone."""
+
+    id: str
+    at: int
+    message: str
+
+
+class UserSet(msgspec.Struct, frozen=True, array_like=True, tag="U"):
+    """A user was made or changed."""
+
+    name: str
+    at: int
+    actor: str
+    role: str
+    disabled: bool = False
+
+
+class KeySet(msgspec.Struct, frozen=True, array_like=True, tag="K"):
+    """An API key was made or revoked; only the hash of its secret is kept."""
+
+    id: str
+    at: int
+    actor: str
+    user: str
+    name: str
+    role: str
+    scopes: tuple[str, ...]
+    hash: bytes
+    expires_at: int
+    """0 = never."""
+    revoked: bool = False
+
+
+class SecretSet(msgspec.Struct, frozen=True, array_like=True, tag="S"):
+    """A secret was set, or unset when `sealed` is None; only its encrypted form is kept."""
+
+    name: str
+    at: int
+    actor: str
+    sealed: bytes | None
+
+
+class InputAsked(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+    """A run waits for a word, or for a value."""
+
+    run_id: str
+    epoch: int
+    at: int
+    key: str
+    """Names the pause in its run: equal in every epoch."""
+    schema: bytes
+    """JSON schema of the value; empty when no value is asked for."""
+    until: int
+    """When the wait ends; 0 = never."""
+
+
+class InputGiven(msgspec.Struct, frozen=True, array_like=True, tag="j"):
+    """Somebody gave what a run waited for."""
+
+    run_id: str
+    at: int
+    key: str
+    value: bytes
+    """JSON."""
+    actor: str = ""
+
+
+class Audited(msgspec.Struct, frozen=True, array_like=True, tag="A"):
+    """Somebody did something that changes who may do what, or how the system runs."""
+
+    at: int
+    actor: str
+    action: str
+    subject: str
+    detail: str = ""
+
+
 Event: TypeAlias = (
     RunCreated
     | RunMoved
@@ -216,6 +427,25 @@ Event: TypeAlias = (
     | CheckpointSaved
     | CacheStored
     | VariableSet
+    | RunAsked
+    | RunReleased
+    | RunDropped
+    | RunClaimed
+    | StreamLost
+    | TickPlanned
+    | SchedulePlanned
+    | DeploymentSet
+    | DeploymentRemoved
+    | QueueSet
+    | LimitSet
+    | WorkerJoined
+    | WorkerLeft
+    | UserSet
+    | KeySet
+    | SecretSet
+    | InputAsked
+    | InputGiven
+    | Audited
 )
 
 

@@ -8,11 +8,14 @@ The default of each is an import string, resolved on first use by `resolve`.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
+    from ostinato.core.commands import Command
+    from ostinato.core.deployments import Deployment, Limit, Queue
     from ostinato.core.events import Event
     from ostinato.core.query import Query
     from ostinato.core.records import (
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
         FlowRun,
         LogLine,
         Recall,
+        RunInput,
         StateChange,
         TaskCount,
         TaskRun,
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     )
     from ostinato.core.results import Result
     from ostinato.core.states import StateName
+    from ostinato.core.workers import Worker
+
+R = TypeVar("R")
 
 Durability: TypeAlias = Literal["relaxed", "disk", "database"]
 """When recording returns: at once with bounded lag, once synced to the journal, once committed."""
@@ -37,6 +44,10 @@ RECORDER = "ostinato.session:recorder"
 
 READER = "ostinato.session:reader"
 """Import string of a function without arguments that gives a Reader of the configured home."""
+
+
+COMMANDS = "ostinato.session:commands"
+"""Import string of a function without arguments that gives the Commands of the configured home or server."""
 
 
 def resolve(door: str) -> Any:
@@ -103,6 +114,23 @@ class Recorder(Protocol):
     def find_variable(self, name: str) -> Variable | None:
         """Give a variable as last set (this process's own settings included)."""
 
+    def find_secret(self, name: str) -> bytes | None:
+        """Give the value of a secret, None when it is not set.
+
+        Raises:
+            SecretKeyMismatch: (secret-key-mismatch) it was sealed with another key.
+        """
+
+
+class Commands(Protocol):
+    """Carries out commands: at the server of the home when one runs, else in this process."""
+
+    def do(self, command: Command[R]) -> R:
+        """Give the answer of a command; raises the error by which it was refused."""
+
+    def close(self) -> None:
+        """Let go of the home."""
+
 
 class Reader(Protocol):
     """Reads one home. Lists are keyset-paged: `after` is the cursor given with the page before."""
@@ -154,6 +182,42 @@ class Reader(Protocol):
 
     def variables(self) -> list[Variable]:
         """Give all variables by name."""
+
+    def deployments(self) -> list[Deployment]:
+        """Give all deployments by flow and name."""
+
+    def find_deployment(self, ref: str) -> Deployment:
+        """Give a deployment by id, `flow/name`, or a name that only one has."""
+
+    def queues(self) -> list[Queue]:
+        """Give all queues in the order in which workers look at them."""
+
+    def limits(self) -> list[Limit]:
+        """Give all limits, with the slots that code has taken."""
+
+    def workers(self) -> list[Worker]:
+        """Give workers: first those that are there, the newest first."""
+
+    def preview(self, queue: str, until: int, limit: int = 1000) -> list[FlowRun]:
+        """Give runs that wait in a queue and are due until an instant, in that order."""
+
+    def inputs(self, run_id: str) -> list[RunInput]:
+        """Give what a run waits, or waited, for."""
+
+    def why_waiting(self, run_id: str) -> str:
+        """Say in one line why a run that is due does not run, "" when nothing keeps it."""
+
+    def users(self, *, after: str = "", limit: int = 1000) -> list[User]:
+        """Give users by name."""
+
+    def api_keys(self, *, user: str = "", after: str = "", limit: int = 1000) -> list[ApiKey]:
+        """Give API keys by id, those of one user when it is named."""
+
+    def secrets(self, *, after: str = "", limit: int = 1000) -> list[SecretInfo]:
+        """Give the names of secrets, when they were set and by whom."""
+
+    def audit(self, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
+        """Give who did what, newest first, with id < `before`."""
 
     def close(self) -> None:
         """Let go of the home."""

@@ -42,6 +42,24 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     error: Error | None
     n_reused: int
     n_logs_dropped: int
+    deployment_id: str = ""
+    deployment: str = ""
+    """`flow/name` of the deployment that it is a run of, or empty."""
+    queue: str = ""
+    """Empty for a run that no worker is to start."""
+    priority: int = 0
+    schedule: str = ""
+    due_at: int = 0
+    """When it may start; 0 for a run that no worker is to start."""
+    worker: str = ""
+    """Id of the worker that has, or had, its newest epoch."""
+    held: bool = False
+    """Whether that worker has not yet said that its process ended."""
+    asked: str = ""
+    """What somebody wants of its process: `pause` or `go-on`."""
+    n_crashes: int = 0
+    actor: str = ""
+    """Who asked for it."""
 
 
 class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,3 +177,18 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[FlowRun]
     tasks: list[TaskRun]
     checkpoints: list[Checkpoint]
+
+
+class RunInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a run waits, or waited, for."""
+
+    key: str
+    asked_at: int
+    until: int
+    """When the wait ends; 0 = never."""
+    schema: bytes
+    """JSON schema of the value; empty when a word to go on is enough."""
+    given_at: int | None
+    value: bytes | None
+    """JSON."""
+    actor: str

@@ -16,7 +16,7 @@ from ostinato.session.home import Home
 from ostinato.session.recorder import EmbeddedRecorder
 
 if TYPE_CHECKING:
-    from ostinato.core.ports import Reader, Recorder
+    from ostinato.core.ports import Commands, Reader, Recorder
 
 
 class _Process:
@@ -45,6 +45,17 @@ def reader(home: str | None = None) -> Reader:
 
 
 _reader = reader
+
+
+def commands(home: str | None = None) -> Commands:
+    """Give the Commands of the configured home, or of the one named."""
+    from ostinato.session.commands import EmbeddedCommands
+
+    globals()["commands"] = _commands
+    return EmbeddedCommands(Home(home or load().home))
+
+
+_commands = commands
 
 
 def close() -> None:

@@ -6,19 +6,23 @@ import time
 from typing import TYPE_CHECKING
 
 from ostinato.session.orphans import deliver_orphans
-from ostinato.store import artifacts, logs, runs, variables
+from ostinato.store import access, artifacts, logs, runs, variables, work
 from ostinato.store.blobs import Blobs
+from ostinato.store.commands.workers import why_waiting
 from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
+    from ostinato.core.deployments import Deployment, Limit, Queue
     from ostinato.core.query import Query
     from ostinato.core.records import (
         Artifact,
         FlowRun,
         LogLine,
         Recall,
+        RunInput,
         StateChange,
         TaskCount,
         TaskRun,
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
         Variable,
     )
     from ostinato.core.states import StateName
+    from ostinato.core.workers import Worker
     from ostinato.session.home import Home
 
 
@@ -83,6 +88,42 @@ class EmbeddedReader:
 
     def variables(self) -> list[Variable]:
         return variables.variables(self._db)
+
+    def deployments(self) -> list[Deployment]:
+        return work.deployments(self._db)
+
+    def find_deployment(self, ref: str) -> Deployment:
+        return work.find_deployment(self._db, ref)
+
+    def queues(self) -> list[Queue]:
+        return work.queues(self._db)
+
+    def limits(self) -> list[Limit]:
+        return work.limits(self._db, time.time_ns() // 1000)
+
+    def workers(self) -> list[Worker]:
+        return work.workers(self._db)
+
+    def preview(self, queue: str, until: int, limit: int = 1000) -> list[FlowRun]:
+        return work.preview(self._db, queue, until, limit)
+
+    def inputs(self, run_id: str) -> list[RunInput]:
+        return work.inputs(self._db, run_id)
+
+    def why_waiting(self, run_id: str) -> str:
+        return why_waiting(self._db, self.find_run(run_id), time.time_ns() // 1000)
+
+    def users(self, *, after: str = "", limit: int = 1000) -> list[User]:
+        return access.users(self._db, after=after, limit=limit)
+
+    def api_keys(self, *, user: str = "", after: str = "", limit: int = 1000) -> list[ApiKey]:
+        return access.keys(self._db, user=user, after=after, limit=limit)
+
+    def secrets(self, *, after: str = "", limit: int = 1000) -> list[SecretInfo]:
+        return access.secrets(self._db, after=after, limit=limit)
+
+    def audit(self, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
+        return access.audit(self._db, before=before, limit=limit)
 
     def close(self) -> None:
         self._database.close()

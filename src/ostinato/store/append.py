@@ -9,6 +9,7 @@ import msgspec
 from ostinato.core.events import Block, Event
 from ostinato.store import sql
 from ostinato.store.projection import Fold, Row, RunHead, TaskHead
+from ostinato.store.subjects import project
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,7 +124,7 @@ class _Database:
 def _write(db: sqlite3.Connection, fold: Fold) -> None:
     queries = sql.load("append")
     puts, moves, counters = fold.task_rows()
-    _put(db, "put_runs", 26, fold.run_rows())
+    _put(db, "put_runs", 37, fold.run_rows())
     for move in fold.run_moves():
         db.execute(queries["move_run"], move)
     _put(db, "put_tasks", 21, puts)
@@ -148,6 +149,8 @@ def _write(db: sqlite3.Connection, fold: Fold) -> None:
     for row in fold.cached:
         db.execute(queries["put_cached"], row)
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
+    for event in fold.others:
+        project(db, event)
 
 
 def _put(db: sqlite3.Connection, name: str, width: int, values: Row) -> None:

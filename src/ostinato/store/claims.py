@@ -43,11 +43,15 @@ def claim(db: sqlite3.Connection, run_id: str, epoch: int, stream: str, now: int
     for name, changed, n in ((flow, state, -1), (flow, "Pending", 1), ("", state, -1), ("", "Pending", 1)):
         db.execute(append["add_flow_counts"], (name, changed, hour if name else 0, n))
     db.execute(append["add_run_states"], (run_id, now, epoch + 1, 1, "Pending", state, ""))
-    message = f"epoch {epoch + 1} of its root run began"
-    runs = _ids(db, "active_subflow_runs", run_id, _ACTIVE)
-    tasks = _ids(db, "runs_of_root_with_active_tasks", run_id, _ACTIVE)
-    _crash(db, runs, tasks, message, now)
+    crash_below(db, run_id, f"epoch {epoch + 1} of its root run began", now)
     return None
+
+
+def crash_below(db: sqlite3.Connection, root_id: str, message: str, now: int) -> None:
+    """Mark subflow runs and task runs of a root run that are still active as Crashed."""
+    runs = _ids(db, "active_subflow_runs", root_id, _ACTIVE)
+    tasks = _ids(db, "runs_of_root_with_active_tasks", root_id, _ACTIVE)
+    _crash(db, runs, tasks, message, now)
 
 
 def is_active(db: sqlite3.Connection, stream: str, *, killed: bool) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from ostinato.store import sql
 from ostinato.store.blobs import name_of
+from ostinato.store.subjects import forget_run
 
 if TYPE_CHECKING:
     import os
@@ -26,18 +27,6 @@ TURN_S: Final = 0.05
 """A transaction that has deleted for so long ends, so that writers wait little."""
 SHOWN: Final = 20
 """Most findings of one kind."""
-
-_OF_RUNS: Final = (
-    "delete_run_tags",
-    "delete_run_states",
-    "delete_task_runs",
-    "delete_task_counts",
-    "delete_logs",
-    "delete_artifacts",
-    "delete_checkpoints",
-    "delete_blob_refs",
-    "delete_flow_runs",
-)
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,10 +102,7 @@ def _remove_runs(database: Database, before: int) -> int:
     with database.writing() as db:
         roots, _ = db.execute(queries["old_root_runs"], (before, BATCH)).fetchone()
         for root in msgspec.json.decode(roots):
-            ids = db.execute(queries["runs_below"], (_json([root]),)).fetchone()[0]
-            db.execute(queries["uncount_runs"], (ids,))
-            for query in _OF_RUNS:
-                db.execute(queries[query], (ids,))
+            forget_run(db, root)
             n_gone += 1
             if time.monotonic() > end:
                 break

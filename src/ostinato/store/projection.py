@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from ostinato.core import events as ev
 from ostinato.core.events import (
     ArtifactMade,
     CacheStored,
     CheckpointSaved,
     Logged,
     LogsDropped,
+    RunAsked,
     RunCreated,
     RunMoved,
+    RunReleased,
     TaskMoved,
     TaskStarted,
     VariableSet,
@@ -46,6 +49,17 @@ HOUR_US: Final = 3_600_000_000
 # Places in a row of `put_tasks`; a row of which only these are known has no key.
 NO, EPOCH, STATE, ATTEMPT, TASK, GROUP, KEY = 1, 2, 3, 4, 5, 7, 8
 MESSAGE, STARTED, ENDED, N_STARTED, RESULT, ERROR = 14, 16, 17, 18, 19, 20
+
+NOT_PLANNED: Final = ev.Planned("", "", "", 0)
+
+APART: Final = frozenset(
+    (
+        VariableSet,
+        *(ev.StreamLost, ev.TickPlanned, ev.SchedulePlanned, ev.DeploymentSet, ev.DeploymentRemoved, ev.QueueSet),
+        *(ev.LimitSet, ev.WorkerJoined, ev.WorkerLeft, ev.UserSet, ev.KeySet, ev.SecretSet, ev.Audited),
+    )
+)
+"""Events that are about no run."""
 
 pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
@@ -91,19 +105,23 @@ class Run:
     """A flow run while its events are folded; the public columns of `move_run` and more."""
 
     __slots__ = (
+        "asked",
         "attempt",
         "before",
         "counted",
         "created_at",
+        "due_at",
         "ended_at",
         "epoch",
         "error",
         "flow",
+        "held",
         "id",
         "last_no",
         "made",
         "message",
         "moved",
+        "n_crashes",
         "n_logs_dropped",
         "n_reused",
         "pinned",
@@ -113,6 +131,7 @@ class Run:
         "state",
         "stream",
         "tasks",
+        "worker",
     )
 
     def __init__(self, run_id: str) -> None:
@@ -126,6 +145,12 @@ class Run:
         self.ended_at: int | None = None
         self.result: bytes | None = None
         self.error: bytes | None = None
+        self.worker: str | None = None
+        self.held: int | None = None
+        self.asked: str | None = None
+        self.due_at: int | None = None
+        self.n_crashes: int | None = None
+        """These five: None while they stay as they are in the database."""
         self.made: RunCreated | None = None
         """What the whole row is written from."""
         self.pinned = False
@@ -156,6 +181,8 @@ class Fold:
         self.tags: Row = []
         self.variables: list[Row] = []
         self.cached: list[Row] = []
+        self.others: list[Event] = []
+        """What has a projection of its own, see `subjects`."""
         self.ended_well: list[str] = []
         """Root runs that Completed and are not pinned: what they needed before can go."""
         self._blob_refs: list[tuple[Run, str]] = []
@@ -165,6 +192,8 @@ class Fold:
         self._rare: dict[type, Callable[[Any], None]] = {
             RunCreated: self._run_created,
             RunMoved: self._run_moved,
+            RunAsked: self._run_asked,
+            RunReleased: self._run_released,
             LogsDropped: self._logs_dropped,
             ArtifactMade: self._artifact,
             CheckpointSaved: self._checkpoint,
@@ -193,13 +222,13 @@ class Fold:
             elif isinstance(event, Logged):
                 logs += (event.run_id, event.no, event.at, event.level, event.logger, event.text)
             else:
-                self._rare[type(event)](event)
+                self._rare.get(type(event), self.others.append)(event)
         self._catch_up()
 
     # --- what is in the database
 
     def _look_up_runs(self, events: Sequence[Event]) -> None:
-        ids = {event.run_id for event in events if not isinstance(event, VariableSet)}
+        ids = {event.run_id for event in events if type(event) not in APART}  # type: ignore[union-attr]
         ids.update([event.root_id for event in events if isinstance(event, RunCreated)])
         runs = self.runs
         for run_id in ids:
@@ -330,7 +359,7 @@ class Fold:
             return
         again = event.epoch > run.epoch or (previous in TERMINAL and event.previous == previous and run.root is not run)
         if again:
-            if event.state != "Pending" and event.state not in TABLE["Pending"]:
+            if event.state not in ("Pending", "Scheduled") and event.state not in TABLE["Pending"]:
                 return
             if run.root is run:
                 self._catch_up()
@@ -340,6 +369,9 @@ class Fold:
         elif event.state not in TABLE[previous]:  # type: ignore[index]
             return
         run.moved = True
+        if event.state == "Running":
+            run.stream = self.stream
+        self._place(run, event, again=again)
         run.state = event.state
         run.message = event.message
         run.attempt = event.attempt
@@ -352,6 +384,29 @@ class Fold:
         if run.root is run and event.state == "Completed" and not run.pinned:
             self._end_well(run)
         self._note(run, event.at, previous)
+
+    def _place(self, run: Run, event: RunMoved, *, again: bool) -> None:
+        """Note where and when the run is to go on."""
+        if event.worker is not None:
+            run.worker, run.held = event.worker, int(bool(event.worker))
+        elif again:
+            run.worker, run.held = "", 0
+        if event.due_at is not None:
+            run.due_at = event.due_at
+        if event.n_crashes is not None:
+            run.n_crashes = event.n_crashes
+        if again or event.state in TERMINAL or event.state == "Paused":
+            run.asked = ""
+
+    def _run_asked(self, event: RunAsked) -> None:
+        run = self.runs[event.run_id]
+        if run.state and run.state not in TERMINAL and event.epoch == run.epoch:
+            run.asked, run.moved = event.asked, True
+
+    def _run_released(self, event: RunReleased) -> None:
+        run = self.runs[event.run_id]
+        if run.state and event.epoch == run.epoch:
+            run.held, run.moved = 0, True
 
     def _note(self, run: Run, at: int, previous: str) -> None:
         self.states += (run.id, at, run.epoch, run.attempt, run.state, previous, run.message)
@@ -419,6 +474,10 @@ class Fold:
             rows += (run.ended_at, event.version, _tags(event.tags) if event.tags else None, event.key)
             rows += (b"".join(event.upstream) if event.upstream else None, event.parameters)
             rows += (_packed(event.arguments), pack(event.source), run.result, run.error, run.n_reused, 0)
+            plan = event.planned or NOT_PLANNED
+            rows += (plan.deployment_id, plan.deployment, plan.queue, plan.priority, plan.schedule)
+            rows += (run.due_at or plan.due_at, run.worker or "", run.held or 0, run.asked or "", run.n_crashes or 0)
+            rows.append(plan.actor)
         return rows
 
     def run_moves(self) -> list[Row]:
@@ -426,7 +485,8 @@ class Fold:
         return [
             [
                 *(run.state, run.message, run.epoch, run.attempt, run.stream, run.started_at, run.ended_at),
-                *(run.result, run.error, run.n_reused, run.id),
+                *(run.result, run.error, run.n_reused, run.worker, run.held, run.asked, run.due_at, run.n_crashes),
+                run.id,
             ]
             for run in self.runs.values()
             if run.moved and run.made is None

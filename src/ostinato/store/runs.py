@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 
 SHORTEST_PREFIX: Final = 4
 
+_PLACED: Final = (
+    "deployment_id",
+    "deployment",
+    "queue",
+    "priority",
+    "schedule",
+    "due_at",
+    "worker",
+    "asked",
+    "n_crashes",
+    "actor",
+)
+
 _result = msgspec.msgpack.Decoder(Result).decode
 _error = msgspec.msgpack.Decoder(Error).decode
 _source = msgspec.msgpack.Decoder(Source).decode
@@ -34,7 +47,7 @@ def runs(db: sqlite3.Connection, query: Query, *, limit: int, after: str, now: i
     if after:
         condition, values = f"({condition}) AND r.id < ?", [*values, after]
     text = f"SELECT r.* FROM flow_runs AS r WHERE {condition} ORDER BY r.id DESC LIMIT ?"  # noqa: S608  (see filters)
-    found = _flow_runs(db, db.execute(text, [*values, limit + 1]))
+    found = flow_runs(db, db.execute(text, [*values, limit + 1]))
     return found[:limit], found[limit - 1].id if len(found) > limit else ""
 
 
@@ -137,10 +150,11 @@ def recall(db: sqlite3.Connection, root_id: str) -> Recall:
 
 
 def _named(db: sqlite3.Connection, query: str, *values: object) -> list[FlowRun]:
-    return _flow_runs(db, db.execute(sql.load("runs")[query], values))
+    return flow_runs(db, db.execute(sql.load("runs")[query], values))
 
 
-def _flow_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[FlowRun]:
+def flow_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[FlowRun]:
+    """Give the rows of a query on flow_runs as values."""
     cursor.row_factory = sqlite3.Row
     rows: list[sqlite3.Row] = cursor.fetchall()
     results = _Results(db, rows, "id")
@@ -172,6 +186,8 @@ def _flow_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[FlowRun]:
             error=_error(row["error"]) if row["error"] else None,
             n_reused=row["n_reused"],
             n_logs_dropped=row["n_logs_dropped"],
+            **{name: row[name] for name in _PLACED},
+            held=bool(row["held"]),
         )
         for row in rows
     ]

@@ -37,8 +37,9 @@ WHERE run_id = ? AND no IN (SELECT value FROM json_each(?));
 INSERT INTO flow_runs (
     id, root_id, parent_id, no, flow, name, state, message, epoch, attempt, stream, created_at, expected_at,
     started_at, ended_at, version, tags, key, upstream, parameters, arguments, source, result, error,
-    n_reused, n_logs_dropped
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    n_reused, n_logs_dropped, deployment_id, deployment, queue, priority, schedule, due_at, worker, held, asked,
+    n_crashes, actor
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     root_id = excluded.root_id, parent_id = excluded.parent_id, no = excluded.no, flow = excluded.flow,
     name = excluded.name, state = excluded.state, message = excluded.message, epoch = excluded.epoch,
@@ -46,13 +47,14 @@ ON CONFLICT (id) DO UPDATE SET
     started_at = excluded.started_at, ended_at = excluded.ended_at, version = excluded.version,
     tags = excluded.tags, key = excluded.key, upstream = excluded.upstream, parameters = excluded.parameters,
     arguments = excluded.arguments, source = excluded.source, result = excluded.result, error = excluded.error,
-    n_reused = excluded.n_reused;
+    n_reused = excluded.n_reused, worker = excluded.worker, held = excluded.held, asked = excluded.asked;
 
 -- move_run --
 -- The newest state of a flow run that is in the database.
 UPDATE flow_runs SET
     state = ?, message = ?, epoch = ?, attempt = ?, stream = ?, started_at = ?, ended_at = ?, result = ?, error = ?,
-    n_reused = ?
+    n_reused = ?, worker = coalesce(?, worker), held = coalesce(?, held), asked = coalesce(?, asked),
+    due_at = coalesce(?, due_at), n_crashes = coalesce(?, n_crashes)
 WHERE id = ?;
 
 -- count_dropped_logs --
@@ -150,3 +152,7 @@ DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id 
 -- drop_blob_refs --
 -- A root run ended well: its stored values are no longer needed for resume.
 DELETE FROM blob_refs WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = ?);
+
+-- writer_of_stream --
+-- The process that writes a stream.
+SELECT pid, host FROM streams WHERE stream = ?;

@@ -6,7 +6,7 @@ SELECT flow, state, created_at, epoch FROM flow_runs WHERE id = ? AND root_id = 
 -- Compare and set on the epoch: of two that want to take up a run, one gets it.
 UPDATE flow_runs SET
     epoch = epoch + 1, state = 'Pending', message = '', attempt = 1, stream = ?, started_at = NULL, ended_at = NULL,
-    result = NULL, error = NULL, n_reused = 0
+    result = NULL, error = NULL, n_reused = 0, worker = '', held = 0, asked = ''
 WHERE id = ? AND epoch = ? AND root_id = id;
 
 -- active_streams --

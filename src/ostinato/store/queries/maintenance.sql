@@ -155,3 +155,15 @@ SELECT
 -- acked_seqs --
 -- How far each stream has been written.
 SELECT stream, acked_seq FROM streams WHERE stream IN (SELECT value FROM json_each(?));
+
+-- delete_run_inputs --
+-- What flow runs (a JSON array of ids) waited for.
+DELETE FROM run_inputs WHERE run_id IN (SELECT value FROM json_each(?));
+
+-- delete_run_keys --
+-- Idempotency keys of flow runs (a JSON array of ids).
+DELETE FROM run_keys WHERE run_id IN (SELECT value FROM json_each(?));
+
+-- delete_run_ticks --
+-- Due times of flow runs (a JSON array of ids).
+DELETE FROM ticks WHERE run_id IN (SELECT value FROM json_each(?));

@@ -1,0 +1,272 @@
+"""What may be asked of a home, as values: one class a command, with the type of its answer.
+
+`Commands.do` (see `ports`) carries them out, here or at the server. A refusal is one of our errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+
+import msgspec
+
+from ostinato.core.access import ApiKey, MadeKey, Role, Scope, User
+from ostinato.core.deployments import Deployment, Limit, Queue
+from ostinato.core.records import FlowRun
+from ostinato.core.work import Answer
+from ostinato.core.workers import Held, WorkerInfo
+
+R = TypeVar("R")
+
+
+class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+    """Something that is asked for; its answer has the type `R`."""
+
+
+# --- deployments, queues, limits
+
+
+class Deploy(Command[Deployment], frozen=True, kw_only=True, tag="deploy"):
+    """Make or change the deployment of this flow and name; an empty id takes the existing one or a new one."""
+
+    deployment: Deployment
+
+
+class RemoveDeployment(Command[None], frozen=True, kw_only=True, tag="remove-deployment"):
+    """Remove a deployment and its runs that have not begun."""
+
+    deployment: str
+
+
+class PauseDeployment(Command[Deployment], frozen=True, kw_only=True, tag="pause-deployment"):
+    """Stop or continue the schedules of a deployment, or one of them."""
+
+    deployment: str
+    slug: str = ""
+    paused: bool = True
+
+
+class SetQueue(Command[Queue], frozen=True, kw_only=True, tag="set-queue"):
+    """Make or change a queue."""
+
+    queue: Queue
+
+
+class RemoveQueue(Command[None], frozen=True, kw_only=True, tag="remove-queue"):
+    """Remove a queue in which nothing waits."""
+
+    name: str
+
+
+class SetLimit(Command[Limit], frozen=True, kw_only=True, tag="set-limit"):
+    """Make or change a limit."""
+
+    limit: Limit
+
+
+class RemoveLimit(Command[None], frozen=True, kw_only=True, tag="remove-limit"):
+    """Remove a limit."""
+
+    name: str
+
+
+class TakeSlots(Command[bool], frozen=True, kw_only=True, tag="take-slots"):
+    """Take slots of a limit for a holder, or renew them; False when they are taken."""
+
+    name: str
+    holder: str
+    n: int = 1
+    lease_s: float = 30.0
+    strict: bool = False
+    """Refuse when there is no such limit; else it does not hold anybody up."""
+
+
+class GiveSlots(Command[None], frozen=True, kw_only=True, tag="give-slots"):
+    """Give slots back."""
+
+    name: str
+    holder: str
+
+
+# --- runs
+
+
+class CreateRun(Command[FlowRun], frozen=True, kw_only=True, tag="create-run"):
+    """Make a run of a deployment, now or later."""
+
+    deployment: str
+    """Id, or `flow/name`."""
+    parameters: dict[str, Any] = {}
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    due_at: int = 0
+    """0 means now."""
+    expected_at: int = 0
+    """The scheduled instant that the run is told; 0 means its due time."""
+    queue: str = ""
+    priority: int | None = None
+    schedule: str = ""
+    key: str = ""
+    """Idempotency: a second command with this key gives the run of the first."""
+    parent_id: str = ""
+    """The run that asked for it, for lineage."""
+
+
+class CancelRun(Command[FlowRun], frozen=True, kw_only=True, tag="cancel-run"):
+    """Cancel a run: at once when no process runs it, else through its worker."""
+
+    run: str
+    reason: str = ""
+
+
+class PauseRun(Command[FlowRun], frozen=True, kw_only=True, tag="pause-run"):
+    """Pause a run: at once when it has not begun, else at its next task."""
+
+    run: str
+
+
+class ResumeRun(Command[FlowRun], frozen=True, kw_only=True, tag="resume-run"):
+    """Let a run that is Paused, Failed, Crashed, TimedOut or Cancelled go on."""
+
+    run: str
+    input: Any = None
+    """For a run that waits for input."""
+    changed: Literal["rerun", "refuse", "reuse"] = "rerun"
+
+
+class DeleteRun(Command[None], frozen=True, kw_only=True, tag="delete-run"):
+    """Forget a run that has ended, or not begun."""
+
+    run: str
+
+
+# --- workers
+
+
+class Join(Command[None], frozen=True, kw_only=True, tag="join"):
+    """A worker is there."""
+
+    worker: WorkerInfo
+
+
+class Poll(Command[Answer], frozen=True, kw_only=True, tag="poll"):
+    """A worker lives, holds these runs, and has room for more; renews its lease."""
+
+    worker_id: str
+    held: tuple[Held, ...] = ()
+    free: int = 0
+    resources: dict[str, float] = {}
+    """What is left of its resources."""
+    wait_s: float = 0.0
+    """How long the server may wait for something to tell."""
+
+
+class Ended(Command[None], frozen=True, kw_only=True, tag="ended"):
+    """The process of a run ended."""
+
+    worker_id: str
+    run_id: str
+    epoch: int
+    how: str
+    """In words: `exit code 1`, `signal SIGKILL`, `it could not be started: ...`."""
+    tail: str = ""
+    """Its last output."""
+    retry: bool = True
+    """Whether another try may help."""
+
+
+class Leave(Command[None], frozen=True, kw_only=True, tag="leave"):
+    """A worker goes; what it holds is taken over at once."""
+
+    worker_id: str
+    reason: str = ""
+
+
+# --- access
+
+
+class CreateUser(Command[User], frozen=True, kw_only=True, tag="create-user"):
+    """Make a user."""
+
+    name: str
+    role: Role
+
+
+class SetRole(Command[User], frozen=True, kw_only=True, tag="set-role"):
+    """Give a user another role; what its keys may do follows at once."""
+
+    name: str
+    role: Role
+
+
+class DisableUser(Command[User], frozen=True, kw_only=True, tag="disable-user"):
+    """Refuse all keys of a user, or let them hold again."""
+
+    name: str
+    disabled: bool = True
+
+
+class CreateKey(Command[MadeKey], frozen=True, kw_only=True, tag="create-key"):
+    """Make an API key; the answer is the only place where its text stands."""
+
+    user: str
+    role: Role | None = None
+    """At most that of the user, which it has when none is named."""
+    scopes: tuple[Scope, ...] = ()
+    expires_at: int = 0
+    """0 = never."""
+    name: str = ""
+
+
+class RevokeKey(Command[ApiKey], frozen=True, kw_only=True, tag="revoke-key"):
+    """Let an API key hold no longer."""
+
+    id: str
+
+
+class SetSecret(Command[None], frozen=True, kw_only=True, tag="set-secret"):
+    """Keep a secret; it is sealed before it is written."""
+
+    name: str
+    value: str
+
+
+class UnsetSecret(Command[None], frozen=True, kw_only=True, tag="unset-secret"):
+    """Forget a secret."""
+
+    name: str
+
+
+AnyCommand: TypeAlias = (
+    Deploy
+    | RemoveDeployment
+    | PauseDeployment
+    | SetQueue
+    | RemoveQueue
+    | SetLimit
+    | RemoveLimit
+    | TakeSlots
+    | GiveSlots
+    | CreateRun
+    | CancelRun
+    | PauseRun
+    | ResumeRun
+    | DeleteRun
+    | Join
+    | Poll
+    | Ended
+    | Leave
+    | CreateUser
+    | SetRole
+    | DisableUser
+    | CreateKey
+    | RevokeKey
+    | SetSecret
+    | UnsetSecret
+)
+
+ALL: Final[tuple[type[Command[Any]], ...]] = get_args(AnyCommand)
+
+
+def answer_type(command: type[Command[Any]]) -> Any:
+    """Give the type of the answer to a command."""
+    return get_args(command.__orig_bases__[0])[0]  # type: ignore[attr-defined]

@@ -1,0 +1,118 @@
+"""Deployments, queues and limits as values: which flow runs where, when, and beside how many others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ostinato.core.schedules import Schedule
+
+Overlap: TypeAlias = Literal["allow", "queue", "skip", "cancel-previous"]
+"""What a due run does while another one of its deployment runs."""
+
+Catchup: TypeAlias = Literal["none", "latest", "all"]
+"""Which runs that came due while no server ran are made up for."""
+
+CodeKind: TypeAlias = Literal["local", "snapshot", "git"]
+
+DEFAULT_QUEUE: Final = "default"
+
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Slug: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a worker finds the code of a flow."""
+
+    kind: CodeKind
+    file: str
+    """Absolute for `local`, else relative to the root of the tree."""
+    function: str
+    """Qualified name of the flow function in `file`."""
+    directory: str = ""
+    """Working directory: absolute for `local`, else relative to the root of the tree."""
+    location: str = ""
+    """`snapshot`: folder or URL that holds it, empty for the server's home; `git`: URL of the repository."""
+    revision: str = ""
+    """`snapshot`: digest of its content; `git`: the commit."""
+
+
+class Timetable(msgspec.Struct, frozen=True, kw_only=True):
+    """One schedule of a deployment."""
+
+    slug: Slug
+    """Its name, unique in the deployment."""
+    schedule: Schedule
+    parameters: dict[str, Any] = {}
+    """On top of those of the deployment."""
+    active: bool = True
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow that workers can run: code, parameters, schedules and rules."""
+
+    id: str
+    flow: Name
+    name: Name
+    code: Code
+    version: str = ""
+    """Version of the code: a git commit, or a hash of the content."""
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    parameter_schema: dict[str, Any] = {}
+    """JSON schema of the flow's parameters."""
+    tags: tuple[str, ...] = ()
+    queue: str = ""
+    """Empty: the first queue whose filter fits, else `default`."""
+    priority: int = 0
+    """The larger, the earlier among runs that are due."""
+    schedules: tuple[Timetable, ...] = ()
+    concurrency: Annotated[int, Meta(ge=1)] | None = None
+    """At most so many of its runs at once."""
+    overlap: Overlap = "allow"
+    catchup: Catchup = "latest"
+    skip_if_late_s: Annotated[float, Meta(gt=0)] | None = None
+    """A run that has not started so long after its due time is skipped."""
+    crash_retries: Annotated[int, Meta(ge=0)] = 3
+    """How often a run whose process or worker died is taken up again."""
+    cancel_grace_s: Annotated[float, Meta(ge=0)] = 30.0
+    """Seconds that user code has to end after a cancellation, before it is killed."""
+    env: dict[str, str] = {}
+    """Environment variables of the process."""
+    resources: dict[str, float] = {}
+    """What a run occupies of its worker, such as {"gpu": 1, "memory": 8}."""
+    paused: bool = False
+    """No run is made by its schedules."""
+    created_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def title(self) -> str:
+        """Give `flow/name`, by which people call it."""
+        return f"{self.flow}/{self.name}"
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """A line in which runs wait for workers."""
+
+    name: Name
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    """Takes runs of deployments without a queue that have all of these tags."""
+    deployments: tuple[str, ...] = ()
+    """Takes runs of these deployments (`flow/name`) without a queue."""
+    concurrency: Annotated[int, Meta(ge=0)] | None = None
+    """At most so many of its runs at once."""
+    priority: int = 0
+    """The larger, the earlier a worker that serves several queues looks here."""
+    paused: bool = False
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of slots: for runs with a tag (`tag:NAME`), or for blocks of code (`concurrency(NAME)`)."""
+
+    name: Name
+    slots: Annotated[int, Meta(ge=0)]
+    n_taken: int = 0

@@ -1,0 +1,44 @@
+"""Workers: the processes that take runs and see to their processes."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker tells of itself."""
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    queues: tuple[str, ...] = ()
+    """The queues that it serves; none means all."""
+    deployments: tuple[str, ...] = ()
+    """Serves runs of these deployments (ids) only; none means all."""
+    slots: int = 1
+    """Runs at once."""
+    resources: dict[str, float] = {}
+    version: str = ""
+    lease_s: float = 15.0
+    """So long after its last word its runs are taken over."""
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker as the server knows it."""
+
+    info: WorkerInfo
+    joined_at: int
+    seen_at: int
+    lease_until: int
+    left_at: int | None
+    message: str
+    n_held: int = 0
+    """Runs that it holds."""
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True):
+    """A run in the hands of a worker."""
+
+    run_id: str
+    epoch: int

@@ -1,0 +1,188 @@
+"""Commands over deployments, queues and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from ostinato.core.deployments import DEFAULT_QUEUE, Queue
+from ostinato.core.errors import DeploymentInvalid, LimitNotFound, QueueInUse, QueueNotFound
+from ostinato.core.events import (
+    Audited,
+    DeploymentRemoved,
+    DeploymentSet,
+    LimitSet,
+    QueueSet,
+    RunDropped,
+)
+from ostinato.core.ids import new_id
+from ostinato.store import sql, work
+
+if TYPE_CHECKING:
+    from ostinato.core.commands import (
+        Deploy,
+        GiveSlots,
+        PauseDeployment,
+        RemoveDeployment,
+        RemoveLimit,
+        RemoveQueue,
+        SetLimit,
+        SetQueue,
+        TakeSlots,
+    )
+    from ostinato.core.deployments import Deployment, Limit
+    from ostinato.store.transaction import Tx
+
+
+def deploy(tx: Tx, command: Deploy) -> Deployment:
+    """Make or change a deployment; schedules that changed are planned anew."""
+    wanted = command.deployment
+    slugs = [one.slug for one in wanted.schedules]
+    if len(set(slugs)) < len(slugs):
+        twice = next(slug for slug in slugs if slugs.count(slug) > 1)
+        raise DeploymentInvalid(
+            name=wanted.title, reason=f"two schedules are called {twice!r}", fix="Give each a slug of its own."
+        )
+    if "/" in wanted.name:
+        raise DeploymentInvalid(name=wanted.title, reason="its name has a slash", fix="Use letters, digits, - and _.")
+    old = work.deployment_by_name(tx.db, wanted.flow, wanted.name)
+    made = replace(
+        wanted,
+        id=old.id if old is not None else new_id(),
+        created_at=old.created_at if old is not None else tx.now,
+        updated_at=tx.now,
+    )
+    if made.queue:
+        _make_queue(tx, made.queue)
+    if old is not None:
+        _drop_changed(tx, old, made)
+    tx.append(
+        DeploymentSet(tx.now, made, tx.actor),
+        Audited(tx.now, tx.actor, "deploy", made.title, f"version {made.version}"),
+    )
+    tx.wakes = True
+    return made
+
+
+def _make_queue(tx: Tx, name: str) -> None:
+    if tx.db.execute(sql.load("work")["queue"], (name,)).fetchone() is None:
+        tx.append(QueueSet(name, tx.now, Queue(name=name), tx.actor))
+
+
+def _drop_changed(tx: Tx, old: Deployment, new: Deployment) -> None:
+    """Forget runs that schedules have made ahead and would make otherwise now."""
+    kept = {one.slug: one for one in new.schedules}
+    same_runs = _run_facts(old) == _run_facts(new)
+    for one in old.schedules:
+        if same_runs and not new.paused and kept.get(one.slug) == one:
+            continue
+        _forget_schedule(tx, old.id, one.slug)
+
+
+def _run_facts(one: Deployment) -> tuple[object, ...]:
+    """Give what a run keeps of its deployment from the time when it was made."""
+    return one.parameters, one.tags, one.queue, one.priority, one.version
+
+
+def _forget_schedule(tx: Tx, deployment_id: str, slug: str) -> None:
+    queries = sql.load("work")
+    ids = tx.db.execute(queries["future_runs_of_schedule"], (deployment_id, slug, tx.now)).fetchall()
+    tx.append(*(RunDropped(run_id, tx.now, tx.actor) for (run_id,) in ids))
+    tx.db.execute(queries["forget_schedule"], (deployment_id, slug))
+
+
+def remove_deployment(tx: Tx, command: RemoveDeployment) -> None:
+    """Remove a deployment, and the runs that have not begun."""
+    one = work.find_deployment(tx.db, command.deployment)
+    ids = tx.db.execute(sql.load("work")["waiting_runs_of_deployment"], (one.id,)).fetchall()
+    tx.append(
+        *(RunDropped(run_id, tx.now, tx.actor) for (run_id,) in ids),
+        DeploymentRemoved(one.id, tx.now, tx.actor),
+        Audited(tx.now, tx.actor, "remove-deployment", one.title),
+    )
+
+
+def pause_deployment(tx: Tx, command: PauseDeployment) -> Deployment:
+    """Stop or continue all schedules of a deployment, or one."""
+    one = work.find_deployment(tx.db, command.deployment)
+    if command.slug:
+        if all(each.slug != command.slug for each in one.schedules):
+            known = ", ".join(each.slug for each in one.schedules) or "none"
+            raise DeploymentInvalid(
+                name=one.title, reason=f"it has no schedule {command.slug!r}", fix=f"Its schedules: {known}."
+            )
+        schedules = tuple(
+            replace(each, active=not command.paused) if each.slug == command.slug else each for each in one.schedules
+        )
+        changed = replace(one, schedules=schedules, updated_at=tx.now)
+    else:
+        changed = replace(one, paused=command.paused, updated_at=tx.now)
+    for each in one.schedules:
+        if command.slug in ("", each.slug):
+            _forget_schedule(tx, one.id, each.slug)
+    what = "pause-schedule" if command.paused else "continue-schedule"
+    tx.append(DeploymentSet(tx.now, changed, tx.actor), Audited(tx.now, tx.actor, what, one.title, command.slug))
+    tx.wakes = True
+    return changed
+
+
+def set_queue(tx: Tx, command: SetQueue) -> Queue:
+    """Make or change a queue."""
+    queue = command.queue
+    tx.append(QueueSet(queue.name, tx.now, queue, tx.actor), Audited(tx.now, tx.actor, "set-queue", queue.name))
+    tx.wakes = True
+    return queue
+
+
+def remove_queue(tx: Tx, command: RemoveQueue) -> None:
+    """Remove a queue in which nothing waits."""
+    known = [one.name for one in work.queues(tx.db)]
+    if command.name not in known or command.name == DEFAULT_QUEUE:
+        raise QueueNotFound(name=command.name, known=", ".join(known))
+    (n,) = tx.db.execute(sql.load("work")["waiting_in_queue"], (command.name,)).fetchone()
+    if n:
+        raise QueueInUse(name=command.name, n=n)
+    tx.append(QueueSet(command.name, tx.now, None, tx.actor), Audited(tx.now, tx.actor, "remove-queue", command.name))
+
+
+def set_limit(tx: Tx, command: SetLimit) -> Limit:
+    """Make or change a limit."""
+    one = command.limit
+    tx.append(
+        LimitSet(one.name, tx.now, one.slots, tx.actor),
+        Audited(tx.now, tx.actor, "set-limit", one.name, f"{one.slots} slots"),
+    )
+    tx.wakes = True
+    return next(each for each in work.limits(tx.db, tx.now) if each.name == one.name)
+
+
+def remove_limit(tx: Tx, command: RemoveLimit) -> None:
+    """Remove a limit."""
+    known = [one.name for one in work.limits(tx.db, tx.now)]
+    if command.name not in known:
+        raise LimitNotFound(name=command.name, known=", ".join(known) or "none")
+    tx.append(LimitSet(command.name, tx.now, None, tx.actor), Audited(tx.now, tx.actor, "remove-limit", command.name))
+    tx.wakes = True
+
+
+def take_slots(tx: Tx, command: TakeSlots) -> bool:
+    """Take slots of a limit under a lease, or renew it; without a limit of that name nothing is held up."""
+    queries = sql.load("work")
+    row = tx.db.execute(queries["slots_of"], (command.name,)).fetchone()
+    if row is None:
+        if command.strict:
+            known = ", ".join(one.name for one in work.limits(tx.db, tx.now)) or "none"
+            raise LimitNotFound(name=command.name, known=known)
+        return True
+    (taken,) = tx.db.execute(queries["slots_taken"], (command.name, command.holder, tx.now)).fetchone()
+    if taken + command.n > row[0]:
+        return False
+    until = tx.now + int(command.lease_s * 1e6)
+    tx.db.execute(queries["take_slots"], (command.name, command.holder, command.n, until))
+    return True
+
+
+def give_slots(tx: Tx, command: GiveSlots) -> None:
+    """Give slots back."""
+    tx.db.execute(sql.load("work")["give_slots"], (command.name, command.holder))

@@ -1,0 +1,52 @@
+"""Which function carries out which command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ostinato.core import commands as asked
+from ostinato.store.commands import access, deployments, runs, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.store.transaction import Tx
+
+R = TypeVar("R")
+
+HANDLERS: Final[dict[type[asked.Command[Any]], Callable[[Tx, Any], Any]]] = {
+    asked.Deploy: deployments.deploy,
+    asked.RemoveDeployment: deployments.remove_deployment,
+    asked.PauseDeployment: deployments.pause_deployment,
+    asked.SetQueue: deployments.set_queue,
+    asked.RemoveQueue: deployments.remove_queue,
+    asked.SetLimit: deployments.set_limit,
+    asked.RemoveLimit: deployments.remove_limit,
+    asked.TakeSlots: deployments.take_slots,
+    asked.GiveSlots: deployments.give_slots,
+    asked.CreateRun: runs.create_run,
+    asked.CancelRun: runs.cancel_run,
+    asked.PauseRun: runs.pause_run,
+    asked.ResumeRun: runs.resume_run,
+    asked.DeleteRun: runs.delete_run,
+    asked.Join: workers.join,
+    asked.Poll: workers.poll,
+    asked.Ended: workers.ended,
+    asked.Leave: workers.leave,
+    asked.CreateUser: access.create_user,
+    asked.SetRole: access.set_role,
+    asked.DisableUser: access.disable_user,
+    asked.CreateKey: access.create_key,
+    asked.RevokeKey: access.revoke_key,
+    asked.SetSecret: access.set_secret,
+    asked.UnsetSecret: access.unset_secret,
+}
+
+RELAXED: Final = frozenset({asked.TakeSlots, asked.GiveSlots})
+"""Commands that a power cut may undo."""
+
+
+def carry_out(tx: Tx, command: asked.Command[R]) -> R:
+    """Carry out a command in a transaction."""
+    answer: R = HANDLERS[type(command)](tx, command)
+    return answer

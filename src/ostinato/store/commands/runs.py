@@ -1,0 +1,210 @@
+"""Commands over runs that workers start: make, cancel, pause, go on, forget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostinato.core import codec
+from ostinato.core.deployments import DEFAULT_QUEUE, Deployment
+from ostinato.core.display import MASK, is_secret
+from ostinato.core.errors import ControlRefused, ParametersMisfit, RunNotFound
+from ostinato.core.events import (
+    InputGiven,
+    Planned,
+    RunAsked,
+    RunCreated,
+    RunDropped,
+    RunMoved,
+    Source,
+)
+from ostinato.core.ids import new_id
+from ostinato.core.names import run_name
+from ostinato.core.ports import resolve
+from ostinato.core.results import Result
+from ostinato.core.states import SUCCESSFUL, TABLE, TERMINAL
+from ostinato.store import sql, work
+from ostinato.store.runs import find_run
+
+if TYPE_CHECKING:
+    from ostinato.core.commands import CancelRun, CreateRun, DeleteRun, PauseRun, ResumeRun
+    from ostinato.core.records import FlowRun
+    from ostinato.store.transaction import Tx
+
+_json: Final = msgspec.json.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
+
+
+def create_run(tx: Tx, command: CreateRun) -> FlowRun:
+    """Make a run of a deployment; with a known key give the run that has it."""
+    if command.key:
+        known = tx.db.execute(sql.load("work")["run_of_key"], (command.key,)).fetchone()
+        if known is not None:
+            return find_run(tx.db, known[0], tx.home)
+    deployment = work.find_deployment(tx.db, command.deployment)
+    event = planned(tx, deployment, command)
+    tx.append(event)
+    if command.key:
+        tx.db.execute(sql.load("work")["put_run_key"], (command.key, event.run_id, tx.now))
+    tx.wakes = True
+    return find_run(tx.db, event.run_id, tx.home)
+
+
+def planned(tx: Tx, deployment: Deployment, command: CreateRun) -> RunCreated:
+    """Give the event that makes a run of a deployment.
+
+    Raises:
+        ParametersMisfit: (parameters-misfit) they do not fit the schema of the flow's parameters.
+    """
+    parameters = {**deployment.parameters, **command.parameters}
+    check_parameters(deployment, parameters)
+    tags = tuple(dict.fromkeys((*deployment.tags, *command.tags)))
+    due_at = command.due_at or tx.now
+    priority = deployment.priority if command.priority is None else command.priority
+    queue = command.queue or deployment.queue or _queue_for(tx, deployment, tags)
+    code, run_id = deployment.code, new_id()
+    here = code.kind == "local"
+    return RunCreated(
+        run_id, 1, tx.now, deployment.flow, command.name or run_name(), "Scheduled", run_id, command.parent_id, b"", 0,
+        (), _json({name: MASK if is_secret(name) else value for name, value in parameters.items()}),
+        exactly(parameters), tags, deployment.version,
+        Source(code.file if here else "", code.function, code.directory if here else "", ""),
+        command.expected_at or due_at,
+        Planned(deployment.id, deployment.title, queue, due_at, priority, command.schedule, tx.actor),
+    )  # fmt: skip
+
+
+def exactly(parameters: dict[str, Any]) -> Result | None:
+    """Give parameters as the process of the run gets them."""
+    if not parameters:
+        return None
+    data = _pack(parameters)
+    return Result("m", data, "", len(data), codec.digest(data))
+
+
+def check_parameters(deployment: Deployment, parameters: dict[str, Any]) -> None:
+    """Refuse parameters that do not fit the schema that the deployment has of its flow."""
+    if not deployment.parameter_schema:
+        return
+    error = resolve("ostinato.core.validation:first_error")(deployment.parameter_schema, parameters)
+    if error:
+        raise ParametersMisfit(deployment=deployment.title, reason=error)
+
+
+def _queue_for(tx: Tx, deployment: Deployment, tags: tuple[str, ...]) -> str:
+    """Give the first queue whose filter takes a run that names none."""
+    for queue in work.queues(tx.db):
+        if deployment.title in queue.deployments or (queue.tags and set(queue.tags) <= set(tags)):
+            return queue.name
+    return DEFAULT_QUEUE
+
+
+def cancel_run(tx: Tx, command: CancelRun) -> FlowRun:
+    """Cancel a run that no process runs; of another one ask its worker."""
+    run = _of_worker(tx, command.run, "cancelled")
+    message = f"cancelled by {tx.actor}" + (f": {command.reason}" if command.reason else "")
+    if run.state in TERMINAL:
+        raise ControlRefused(run=run.name, what="cancelled", reason=f"it is {run.state}", fix="Nothing to do.")
+    wanted = "Cancelling" if run.held else "Cancelled"
+    if run.state != "Cancelling" and wanted in TABLE[run.state]:
+        tx.append(_move(tx, run, wanted, message))
+    tx.wakes = True
+    return find_run(tx.db, run.id, tx.home)
+
+
+def pause_run(tx: Tx, command: PauseRun) -> FlowRun:
+    """Pause a run that has not begun; of another one ask its process."""
+    run = _of_worker(tx, command.run, "paused")
+    if not run.held and "Paused" in TABLE[run.state]:
+        tx.append(_move(tx, run, "Paused", f"paused by {tx.actor}"))
+    elif run.held and run.state in ("Pending", "Running", "Retrying", "AwaitingRetry"):
+        tx.append(RunAsked(run.id, run.epoch, tx.now, "pause", tx.actor))
+    else:
+        raise ControlRefused(run=run.name, what="paused", reason=f"it is {run.state}", fix="Nothing to do.")
+    tx.wakes = True
+    return find_run(tx.db, run.id, tx.home)
+
+
+def resume_run(tx: Tx, command: ResumeRun) -> FlowRun:
+    """Let a run go on: in its process when it is paused there, else on a worker, in its next epoch."""
+    run = _of_worker(tx, command.run, "resumed")
+    waiting = [one for one in work.inputs(tx.db, run.id) if one.given_at is None]
+    if waiting and run.state == "Paused":
+        for one in waiting:
+            check_input(run, one.schema, command.input)
+            tx.append(InputGiven(run.id, tx.now, one.key, _json(command.input), tx.actor))
+    if run.held and (run.state == "Paused" or run.asked == "pause"):
+        tx.append(RunAsked(run.id, run.epoch, tx.now, "go-on", tx.actor))
+    elif run.held or run.state in SUCCESSFUL or run.state == "Skipped":
+        raise ControlRefused(
+            run=run.name, what="resumed", reason=f"it is {run.state}", fix="`ostinato show RUN` shows its history."
+        )
+    elif run.state in ("Scheduled", "Late"):
+        raise ControlRefused(run=run.name, what="resumed", reason="it waits for a worker", fix="Start one.")
+    else:
+        tx.append(again(tx, run, f"resumed by {tx.actor}", due_at=tx.now, n_crashes=0))
+    tx.wakes = True
+    return find_run(tx.db, run.id, tx.home)
+
+
+def again(tx: Tx, run: Any, message: str, *, due_at: int, n_crashes: int) -> RunMoved:
+    """Give the event by which a run waits for a worker in its next epoch."""
+    return RunMoved(
+        run.id,
+        run.epoch + 1,
+        tx.now,
+        "Scheduled",
+        run.state,
+        message,
+        1,
+        None,
+        None,
+        0,
+        "",
+        due_at,
+        n_crashes,
+        tx.actor,
+    )
+
+
+def check_input(run: FlowRun, schema: bytes, value: Any) -> None:
+    """Refuse a value that does not fit what a run waits for."""
+    if not schema:
+        return
+    error = resolve("ostinato.core.validation:first_error")(msgspec.json.decode(schema), value)
+    if error:
+        fix = f"`ostinato resume {run.name} NAME=VALUE ...`; `ostinato show {run.name}` shows what it waits for."
+        raise ControlRefused(run=run.name, what="resumed", reason=f"its input does not fit: {error}", fix=fix)
+
+
+def delete_run(tx: Tx, command: DeleteRun) -> None:
+    """Forget a run that nobody runs."""
+    run = find_run(tx.db, command.run, tx.home)
+    if run.parent_id and run.root_id != run.id:
+        raise ControlRefused(run=run.name, what="deleted", reason="it is a subflow", fix="Delete its root run.")
+    if run.held or (run.state not in TERMINAL and not run.queue):
+        raise ControlRefused(run=run.name, what="deleted", reason=f"it is {run.state}", fix="Cancel it first.")
+    tx.append(RunDropped(run.id, tx.now, tx.actor))
+
+
+def _of_worker(tx: Tx, ref: str, what: str) -> FlowRun:
+    """Give a root run that workers run."""
+    run = find_run(tx.db, ref, tx.home)
+    if run.root_id != run.id:
+        root = find_run(tx.db, run.root_id, tx.home)
+        fix = f"Name its root run: {root.name}."
+        raise ControlRefused(run=run.name, what=what, reason="it is a subflow", fix=fix)
+    if not run.queue:
+        row = tx.db.execute(sql.load("append")["writer_of_stream"], (run.stream,)).fetchone()
+        if row is None:
+            raise RunNotFound(run=ref, home=tx.home)
+        reason = f"no worker runs it, but process {row[0]} on {row[1]}"
+        raise ControlRefused(
+            run=run.name, what=what, reason=reason, fix=f"`kill -INT {row[0]}` on that host cancels it."
+        )
+    return run
+
+
+def _move(tx: Tx, run: FlowRun, state: Any, message: str) -> RunMoved:
+    return RunMoved(run.id, run.epoch, tx.now, state, run.state, message, run.attempt, actor=tx.actor)

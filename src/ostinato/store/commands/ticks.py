@@ -1,0 +1,110 @@
+"""Commands of the scheduler: make the runs of schedules, mark late ones, decide after an outage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ostinato.core.commands import CreateRun
+from ostinato.core.events import RunMoved, SchedulePlanned, TickPlanned
+from ostinato.core.schedules import upcoming
+from ostinato.store import sql, work
+from ostinato.store.commands.runs import planned
+
+if TYPE_CHECKING:
+    from ostinato.core.deployments import Deployment, Timetable
+    from ostinato.core.events import Event
+    from ostinato.store.transaction import Tx
+
+LATE_US: Final = 15_000_000
+"""A run is late when it has not begun so long after its due time."""
+MOST_AHEAD: Final = 100
+"""Runs that one schedule has waiting at most."""
+REFILL_BELOW: Final = 50
+AHEAD_US: Final = 100 * 86_400_000_000
+"""Runs are made for due times until so far ahead."""
+ALIVE: Final = "alive_at"
+
+
+def plan(tx: Tx, deployment: Deployment, timetable: Timetable) -> int:
+    """Make the coming runs of a schedule when few are left; give how many were made."""
+    queries = sql.load("work")
+    values = (deployment.id, timetable.slug)
+    (n_ahead,) = tx.db.execute(queries["n_planned_ahead"], (*values, tx.now)).fetchone()
+    if n_ahead >= REFILL_BELOW:
+        return 0
+    row = tx.db.execute(queries["planned_until"], values).fetchone()
+    begin = tx.now if row is None else row[0]
+    instants = upcoming(timetable.schedule, begin, MOST_AHEAD - n_ahead, until_us=tx.now + AHEAD_US)
+    missed = [at for at in instants if at <= tx.now]
+    dropped = set(_not_made_up(deployment, missed))
+    made: list[Event] = []
+    for due_at in instants:
+        if due_at not in dropped:
+            made += _tick(tx, deployment, timetable, due_at)
+    if not instants and row is not None:
+        return 0
+    until = instants[-1] if instants else begin
+    tx.append(*made, SchedulePlanned(*values, until, tx.now))
+    tx.wakes = tx.wakes or bool(made)
+    return len(made) // 2
+
+
+def _not_made_up(deployment: Deployment, missed: list[int]) -> list[int]:
+    """Give the due times that passed unplanned and that `catchup` leaves out."""
+    return {"all": [], "latest": missed[:-1], "none": missed}[deployment.catchup]
+
+
+def _tick(tx: Tx, deployment: Deployment, timetable: Timetable, due_at: int) -> list[Event]:
+    known = tx.db.execute(sql.load("work")["known_tick"], (deployment.id, timetable.slug, due_at)).fetchone()
+    if known is not None:
+        return []
+    command = CreateRun(
+        deployment=deployment.id,
+        parameters=timetable.parameters,
+        tags=("auto-scheduled",),
+        due_at=due_at,
+        schedule=timetable.slug,
+    )
+    event = planned(tx, deployment, command)
+    return [event, TickPlanned(deployment.id, timetable.slug, due_at, event.run_id, tx.now)]
+
+
+def mark_late(tx: Tx) -> int:
+    """Mark runs that nobody began in time; give their number."""
+    found = tx.db.execute(sql.load("work")["late"], (tx.now - LATE_US,)).fetchall()
+    tx.append(*(RunMoved(run_id, epoch, tx.now, "Late", "Scheduled") for run_id, epoch in found))
+    return len(found)
+
+
+def begin(tx: Tx) -> int:
+    """A server starts: leases go on, and of the runs that came due without one `catchup` drops what is too much.
+
+    Gives the microseconds for which no server was alive.
+    """
+    alive_at = work.fact(tx.db, ALIVE)
+    tx.db.execute(sql.load("work")["extend_leases"], (tx.now + LATE_US,))
+    if alive_at is None:
+        return 0
+    for deployment in work.deployments(tx.db):
+        for timetable in deployment.schedules:
+            _drop_missed(tx, deployment, timetable, alive_at)
+    return tx.now - alive_at
+
+
+def _drop_missed(tx: Tx, deployment: Deployment, timetable: Timetable, alive_at: int) -> None:
+    rows = tx.db.execute(sql.load("work")["missed"], (deployment.id, timetable.slug, alive_at, tx.now)).fetchall()
+    due = [row[0] for row in rows]
+    dropped = set(_not_made_up(deployment, due))
+    reason = f"no server ran when it was due (catchup={deployment.catchup})"
+    tx.append(
+        *(
+            RunMoved(run_id, epoch, tx.now, "Skipped", state, reason)
+            for due_at, run_id, epoch, state in rows
+            if due_at in dropped
+        )
+    )
+
+
+def stay_alive(tx: Tx) -> None:
+    """Note that a server is alive."""
+    tx.db.execute(sql.load("work")["put_fact"], (ALIVE, tx.now))

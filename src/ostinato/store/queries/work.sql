@@ -1,0 +1,164 @@
+-- deployment_by_id --
+-- One deployment.
+SELECT definition FROM deployments WHERE id = ?;
+
+-- deployment_by_name --
+-- One deployment by the name of its flow and its own.
+SELECT definition FROM deployments WHERE flow = ? AND name = ?;
+
+-- deployments_named --
+-- Deployments of this name, of whatever flow.
+SELECT definition FROM deployments WHERE name = ? ORDER BY flow;
+
+-- deployments --
+-- All deployments.
+SELECT definition FROM deployments ORDER BY flow, name;
+
+-- queues --
+-- All queues, in the order in which workers look at them.
+SELECT definition FROM queues ORDER BY priority DESC, name;
+
+-- queue --
+-- One queue.
+SELECT definition FROM queues WHERE name = ?;
+
+-- limits --
+-- All limits, with the slots that are taken at an instant.
+SELECT l.name, l.slots,
+    (SELECT coalesce(sum(t.n), 0) FROM taken_slots AS t WHERE t.name = l.name AND t.until > ?)
+FROM limits AS l ORDER BY l.name;
+
+-- workers --
+-- All workers, the newest first.
+SELECT id, info, joined_at, seen_at, lease_until, left_at, message,
+    (SELECT count(*) FROM flow_runs AS r WHERE r.worker = workers.id AND r.held = 1)
+FROM workers ORDER BY left_at IS NOT NULL, joined_at DESC LIMIT ?;
+
+-- waiting --
+-- Runs of a queue that are due until an instant, the most urgent first; some deployments (a JSON array) left out.
+SELECT id, queue, deployment_id, tags, due_at, n_crashes, epoch, state
+FROM flow_runs
+WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?1 AND due_at <= ?2
+    AND deployment_id NOT IN (SELECT value FROM json_each(?3))
+ORDER BY priority DESC, due_at, id LIMIT ?4 OFFSET ?5;
+
+-- next_due --
+-- When the next run of these queues (a JSON array) is due after an instant.
+SELECT due_at FROM flow_runs
+WHERE state = 'Scheduled' AND queue <> '' AND due_at > ?1 AND queue IN (SELECT value FROM json_each(?2))
+ORDER BY due_at LIMIT 1;
+
+-- busy --
+-- All runs in the hands of workers.
+SELECT id, name, queue, deployment_id, tags FROM flow_runs WHERE held = 1 ORDER BY id;
+
+-- held --
+-- The runs in the hands of a worker.
+SELECT id, epoch, state, asked, message, deployment_id, root_id, n_crashes
+FROM flow_runs WHERE worker = ? AND held = 1 ORDER BY id;
+
+-- run_work --
+-- What the end of a process has to know of its run.
+SELECT id, epoch, state, asked, message, deployment_id, root_id, n_crashes, worker, held
+FROM flow_runs WHERE id = ?;
+
+-- renew_lease --
+-- A worker that the server knows lives.
+UPDATE workers SET seen_at = ?1, lease_until = ?2 WHERE id = ?3 AND left_at IS NULL;
+
+-- lost_workers --
+-- Workers whose lease is over.
+SELECT id, name, info FROM workers WHERE left_at IS NULL AND lease_until < ?;
+
+-- extend_leases --
+-- After a time without a server: no worker could renew its lease.
+UPDATE workers SET lease_until = max(lease_until, ?1) WHERE left_at IS NULL;
+
+-- late --
+-- Runs that should have begun before an instant.
+SELECT id, epoch FROM flow_runs WHERE state = 'Scheduled' AND queue <> '' AND due_at < ? AND held = 0 LIMIT 1000;
+
+-- future_runs_of_schedule --
+-- Runs that a schedule has made and that have not begun.
+SELECT r.id FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id
+WHERE t.deployment_id = ? AND t.slug = ? AND t.due_at > ? AND r.state IN ('Scheduled', 'Late') AND r.held = 0;
+
+-- waiting_runs_of_deployment --
+-- Runs of a deployment that have not begun.
+SELECT id FROM flow_runs
+WHERE deployment_id = ? AND deployment_id <> '' AND state IN ('Scheduled', 'Late') AND held = 0;
+
+-- waiting_in_queue --
+-- How many runs wait in a queue.
+SELECT count(*) FROM flow_runs WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?;
+
+-- preview --
+-- Runs that wait in a queue and are due until an instant, in that order.
+SELECT * FROM flow_runs
+WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?;
+
+-- run_of_key --
+-- The run that was made with an idempotency key.
+SELECT run_id FROM run_keys WHERE key = ?;
+
+-- put_run_key --
+-- A run was made with an idempotency key.
+INSERT INTO run_keys (key, run_id, at) VALUES (?, ?, ?);
+
+-- known_tick --
+-- The run that a schedule has made for a due time.
+SELECT run_id FROM ticks WHERE deployment_id = ? AND slug = ? AND due_at = ?;
+
+-- planned_until --
+-- How far a schedule is planned.
+SELECT until FROM schedules WHERE deployment_id = ? AND slug = ?;
+
+-- n_planned_ahead --
+-- How many runs of a schedule have not begun.
+SELECT count(*) FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id
+WHERE t.deployment_id = ? AND t.slug = ? AND t.due_at > ? AND r.state = 'Scheduled';
+
+-- forget_schedule --
+-- A schedule is planned anew.
+DELETE FROM schedules WHERE deployment_id = ? AND slug = ?;
+
+-- fact --
+-- A fact of the servers of this home.
+SELECT value FROM facts WHERE name = ?;
+
+-- put_fact --
+-- A fact of the servers of this home.
+INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- slots_of --
+-- The slots of a limit.
+SELECT slots FROM limits WHERE name = ?;
+
+-- slots_taken --
+-- Slots of a limit that others have taken.
+SELECT coalesce(sum(n), 0) FROM taken_slots WHERE name = ? AND holder <> ? AND until > ?;
+
+-- take_slots --
+-- Slots are taken, or their lease is renewed.
+INSERT INTO taken_slots (name, holder, n, until) VALUES (?, ?, ?, ?)
+ON CONFLICT (name, holder) DO UPDATE SET n = excluded.n, until = excluded.until;
+
+-- give_slots --
+-- Slots are given back.
+DELETE FROM taken_slots WHERE name = ? AND holder = ?;
+
+-- inputs --
+-- What a run waited for.
+SELECT key, asked_at, until, schema, given_at, value, actor FROM run_inputs WHERE run_id = ? ORDER BY asked_at, key;
+
+-- worker --
+-- A worker that is there.
+SELECT info FROM workers WHERE id = ? AND left_at IS NULL;
+
+-- missed --
+-- Runs of a schedule that came due between two instants and have not begun.
+SELECT t.due_at, r.id, r.epoch, r.state
+FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id
+WHERE t.deployment_id = ? AND t.slug = ? AND t.due_at > ? AND t.due_at <= ?
+    AND r.state IN ('Scheduled', 'Late') AND r.held = 0
+ORDER BY t.due_at;

@@ -1,0 +1,48 @@
+"""A write transaction as commands see it: what is there, what time it is, who asks, and the way in for events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ostinato.core.events import Block
+from ostinato.store.append import Entry, Writer, append
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ostinato.core.events import Event
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+
+SYSTEM: Final = "system"
+"""The actor of what nobody asked for."""
+
+
+class Tx:
+    """One command's view of the transaction that it runs in."""
+
+    __slots__ = ("_writer", "actor", "db", "home", "now", "seq", "wakes")
+
+    def __init__(self, db: sqlite3.Connection, writer: Writer, seq: int, now: int, actor: str, home: str) -> None:
+        self.db = db
+        self._writer = writer
+        self.seq = seq
+        """Last event of the stream that is written."""
+        self.now = now
+        """UTC microseconds; one instant for the whole transaction."""
+        self.actor = actor or SYSTEM
+        self.home = home
+        """Folder of the home, for messages."""
+        self.wakes = False
+        """Whether workers that wait should look again."""
+
+    def append(self, *events: Event) -> None:
+        """Write events and what follows from them, for later statements of this transaction to see."""
+        if not events:
+            return
+        first, last = self.seq + 1, self.seq + len(events)
+        payload = _pack(Block(self._writer.stream, first, list(events)))
+        append(self.db, self._writer, [Entry(first, last, payload, list(events))], self.now)
+        self.seq = last

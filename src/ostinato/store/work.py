@@ -1,0 +1,121 @@
+"""Reading deployments, queues, limits, workers, and what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostinato.core.admission import Busy, Load
+from ostinato.core.deployments import DEFAULT_QUEUE, Deployment, Limit, Queue
+from ostinato.core.errors import DeploymentAmbiguous, DeploymentNotFound
+from ostinato.core.records import FlowRun, RunInput
+from ostinato.core.workers import Worker, WorkerInfo
+from ostinato.store import sql
+from ostinato.store.runs import flow_runs
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_deployment = msgspec.json.Decoder(Deployment).decode
+_queue = msgspec.json.Decoder(Queue).decode
+_info = msgspec.json.Decoder(WorkerInfo).decode
+_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def _ask(db: sqlite3.Connection, name: str, *values: object) -> sqlite3.Cursor:
+    return db.execute(sql.load("work")[name], values)
+
+
+def find_deployment(db: sqlite3.Connection, ref: str) -> Deployment:
+    """Give a deployment by id, `flow/name`, or a name that only one has.
+
+    Raises:
+        DeploymentNotFound: (deployment-not-found), DeploymentAmbiguous: (deployment-ambiguous).
+    """
+    rows = _ask(db, "deployment_by_id", ref).fetchall()
+    flow, sign, name = ref.partition("/")
+    if not rows and sign:
+        rows = _ask(db, "deployment_by_name", flow, name).fetchall()
+    if not rows:
+        rows = _ask(db, "deployments_named", ref).fetchall()
+    if not rows:
+        known = ", ".join(one.title for one in deployments(db)[:10]) or "none"
+        raise DeploymentNotFound(name=ref, known=known)
+    found = [_deployment(row[0]) for row in rows]
+    if len(found) > 1:
+        raise DeploymentAmbiguous(name=ref, found=", ".join(one.title for one in found[:10]))
+    return found[0]
+
+
+def deployment_by_id(db: sqlite3.Connection, deployment_id: str) -> Deployment | None:
+    """Give a deployment that may be gone."""
+    row = _ask(db, "deployment_by_id", deployment_id).fetchone()
+    return None if row is None else _deployment(row[0])
+
+
+def deployment_by_name(db: sqlite3.Connection, flow: str, name: str) -> Deployment | None:
+    """Give the deployment of this flow and name, if there is one."""
+    row = _ask(db, "deployment_by_name", flow, name).fetchone()
+    return None if row is None else _deployment(row[0])
+
+
+def deployments(db: sqlite3.Connection) -> list[Deployment]:
+    """Give all deployments by flow and name."""
+    return [_deployment(row[0]) for row in _ask(db, "deployments")]
+
+
+def queues(db: sqlite3.Connection) -> list[Queue]:
+    """Give all queues in the order in which workers look at them; `default` is always there."""
+    found = [_queue(row[0]) for row in _ask(db, "queues")]
+    if all(one.name != DEFAULT_QUEUE for one in found):
+        found.append(Queue(name=DEFAULT_QUEUE))
+        found.sort(key=lambda one: (-one.priority, one.name))
+    return found
+
+
+def limits(db: sqlite3.Connection, now: int) -> list[Limit]:
+    """Give all limits, with the slots that code has taken."""
+    return [Limit(name=name, slots=slots, n_taken=taken) for name, slots, taken in _ask(db, "limits", now)]
+
+
+def workers(db: sqlite3.Connection, limit: int = 200) -> list[Worker]:
+    """Give workers: first those that are there, the newest first."""
+    return [
+        Worker(
+            info=_info(info), joined_at=joined, seen_at=seen, lease_until=until, left_at=left, message=message, n_held=n
+        )
+        for _, info, joined, seen, until, left, message, n in _ask(db, "workers", limit)
+    ]
+
+
+def load(db: sqlite3.Connection) -> Load:
+    """Give what is in the hands of workers."""
+    return Load(
+        Busy(id=run_id, name=name, queue=queue, deployment_id=deployment, tags=tags_of(tags))
+        for run_id, name, queue, deployment, tags in _ask(db, "busy")
+    )
+
+
+def preview(db: sqlite3.Connection, queue: str, until: int, limit: int) -> list[FlowRun]:
+    """Give runs that wait in a queue and are due until an instant, in that order."""
+    return flow_runs(db, _ask(db, "preview", queue, until, limit))
+
+
+def inputs(db: sqlite3.Connection, run_id: str) -> list[RunInput]:
+    """Give what a run waits, or waited, for."""
+    return [
+        RunInput(key=key, asked_at=asked, until=until, schema=schema, given_at=given, value=value, actor=actor)
+        for key, asked, until, schema, given, value, actor in _ask(db, "inputs", run_id)
+    ]
+
+
+def tags_of(text: str | None) -> tuple[str, ...]:
+    """Give tags from their column."""
+    return _tags(text) if text else ()
+
+
+def fact(db: sqlite3.Connection, name: str) -> int | None:
+    """Give a fact of the servers of this home."""
+    row: Any = _ask(db, "fact", name).fetchone()
+    return None if row is None else int(row[0])
