@@ -17,10 +17,13 @@ from ostinato.core.events import (
     Error,
     Logged,
     LogsDropped,
+    RunAsked,
     RunCreated,
     RunMoved,
+    RunReleased,
     TaskMoved,
     TaskStarted,
+    VariableSet,
 )
 from ostinato.core.states import ACTIVE, TABLE, TERMINAL
 from ostinato.store.claims import LEFT_IN_PEACE
@@ -83,6 +86,14 @@ class PlainStore:
             self._run_created(stream, event)
         elif isinstance(event, RunMoved):
             self._run_moved(stream, event)
+        elif isinstance(event, RunAsked):
+            run = self.runs.get(event.run_id)
+            if run is not None and run["state"] not in TERMINAL and run["epoch"] == event.epoch:
+                run["asked"] = event.asked
+        elif isinstance(event, RunReleased):
+            run = self.runs.get(event.run_id)
+            if run is not None and run["epoch"] == event.epoch:
+                run["held"] = 0
         elif isinstance(event, TaskStarted):
             self._task_started(event)
         elif isinstance(event, TaskMoved):
@@ -101,7 +112,7 @@ class PlainStore:
         elif isinstance(event, CacheStored):
             if event.at >= self.cache.get(event.cache_key, (0,))[0]:
                 self.cache[event.cache_key] = (event.at, event.expires_at, event.run_id, event.no, packed(event.result))
-        elif event.at >= self.variables.get(event.name, (None, 0))[1]:
+        elif isinstance(event, VariableSet) and event.at >= self.variables.get(event.name, (None, 0))[1]:
             self.variables[event.name] = (event.value, event.at)
 
     def _run_created(self, stream: str, event: RunCreated) -> None:
@@ -123,6 +134,12 @@ class PlainStore:
             "error": None,
             "n_reused": 0,
             "n_logs_dropped": 0 if old is None else old["n_logs_dropped"],
+            "queue": event.planned.queue if event.planned is not None else "",
+            "due_at": event.planned.due_at if event.planned is not None else 0,
+            "worker": "",
+            "held": 0,
+            "asked": "",
+            "n_crashes": 0,
         }
         self._refer(event.run_id, event.arguments)
         self._note(event.run_id, event.at, "" if old is None else old["state"])
@@ -134,11 +151,19 @@ class PlainStore:
         is_root = run["root_id"] == event.run_id
         old = run["state"]
         if event.epoch > run["epoch"] or (old in TERMINAL and event.previous == old and not is_root):
-            if event.state != "Pending" and event.state not in TABLE["Pending"]:
+            if event.state not in ("Pending", "Scheduled", *TABLE["Pending"]):
                 return
-            run.update(epoch=event.epoch, stream=stream, started_at=None)
+            run.update(epoch=event.epoch, stream=stream, started_at=None, worker="", held=0, asked="")
         elif event.state not in TABLE[old]:
             return
+        if event.state == "Running":
+            run["stream"] = stream
+        if event.state in TERMINAL or event.state == "Paused":
+            run["asked"] = ""
+        if event.worker is not None:
+            run.update(worker=event.worker, held=int(bool(event.worker)))
+        run["due_at"] = run["due_at"] if event.due_at is None else event.due_at
+        run["n_crashes"] = run["n_crashes"] if event.n_crashes is None else event.n_crashes
         run.update(
             state=event.state,
             message=event.message,
@@ -222,7 +247,7 @@ class PlainStore:
             return False
         old = run["state"]
         run.update(epoch=epoch + 1, state="Pending", message="", attempt=1, stream=stream, n_reused=0)
-        run.update(started_at=None, ended_at=None, result=None, error=None)
+        run.update(started_at=None, ended_at=None, result=None, error=None, worker="", held=0, asked="")
         self._note(run_id, now, old)
         below = [other for other, row in self.runs.items() if row["root_id"] == run_id]
         self._crash([other for other in below if other != run_id], below, now, ACTIVE)
@@ -286,7 +311,8 @@ def stored_rows(db: sqlite3.Connection) -> dict[str, Any]:
             row[0]: row[1:]
             for row in all_of(
                 f"SELECT id, root_id, flow, state, {MESSAGE}, epoch, attempt, stream, created_at, started_at, "
-                "ended_at, result, error, n_reused, n_logs_dropped FROM flow_runs"
+                "ended_at, result, error, n_reused, n_logs_dropped, queue, due_at, worker, held, asked, n_crashes "
+                "FROM flow_runs"
             )
         },
         "tasks": {

@@ -22,8 +22,11 @@ from ostinato.core.events import (
     Event,
     Logged,
     LogsDropped,
+    Planned,
+    RunAsked,
     RunCreated,
     RunMoved,
+    RunReleased,
     Source,
     TaskMoved,
     TaskStarted,
@@ -83,6 +86,7 @@ def run_created(draw: st.DrawFn) -> RunCreated:
         "v",
         Source("f.py", "f", "/", "python"),
         0,
+        draw(st.none() | st.builds(Planned, st.just("d"), st.just("train/d"), st.sampled_from(["q", "p"]), instants)),
     )
 
 
@@ -90,6 +94,15 @@ events: st.SearchStrategy[Event] = st.one_of(
     run_created(),
     st.builds(RunMoved, runs, epochs, instants, states, states, st.just("m"), numbers, results, errors, numbers),
     st.builds(RunMoved, runs, epochs, instants, states, states),
+    st.builds(
+        RunMoved,
+        *(runs, epochs, instants, states, states),
+        worker=st.sampled_from([None, "", "w"]),
+        due_at=st.none() | instants,
+        n_crashes=st.none() | numbers,
+    ),
+    st.builds(RunAsked, runs, epochs, instants, st.sampled_from(["pause", "go-on", ""])),
+    st.builds(RunReleased, runs, epochs, instants),
     st.builds(
         TaskStarted,
         *(runs, epochs, instants, numbers, keys, st.sampled_from(["fit", "load"]), st.just("fit-1"), states),

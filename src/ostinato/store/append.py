@@ -127,6 +127,8 @@ def _write(db: sqlite3.Connection, fold: Fold) -> None:
     _put(db, "put_runs", 37, fold.run_rows())
     for move in fold.run_moves():
         db.execute(queries["move_run"], move)
+    for place in fold.run_places():
+        db.execute(queries["place_run"], place)
     _put(db, "put_tasks", 21, puts)
     _put(db, "move_tasks", 11, moves)
     _put(db, "add_task_counts", 6, counters)

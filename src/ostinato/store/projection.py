@@ -125,6 +125,7 @@ class Run:
         "n_logs_dropped",
         "n_reused",
         "pinned",
+        "placed",
         "result",
         "root",
         "started_at",
@@ -154,6 +155,8 @@ class Run:
         self.made: RunCreated | None = None
         """What the whole row is written from."""
         self.pinned = False
+        self.placed = False
+        """Who holds it, or what is asked of it, is to be updated."""
         self.moved = False
         """The row in the database is to be updated."""
         self.counted: tuple[str, str, int] | None = None
@@ -341,7 +344,7 @@ class Fold:
         run.stream = self.stream
         run.started_at = event.at if event.state == "Running" else None
         run.ended_at = event.at if event.state in TERMINAL else None
-        run.result = run.error = None
+        run.result = run.error = run.worker = run.held = run.asked = run.due_at = run.n_crashes = None
         run.n_reused = 0
         for tag in event.tags:
             self.tags += (tag, event.run_id)
@@ -401,12 +404,12 @@ class Fold:
     def _run_asked(self, event: RunAsked) -> None:
         run = self.runs[event.run_id]
         if run.state and run.state not in TERMINAL and event.epoch == run.epoch:
-            run.asked, run.moved = event.asked, True
+            run.asked, run.placed = event.asked, True
 
     def _run_released(self, event: RunReleased) -> None:
         run = self.runs[event.run_id]
         if run.state and event.epoch == run.epoch:
-            run.held, run.moved = 0, True
+            run.held, run.placed = 0, True
 
     def _note(self, run: Run, at: int, previous: str) -> None:
         self.states += (run.id, at, run.epoch, run.attempt, run.state, previous, run.message)
@@ -490,6 +493,14 @@ class Fold:
             ]
             for run in self.runs.values()
             if run.moved and run.made is None
+        ]
+
+    def run_places(self) -> list[Row]:
+        """Give who holds runs that did not move, and what is asked of them, for `place_run`."""
+        return [
+            [run.held, run.asked, run.id]
+            for run in self.runs.values()
+            if run.placed and not run.moved and run.made is None
         ]
 
     def flow_counts(self) -> Row:

@@ -47,7 +47,10 @@ ON CONFLICT (id) DO UPDATE SET
     started_at = excluded.started_at, ended_at = excluded.ended_at, version = excluded.version,
     tags = excluded.tags, key = excluded.key, upstream = excluded.upstream, parameters = excluded.parameters,
     arguments = excluded.arguments, source = excluded.source, result = excluded.result, error = excluded.error,
-    n_reused = excluded.n_reused, worker = excluded.worker, held = excluded.held, asked = excluded.asked;
+    n_reused = excluded.n_reused, deployment_id = excluded.deployment_id, deployment = excluded.deployment,
+    queue = excluded.queue, priority = excluded.priority, schedule = excluded.schedule, due_at = excluded.due_at,
+    worker = excluded.worker, held = excluded.held, asked = excluded.asked, n_crashes = excluded.n_crashes,
+    actor = excluded.actor;
 
 -- move_run --
 -- The newest state of a flow run that is in the database.
@@ -56,6 +59,10 @@ UPDATE flow_runs SET
     n_reused = ?, worker = coalesce(?, worker), held = coalesce(?, held), asked = coalesce(?, asked),
     due_at = coalesce(?, due_at), n_crashes = coalesce(?, n_crashes)
 WHERE id = ?;
+
+-- place_run --
+-- Who holds a flow run, and what is asked of it.
+UPDATE flow_runs SET held = coalesce(?, held), asked = coalesce(?, asked) WHERE id = ?;
 
 -- count_dropped_logs --
 -- Log lines of a run that were dropped under pressure.
