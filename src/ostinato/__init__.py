@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ostinato.core.cachekeys import DEFAULT, FLOW_PARAMETERS, INPUTS, NO_CACHE, RUN_ID, TASK_SOURCE
     from ostinato.core.retry import exponential_backoff
+    from ostinato.core.schedules import Cron, Interval, RRule
     from ostinato.engine import artifacts as artifact
     from ostinato.engine import runtime
     from ostinato.engine.context import get_run_context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ostinato.engine.marks import allow_failure, quote, tags, unmapped
     from ostinato.engine.runners.processes import ProcessRunner
     from ostinato.engine.runners.threads import ConcurrentTaskRunner, SequentialTaskRunner, ThreadRunner
+    from ostinato.engine.secrets import Secret
     from ostinato.engine.state import State
     from ostinato.engine.tasks import Task, task
     from ostinato.engine.variables import Variable
@@ -44,11 +46,15 @@ _WHERE: Final = {
     "runtime": "engine.runtime:",
     "artifact": "engine.artifacts:",
     "Variable": "engine.variables",
+    "Secret": "engine.secrets",
     "ThreadRunner": "engine.runners.threads",
     "ConcurrentTaskRunner": "engine.runners.threads",
     "SequentialTaskRunner": "engine.runners.threads",
     "ProcessRunner": "engine.runners.processes",
     "exponential_backoff": "core.retry",
+    "Cron": "core.schedules",
+    "Interval": "core.schedules",
+    "RRule": "core.schedules",
     "DEFAULT": "core.cachekeys",
     "INPUTS": "core.cachekeys",
     "TASK_SOURCE": "core.cachekeys",
@@ -66,9 +72,13 @@ __all__ = [
     "RUN_ID",
     "TASK_SOURCE",
     "ConcurrentTaskRunner",
+    "Cron",
     "Flow",
     "Future",
+    "Interval",
     "ProcessRunner",
+    "RRule",
+    "Secret",
     "SequentialTaskRunner",
     "State",
     "Task",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.core import access, seal
+from ostinato.core import access, commands, seal
 from ostinato.core.access import LOCAL, NEEDS, ROLES, SCOPES, Action, Identity, KnownKey, User, identify, includes
 from ostinato.core.errors import (
     AccessRefused,
@@ -21,9 +21,10 @@ from ostinato.core.errors import (
     SecretKeyInvalid,
     SecretKeyMismatch,
 )
+from ostinato.core.rights import ACTIONS
 
 NOW = 1_800_000_000_000_000
-ACTIONS = list(NEEDS)
+ALL_ACTIONS = list(NEEDS)
 
 
 def known(made: access.NewKey, **changes: object) -> KnownKey:
@@ -42,7 +43,7 @@ def test_every_action_needs_a_role() -> None:
     assert set(NEEDS.values()) == set(ROLES)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", ALL_ACTIONS)
 def test_a_higher_role_may_do_all_that_a_lower_one_may(action: Action) -> None:
     allowed = [Identity(role=role, kind="key").may(action) for role in ROLES]
     assert allowed == sorted(allowed)
@@ -50,26 +51,26 @@ def test_a_higher_role_may_do_all_that_a_lower_one_may(action: Action) -> None:
 
 
 def test_the_roles_may_what_their_names_say() -> None:
-    may = {role: {action for action in ACTIONS if Identity(role=role, kind="key").may(action)} for role in ROLES}
+    may = {role: {action for action in ALL_ACTIONS if Identity(role=role, kind="key").may(action)} for role in ROLES}
     assert may["viewer"] == {"read"}
     assert {"run", "deploy", "set-secret"} <= may["editor"]
     assert "open-secret" not in may["editor"]
     assert {"work", "open-secret", "set-limits"} <= may["operator"]
     assert "manage-access" not in may["operator"]
-    assert may["admin"] == set(ACTIONS)
+    assert may["admin"] == set(ALL_ACTIONS)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("role", ROLES)
 def test_a_scope_takes_away_and_never_adds(role: access.Role, scope: access.Scope) -> None:
     whole, narrowed = Identity(role=role, kind="key"), Identity(role=role, kind="key", scopes=(scope,))
-    for action in ACTIONS:
+    for action in ALL_ACTIONS:
         assert narrowed.may(action) == (whole.may(action) and action in SCOPES[scope])
 
 
 def test_two_scopes_add_up() -> None:
     both = Identity(role="admin", kind="key", scopes=("read", "worker"))
-    assert {action for action in ACTIONS if both.may(action)} == SCOPES["read"] | SCOPES["worker"]
+    assert {action for action in ALL_ACTIONS if both.may(action)} == SCOPES["read"] | SCOPES["worker"]
 
 
 def test_a_refusal_names_who_what_and_the_role() -> None:
@@ -240,3 +241,8 @@ def test_what_is_no_key_is_refused_without_telling_it(text: str) -> None:
     with pytest.raises(SecretKeyInvalid, match="OSTINATO_SECRET_KEY") as caught:
         seal.read_key(text, "OSTINATO_SECRET_KEY")
     assert not text or text not in str(caught.value)
+
+
+def test_every_command_is_an_action() -> None:
+    assert set(ACTIONS) == set(commands.ALL)
+    assert set(ACTIONS.values()) <= set(NEEDS)

@@ -1,16 +1,19 @@
-"""The configured home, opened for reading."""
+"""The configured home, opened for reading, or asked to do something."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ostinato.core.ports import READER, resolve
+from ostinato.core.ports import COMMANDS, READER, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ostinato.core.ports import Reader
+    from ostinato.core.commands import Command
+    from ostinato.core.ports import Commands, Reader
+
+R = TypeVar("R")
 
 
 @contextmanager
@@ -21,3 +24,12 @@ def open_reader() -> Iterator[Reader]:
         yield reader
     finally:
         reader.close()
+
+
+def carry_out(command: Command[R]) -> R:
+    """Give the answer of a command on the configured home, or at its server."""
+    commands: Commands = resolve(COMMANDS)()
+    try:
+        return commands.do(command)
+    finally:
+        commands.close()

@@ -32,6 +32,11 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "logs": "Print the log lines of a run.",
         "watch": "Watch a run until it ends.",
     },
+    "Let in": {
+        "users": "Say who may use this home through a server.",
+        "keys": "Make, list and revoke API keys.",
+        "secrets": "Set, list and unset secrets.",
+    },
     "Keep": {
         "db": "Migrate, check, vacuum, back up and restore the database.",
         "doctor": "Check this installation and its home.",

@@ -161,6 +161,13 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     hash: bytes
 
 
+class MadeKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is told once to who made it."""
+
+    text: str
+    key: ApiKey
+
+
 class SecretInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of a secret: never its value."""
 

@@ -16,7 +16,7 @@ from ostinato.engine import masks, traces
 from ostinato.engine.scopes import FlowScope, Scope, current, now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ostinato.engine.calls import Call
 
@@ -102,18 +102,11 @@ def note_failure(call: Call, state: str, error: BaseException, message: str) -> 
     return kept
 
 
-def hide(values: Iterable[str]) -> None:
-    """Cover these values from now on, in log lines, errors and what is printed."""
-    masks.hide(values)
-    if masks.cover is not None:
-        capture_prints()
-
-
 _print: Callable[..., None] = builtins.print
 
 
 def capture_prints() -> None:
-    """Let `print` inside runs with `log_prints` become log lines; in any other, secrets are covered."""
+    """Let `print` inside runs with `log_prints` become log lines."""
     builtins.print = _logging_print
 
 
@@ -122,8 +115,6 @@ def _logging_print(
 ) -> None:
     scope = current.get()
     if scope is None or not scope.log_prints or file not in (None, sys.stdout):
-        if masks.cover is not None and file in (None, sys.stdout, sys.stderr):
-            values = tuple(map(masks.cover, map(str, values)))
         _print(*values, sep=sep, end=end, file=file, flush=flush)
         return
     emit(scope, 20, "print", (" " if sep is None else sep).join(map(str, values)))

@@ -1,14 +1,16 @@
-"""Masks: the values of secrets that this process has read, and their covering in what is recorded and printed.
+"""Masks: the values of secrets that this process has read, and their covering in what it records and writes.
 
-While no secret was read, covering costs one look at `cover`.
+While no secret was read, covering costs one look at `cover`. From the first one on, what Python code writes to
+`sys.stdout` and `sys.stderr` is covered; what other programs and native code write is not.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import msgspec
 
@@ -29,23 +31,44 @@ _lock = threading.Lock()
 
 
 def hide(values: Iterable[str]) -> None:
-    """Cover these values from now on, by their lines too, and as JSON, `repr` and URLs spell them.
+    """Cover these values from now on, by their lines too, and as JSON, `repr` (of bytes too) and URLs do.
 
     In a value that is a JSON object, what stands under names such as `password` is covered on its own.
     """
     global cover  # noqa: PLW0603 - of the whole process, like its output
     with _lock:
         new = set(values) - _values
-        if not new:
-            return
         _values.update(new)
         _words.update(word for value in new for part in _parts(value) for word in _spellings(part))
-        if _words:
+        if new and _words:
             mask = import_module("ostinato.core.display").MASK
             # The longest first, so that no rest of a value stays beside the mask of a shorter one.
             longest_first = sorted(_words, key=len, reverse=True)
             pattern = re.compile("|".join(map(re.escape, longest_first)))
             cover = lambda text: pattern.sub(mask, text)  # noqa: E731 - a value that is replaced as a whole
+    for name in ("stdout", "stderr") if cover is not None else ():
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, CoveredStream):
+            setattr(sys, name, CoveredStream(stream))
+
+
+class CoveredStream:
+    """A stream that covers known values in what is written to it, and else is the one that it was made from."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, covered."""
+        return self._stream.write(text if cover is None else cover(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts, each covered."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def hidden() -> frozenset[str]:
@@ -79,6 +102,8 @@ def _spellings(text: str) -> Iterator[str]:
     json, parse = import_module("json"), import_module("urllib.parse")  # only who reads secrets needs them
     yield text
     yield repr(text)[1:-1]
+    yield repr(text)[1:-1].replace("'", "\\'")
+    yield repr(text.encode(errors="replace"))[2:-1]
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield parse.quote(text, safe="")

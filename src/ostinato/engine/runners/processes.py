@@ -17,7 +17,7 @@ import msgspec
 
 from ostinato.core.errors import TaskTimedOut, WorkerProcessDied
 from ostinato.core.events import CheckpointSaved, Event
-from ostinato.engine import loading, logs, traces
+from ostinato.engine import loading, masks, traces
 from ostinato.engine.runners import worker
 from ostinato.engine.runners.pool import Pool
 
@@ -81,7 +81,7 @@ class ProcessPool(Pool):
             self._discard(workers)
             raise WorkerProcessDied(name=call.name, how="") from error
         ok, value, record, hidden = cloudpickle.loads(answer)
-        logs.hide(hidden)
+        masks.hide(hidden)
         if ok:
             return value
         if record is not None:

@@ -126,7 +126,7 @@ def _end_with_parent() -> None:
 def work(payload: bytes) -> bytes:
     """Run a job; give (ok, value or exception, error record, values to cover), pickled."""
     job: Job = cloudpickle.loads(payload)
-    logs.hide(job.hidden)
+    masks.hide(job.hidden)
     recorder = PipeRecorder()
     root = Root(recorder, job.settings, job.root_id, job.epoch, job.root_name)
     if job.inside is not None:

@@ -1,0 +1,40 @@
+"""Which action each command is: what a server checks before it carries one out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ostinato.core import commands as c
+
+if TYPE_CHECKING:
+    from ostinato.core.access import Action
+
+ACTIONS: Final[dict[type[c.Command[Any]], Action]] = {
+    c.Deploy: "deploy",
+    c.RemoveDeployment: "deploy",
+    c.PauseDeployment: "deploy",
+    c.SetQueue: "set-limits",
+    c.RemoveQueue: "set-limits",
+    c.SetLimit: "set-limits",
+    c.RemoveLimit: "set-limits",
+    # What code inside a run asks for.
+    c.TakeSlots: "record",
+    c.GiveSlots: "record",
+    c.CreateRun: "run",
+    c.CancelRun: "run",
+    c.PauseRun: "run",
+    c.ResumeRun: "run",
+    c.DeleteRun: "delete-runs",
+    c.Join: "work",
+    c.Poll: "work",
+    c.Ended: "work",
+    c.Leave: "work",
+    c.CreateUser: "manage-access",
+    c.SetRole: "manage-access",
+    c.DisableUser: "manage-access",
+    c.CreateKey: "manage-access",
+    c.RevokeKey: "manage-access",
+    c.SetSecret: "set-secret",
+    c.UnsetSecret: "set-secret",
+}
+"""Every command is here; a test compares this with the list of commands."""
