@@ -626,7 +626,7 @@ def test_any_text_is_a_cron_or_refused(text: str) -> None:
     ],
 )
 def test_a_schedule_is_described_in_words(schedule: Schedule, words: str) -> None:
-    assert described(schedule) == words
+    assert described(schedule) == str(schedule) == words
 
 
 @settings(max_examples=200, deadline=None)

@@ -70,8 +70,8 @@ class Cron(msgspec.Struct, frozen=True, tag_field="kind", tag="cron", forbid_unk
     When both day of month and day of week are given, either is enough; with `day_or=False` both must fit.
 
     Example:
-        >>> described(Cron("0 3 2 * *", timezone="Europe/Berlin"))
-        'at 03:00 on day 2 of each month, Europe/Berlin'
+        >>> print(Cron("0 3 2 * *", timezone="Europe/Berlin"))
+        at 03:00 on day 2 of each month, Europe/Berlin
 
     Raises:
         ScheduleInvalid: (schedule-invalid) a field is wrong, or no day fits.
@@ -80,6 +80,9 @@ class Cron(msgspec.Struct, frozen=True, tag_field="kind", tag="cron", forbid_unk
     cron: str
     timezone: str = "UTC"
     day_or: bool = True
+
+    def __str__(self) -> str:
+        return described(self)
 
     def __post_init__(self) -> None:
         zones.named(self.timezone)
@@ -95,8 +98,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval", fo
     of the day on the clock of `timezone`; all others are real time. A naive anchor is read on that clock.
 
     Example:
-        >>> described(Interval(timedelta(minutes=90)))
-        'every 90 minutes'
+        >>> print(Interval(timedelta(minutes=90)))
+        every 90 minutes
 
     Raises:
         ScheduleInvalid: (schedule-invalid) the step is no length of time from 0.1 s to 100 years.
@@ -110,6 +113,9 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval", fo
     def step(self) -> timedelta:
         """The interval as a timedelta."""
         return self.interval if isinstance(self.interval, timedelta) else timedelta(seconds=self.interval)
+
+    def __str__(self) -> str:
+        return described(self)
 
     def __post_init__(self) -> None:
         zones.named(self.timezone)
@@ -131,8 +137,8 @@ class RRule(msgspec.Struct, frozen=True, tag_field="kind", tag="rrule", forbid_u
     it. HOURLY, MINUTELY and SECONDLY rules without BY parts are real time.
 
     Example:
-        >>> described(RRule("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR"))
-        'every 2 weeks on Monday and Friday, UTC'
+        >>> print(RRule("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR"))
+        every 2 weeks on Monday and Friday, UTC
 
     Raises:
         ScheduleInvalid: (schedule-invalid) a part is wrong, or no time fits.
@@ -141,6 +147,9 @@ class RRule(msgspec.Struct, frozen=True, tag_field="kind", tag="rrule", forbid_u
     rrule: str
     timezone: str = "UTC"
     start: datetime | None = None
+
+    def __str__(self) -> str:
+        return described(self)
 
     def __post_init__(self) -> None:
         zones.named(self.timezone)
