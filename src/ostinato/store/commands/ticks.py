@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostinato.core.commands import CreateRun
 from ostinato.core.events import RunMoved, SchedulePlanned, TickPlanned
-from ostinato.core.schedules import upcoming
+from ostinato.core.schedules import latest, upcoming
 from ostinato.store import sql, work
 from ostinato.store.commands.runs import planned
 
@@ -33,25 +33,24 @@ def plan(tx: Tx, deployment: Deployment, timetable: Timetable) -> int:
     if n_ahead >= REFILL_BELOW:
         return 0
     row = tx.db.execute(queries["planned_until"], values).fetchone()
-    begin = tx.now if row is None else row[0]
+    begin = tx.now if row is None else max(row[0], _made_up_from(deployment, timetable, tx.now))
     instants = upcoming(timetable.schedule, begin, MOST_AHEAD - n_ahead, until_us=tx.now + AHEAD_US)
-    missed = [at for at in instants if at <= tx.now]
-    dropped = set(_not_made_up(deployment, missed))
-    made: list[Event] = []
-    for due_at in instants:
-        if due_at not in dropped:
-            made += _tick(tx, deployment, timetable, due_at)
     if not instants and row is not None:
         return 0
-    until = instants[-1] if instants else begin
-    tx.append(*made, SchedulePlanned(*values, until, tx.now))
+    made = [event for due_at in instants for event in _tick(tx, deployment, timetable, due_at)]
+    tx.append(*made, SchedulePlanned(*values, instants[-1] if instants else begin, tx.now))
     tx.wakes = tx.wakes or bool(made)
-    return len(made) // 2
+    return len(instants)
 
 
-def _not_made_up(deployment: Deployment, missed: list[int]) -> list[int]:
-    """Give the due times that passed unplanned and that `catchup` leaves out."""
-    return {"all": [], "latest": missed[:-1], "none": missed}[deployment.catchup]
+def _made_up_from(deployment: Deployment, timetable: Timetable, now: int) -> int:
+    """Give the instant before which no due time that has passed is made up for."""
+    if deployment.catchup == "all":
+        return 0
+    if deployment.catchup == "none":
+        return now
+    newest = latest(timetable.schedule, now)
+    return now if newest is None else newest - 1
 
 
 def _tick(tx: Tx, deployment: Deployment, timetable: Timetable, due_at: int) -> list[Event]:
@@ -93,14 +92,13 @@ def begin(tx: Tx) -> int:
 
 def _drop_missed(tx: Tx, deployment: Deployment, timetable: Timetable, alive_at: int) -> None:
     rows = tx.db.execute(sql.load("work")["missed"], (deployment.id, timetable.slug, alive_at, tx.now)).fetchall()
-    due = [row[0] for row in rows]
-    dropped = set(_not_made_up(deployment, due))
+    begin = _made_up_from(deployment, timetable, tx.now)
     reason = f"no server ran when it was due (catchup={deployment.catchup})"
     tx.append(
         *(
             RunMoved(run_id, epoch, tx.now, "Skipped", state, reason)
             for due_at, run_id, epoch, state in rows
-            if due_at in dropped
+            if due_at <= begin
         )
     )
 

@@ -1,0 +1,120 @@
+"""The loop of the scheduler: what is done every so often, each by a command to the ledger."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ostinato.core.errors import OstinatoError
+from ostinato.core.schedules import upcoming
+from ostinato.store import work
+from ostinato.store.commands import ticks, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.core.deployments import Deployment, Timetable
+    from ostinato.session.ledger import Ledger
+    from ostinato.store.transaction import Tx
+
+EXPIRE_EVERY_S: Final = 0.25
+LOOK_EVERY_S: Final = 1.0
+LONGEST_US: Final = 60_000_000
+"""A schedule is looked at again after so long at the latest."""
+
+log: Final = logging.getLogger("ostinato.scheduler")
+
+
+class Planned(msgspec.Struct):
+    """When a schedule needs to be looked at again."""
+
+    updated_at: int
+    """Of its deployment, when it was looked at."""
+    again_at: int
+
+
+class Scheduler:
+    """Keeps the runs of all schedules of a home made ahead, in a thread of its own."""
+
+    def __init__(self, ledger: Ledger, now_us: Callable[[], int] | None = None) -> None:
+        self._ledger = ledger
+        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._planned: dict[tuple[str, str], Planned] = {}
+        self._stopped = threading.Event()
+        self._looked_at = 0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take up the home, then go on in a thread."""
+        self.begin()
+        self._thread = threading.Thread(target=self._run, name="ostinato-scheduler", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the turn that is under way."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def begin(self) -> None:
+        """Decide over what came due while no server ran, and let leases go on."""
+        self._ledger.do(ticks.begin)
+        self._ledger.do(ticks.stay_alive)
+
+    def turn(self) -> None:
+        """Do what is due now: take over from silent workers, make runs, mark late ones."""
+        self._ledger.do(workers.expire, relaxed=True)
+        now = self._now_us()
+        if not 0 <= now - self._looked_at < LOOK_EVERY_S * 1e6:  # the clock may jump
+            self._looked_at = now
+            self._plan_all(now)
+            self._ledger.do(_keep)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(EXPIRE_EVERY_S):
+            try:
+                self.turn()
+            except OstinatoError as error:  # the disk is full, the database is busy: the next turn may go well
+                log.warning("the scheduler could not do its turn: %s", error)
+
+    # --- schedules
+
+    def _plan_all(self, now: int) -> None:
+        known = self._planned
+        found: dict[tuple[str, str], Planned] = {}
+        for deployment in self._ledger.do(lambda tx: work.deployments(tx.db), relaxed=True):
+            for timetable in deployment.schedules:
+                if deployment.paused or not timetable.active:
+                    continue
+                key = (deployment.id, timetable.slug)
+                one = known.get(key)
+                if one is None or one.updated_at != deployment.updated_at or now >= one.again_at:
+                    self._plan(deployment, timetable)
+                    one = Planned(deployment.updated_at, self._again_at(timetable, now))
+                found[key] = one
+        self._planned = found
+
+    def _plan(self, deployment: Deployment, timetable: Timetable) -> None:
+        def work_(tx: Tx) -> int:
+            return ticks.plan(tx, deployment, timetable)
+
+        try:
+            while self._ledger.do(work_) >= ticks.MOST_AHEAD:  # `catchup=all` after a long outage
+                pass
+        except OstinatoError as error:  # parameters that do not fit any more, for example
+            log.warning("schedule %s of %s makes no runs: %s", timetable.slug, deployment.title, error)
+
+    @staticmethod
+    def _again_at(timetable: Timetable, now: int) -> int:
+        """Give when half of the runs that were made will be due."""
+        soon = upcoming(timetable.schedule, now, ticks.MOST_AHEAD - ticks.REFILL_BELOW)
+        return min(soon[-1] if soon else now + LONGEST_US, now + LONGEST_US)
+
+
+def _keep(tx: Tx) -> None:
+    ticks.mark_late(tx)
+    ticks.stay_alive(tx)

@@ -1,0 +1,217 @@
+"""Each due time of a schedule has exactly one run, whatever dies: a driven clock, and a scheduler killed at random."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ostinato.core.commands import Deploy
+from ostinato.core.deployments import Catchup, Code, Deployment, Timetable
+from ostinato.core.schedules import Interval
+from ostinato.scheduler.loop import Scheduler
+from ostinato.session.home import Home
+from ostinato.session.ledger import Ledger
+from ostinato.store.commands import ticks
+from ostinato.store.commands.handlers import carry_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MINUTE_US = 60_000_000
+T0 = 1_700_000_040_000_000  # a whole minute
+N_TICKS = 10_000
+
+DRIVER = """
+    import sys
+    from pathlib import Path
+    from random import Random
+
+    from ostinato.core.commands import Ended, Join, Poll
+    from ostinato.core.events import RunMoved
+    from ostinato.core.ids import new_id
+    from ostinato.core.workers import WorkerInfo
+    from ostinato.scheduler.loop import Scheduler
+    from ostinato.session.home import Home
+    from ostinato.session.ledger import Ledger
+    from ostinato.store.commands.handlers import carry_out
+
+    home, clock_file, end, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    now, random = int(clock_file.read_text()), Random(seed)
+    ledger = Ledger(Home(home), lambda: now)
+    scheduler = Scheduler(ledger, lambda: now)
+    scheduler.begin()
+    worker = WorkerInfo(id=new_id(), name="w", host="h", pid=1, slots=1000, lease_s=7200)
+    ledger.do(lambda tx: carry_out(tx, Join(worker=worker)))
+
+    def run(assignment):
+        run, epoch = assignment.run, assignment.run.epoch
+
+        def moves(tx):
+            tx.append(
+                RunMoved(run.id, epoch, tx.now, "Running", "Pending"),
+                RunMoved(run.id, epoch, tx.now, "Completed", "Running"),
+            )
+            carry_out(tx, Ended(worker_id=worker.id, run_id=run.id, epoch=epoch, how="exit code 0"))
+
+        ledger.do(moves)
+
+    while now < end:
+        now += random.randrange(1_000_000, 3_600_000_000)
+        scheduler.turn()
+        for _ in range(20):
+            given = ledger.do(lambda tx: carry_out(tx, Poll(worker_id=worker.id, free=1000))).assignments
+            for assignment in given:
+                if assignment.due_in_ms <= 0:
+                    run(assignment)
+            if not given:
+                break
+        clock_file.with_suffix(".new").write_text(str(now))
+        clock_file.with_suffix(".new").rename(clock_file)
+    ledger.close()
+"""
+
+
+def _deployment(catchup: Catchup) -> Deployment:
+    return Deployment(
+        id="",
+        flow="tick",
+        name="minutely",
+        code=Code(kind="local", file="/nowhere/flow.py", function="tick", directory="/"),
+        schedules=(Timetable(slug="minute", schedule=Interval(60)),),
+        catchup=catchup,
+    )
+
+
+class Clock:
+    """A clock that the test drives, with a ledger and a scheduler on it."""
+
+    def __init__(self, home: Path, now: int) -> None:
+        self.now = now
+        self.ledger = Ledger(Home(str(home)), lambda: self.now)
+        self.scheduler = Scheduler(self.ledger, lambda: self.now)
+        self.scheduler.begin()
+
+    def deploy(self, catchup: Catchup) -> None:
+        self.ledger.do(lambda tx: carry_out(tx, Deploy(deployment=_deployment(catchup))))
+
+    def states(self) -> dict[int, str]:
+        """Give the state of the run of each due time, in minutes since the start."""
+        query = "SELECT (t.due_at - ?) / 60000000, r.state FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id"
+        with sqlite3.connect(self.ledger.home.database) as db:
+            return dict(db.execute(f"{query} ORDER BY 1", (T0,)).fetchall())
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Iterator[Clock]:
+    made = Clock(tmp_path / "home", T0)
+    yield made
+    made.ledger.close()
+
+
+@pytest.mark.timeout(300)
+def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(tmp_path: Path, seed: int) -> None:
+    home, clock_file, program = tmp_path / "home", tmp_path / "clock", tmp_path / "driver.py"
+    program.write_text(textwrap.dedent(DRIVER), encoding="utf-8")
+    first = Clock(home, T0)
+    first.deploy("all")
+    first.scheduler.turn()
+    first.ledger.close()
+    clock_file.write_text(str(T0), encoding="utf-8")
+    end = T0 + N_TICKS * MINUTE_US
+    dice = random.Random(seed)
+    n_kills = 0
+    while int(clock_file.read_text(encoding="utf-8")) < end:
+        words = [sys.executable, program, home, clock_file, str(end), str(dice.randrange(1 << 30))]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as driver:
+            try:
+                driver.wait(dice.uniform(0.3, 3.0))
+            except subprocess.TimeoutExpired:
+                os.kill(driver.pid, signal.SIGKILL)
+                n_kills += 1
+            assert driver.wait() in (0, -signal.SIGKILL), driver.stderr.read() if driver.stderr else ""
+    with sqlite3.connect(home / "ostinato.db") as db:
+        due = [row[0] for row in db.execute("SELECT due_at FROM ticks WHERE due_at <= ? ORDER BY due_at", (end,))]
+        run_ids = [row[0] for row in db.execute("SELECT run_id FROM ticks WHERE due_at <= ?", (end,))]
+        starts = db.execute(
+            "SELECT t.due_at, count(*) FROM ticks AS t JOIN run_states AS s ON s.run_id = t.run_id "
+            "WHERE s.state = 'Completed' AND t.due_at <= ? GROUP BY t.due_at",
+            (end,),
+        ).fetchall()
+        twice = db.execute(
+            "SELECT expected_at FROM flow_runs WHERE expected_at <= ? GROUP BY expected_at HAVING count(*) > 1", (end,)
+        ).fetchall()
+    assert n_kills > 0
+    assert due == list(range(T0 + MINUTE_US, end + 1, MINUTE_US))
+    assert len(set(run_ids)) == len(due) == N_TICKS
+    assert twice == []
+    assert {n for _, n in starts} == {1}
+    assert len(starts) > N_TICKS * 0.95  # those of the last moments may still be in the hands of a killed worker
+
+
+@pytest.mark.parametrize(
+    ("catchup", "expected"),
+    [("none", set()), ("latest", {180}), ("all", set(range(1, 181)))],
+)
+def test_after_an_outage_catchup_decides(tmp_path: Path, catchup: Catchup, expected: set[int]) -> None:
+    before = Clock(tmp_path / "home", T0)
+    before.deploy(catchup)
+    before.scheduler.turn()  # 100 runs are made ahead
+    before.ledger.close()
+    after = Clock(tmp_path / "home", T0 + 180 * MINUTE_US + 5)
+    after.scheduler.turn()
+    found = after.states()
+    after.ledger.close()
+    assert {minute for minute, state in found.items() if minute <= 180 and state in ("Scheduled", "Late")} == expected
+    assert all(state == "Scheduled" for minute, state in found.items() if minute > 180)
+    assert sum(minute > 180 for minute in found) >= 50
+
+
+def test_a_run_that_nobody_begins_is_late_after_15_seconds(clock: Clock) -> None:
+    clock.deploy("latest")
+    clock.scheduler.turn()
+    clock.now = T0 + MINUTE_US + ticks.LATE_US - 1
+    clock.scheduler.turn()
+    assert clock.states()[1] == "Scheduled"
+    clock.now += 2_000_000
+    clock.scheduler.turn()
+    assert clock.states()[1] == "Late"
+    assert clock.states()[2] == "Scheduled"
+
+
+def test_a_changed_schedule_makes_its_runs_anew(clock: Clock) -> None:
+    clock.deploy("latest")
+    clock.scheduler.turn()
+    slower = Deployment(
+        id="",
+        flow="tick",
+        name="minutely",
+        code=Code(kind="local", file="/nowhere/flow.py", function="tick", directory="/"),
+        schedules=(Timetable(slug="minute", schedule=Interval(3600)),),
+    )
+    clock.now += 2_000_000
+    clock.ledger.do(lambda tx: carry_out(tx, Deploy(deployment=slower)))
+    clock.scheduler.turn()
+    found = list(clock.states())
+    assert {after - before for before, after in pairwise(found)} == {60}
+
+
+def test_the_scheduler_goes_on_when_the_clock_is_set_back(clock: Clock) -> None:
+    clock.deploy("latest")
+    clock.scheduler.turn()
+    clock.now -= 3600 * 1_000_000
+    clock.scheduler.turn()
+    clock.now = T0 + 70 * MINUTE_US
+    clock.scheduler.turn()
+    found = clock.states()
+    assert min(found) == 1
+    assert set(range(1, 121)) <= set(found)
