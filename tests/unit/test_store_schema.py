@@ -124,6 +124,8 @@ LOOPED = {
     ("runs", "checkpoints"),
     ("runs", "blobs_of_runs"),
     ("variables", "variable"),
+    ("work", "tick_runs"),
+    ("work", "newest_tick_runs"),
 }
 """Queries that run in a loop, or for each commit, page or run."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from ostinato.core.schedules import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Overlap: TypeAlias = Literal["allow", "queue", "skip", "cancel-previous"]
 """What a due run does while another one of its deployment runs."""
@@ -110,9 +113,31 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
 
 
+class QueueLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs of a queue wait and run."""
+
+    name: str
+    n_waiting: int = 0
+    """Runs that are due, the late ones too."""
+    n_late: int = 0
+    n_later: int = 0
+    """Runs that are due later."""
+    n_running: int = 0
+
+
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A number of slots: for runs with a tag (`tag:NAME`), or for blocks of code (`concurrency(NAME)`)."""
 
     name: Name
     slots: Annotated[int, Meta(ge=0)]
     n_taken: int = 0
+
+
+def queue_for(deployment: Deployment, tags: tuple[str, ...], queues: Iterable[Queue]) -> str:
+    """Give the queue of a run with these tags: that of its deployment, or the first whose filter takes it."""
+    if deployment.queue:
+        return deployment.queue
+    for queue in queues:
+        if deployment.title in queue.deployments or (queue.tags and set(queue.tags) <= set(tags)):
+            return queue.name
+    return DEFAULT_QUEUE

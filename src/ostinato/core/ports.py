@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
     from ostinato.core.commands import Command
-    from ostinato.core.deployments import Deployment, Limit, Queue
+    from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
     from ostinato.core.events import Event
     from ostinato.core.query import Query
     from ostinato.core.records import (
@@ -192,6 +192,9 @@ class Reader(Protocol):
     def queues(self) -> list[Queue]:
         """Give all queues in the order in which workers look at them."""
 
+    def queue_loads(self) -> list[QueueLoad]:
+        """Give how many runs of each queue wait and run; a queue without any may be left out."""
+
     def limits(self) -> list[Limit]:
         """Give all limits, with the slots that code has taken."""
 
@@ -200,6 +203,11 @@ class Reader(Protocol):
 
     def preview(self, queue: str, until: int, limit: int = 1000) -> list[FlowRun]:
         """Give runs that wait in a queue and are due until an instant, in that order."""
+
+    def tick_runs(
+        self, deployment_id: str, slug: str, begin: int, end: int, *, limit: int = 1000, newest_first: bool = False
+    ) -> list[FlowRun]:
+        """Give runs of a deployment that were told an instant of a schedule from `begin` to `end`, by that instant."""
 
     def inputs(self, run_id: str) -> list[RunInput]:
         """Give what a run waits, or waited, for."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
-    from ostinato.core.deployments import Deployment, Limit, Queue
+    from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
     from ostinato.core.query import Query
     from ostinato.core.records import (
         Artifact,
@@ -98,6 +98,9 @@ class EmbeddedReader:
     def queues(self) -> list[Queue]:
         return work.queues(self._db)
 
+    def queue_loads(self) -> list[QueueLoad]:
+        return work.queue_loads(self._db, time.time_ns() // 1000)
+
     def limits(self) -> list[Limit]:
         return work.limits(self._db, time.time_ns() // 1000)
 
@@ -106,6 +109,11 @@ class EmbeddedReader:
 
     def preview(self, queue: str, until: int, limit: int = 1000) -> list[FlowRun]:
         return work.preview(self._db, queue, until, limit)
+
+    def tick_runs(
+        self, deployment_id: str, slug: str, begin: int, end: int, *, limit: int = 1000, newest_first: bool = False
+    ) -> list[FlowRun]:
+        return work.tick_runs(self._db, deployment_id, slug, begin, end, limit=limit, newest_first=newest_first)
 
     def inputs(self, run_id: str) -> list[RunInput]:
         return work.inputs(self._db, run_id)

@@ -70,6 +70,7 @@ CREATE INDEX flow_runs_by_name ON flow_runs (name, id);
 CREATE INDEX flow_runs_by_stream ON flow_runs (stream, state);
 CREATE INDEX flow_runs_by_end ON flow_runs (ended_at);
 CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment_id, id) WHERE deployment_id <> '';
+CREATE INDEX flow_runs_by_tick ON flow_runs (deployment_id, schedule, expected_at, id) WHERE deployment_id <> '';
 CREATE INDEX flow_runs_waiting ON flow_runs (queue, priority DESC, due_at, id) WHERE state IN ('Scheduled', 'Late') AND queue <> '';
 CREATE INDEX flow_runs_due ON flow_runs (due_at, id) WHERE state = 'Scheduled' AND queue <> '';
 CREATE INDEX flow_runs_held ON flow_runs (worker, id) WHERE held = 1;

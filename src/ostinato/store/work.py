@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ostinato.core.admission import Busy, Load
-from ostinato.core.deployments import DEFAULT_QUEUE, Deployment, Limit, Queue
+from ostinato.core.deployments import DEFAULT_QUEUE, Deployment, Limit, Queue, QueueLoad
 from ostinato.core.errors import DeploymentAmbiguous, DeploymentNotFound
 from ostinato.core.records import FlowRun, RunInput
 from ostinato.core.workers import Worker, WorkerInfo
@@ -74,6 +74,17 @@ def queues(db: sqlite3.Connection) -> list[Queue]:
     return found
 
 
+def queue_loads(db: sqlite3.Connection, now: int) -> list[QueueLoad]:
+    """Give how many runs of each queue wait and run, by name."""
+    waiting = {name: counts for name, *counts in _ask(db, "waiting_counts", now)}
+    running = dict(_ask(db, "running_counts").fetchall())
+    found = []
+    for name in sorted(waiting.keys() | running.keys()):
+        due, late, later = waiting.get(name, (0, 0, 0))
+        found.append(QueueLoad(name=name, n_waiting=due, n_late=late, n_later=later, n_running=running.get(name, 0)))
+    return found
+
+
 def limits(db: sqlite3.Connection, now: int) -> list[Limit]:
     """Give all limits, with the slots that code has taken."""
     return [Limit(name=name, slots=slots, n_taken=taken) for name, slots, taken in _ask(db, "limits", now)]
@@ -100,6 +111,14 @@ def load(db: sqlite3.Connection) -> Load:
 def preview(db: sqlite3.Connection, queue: str, until: int, limit: int) -> list[FlowRun]:
     """Give runs that wait in a queue and are due until an instant, in that order."""
     return flow_runs(db, _ask(db, "preview", queue, until, limit))
+
+
+def tick_runs(
+    db: sqlite3.Connection, deployment_id: str, slug: str, begin: int, end: int, *, limit: int, newest_first: bool
+) -> list[FlowRun]:
+    """Give runs of a deployment that were told an instant of a schedule from `begin` to `end`, by that instant."""
+    name = "newest_tick_runs" if newest_first else "tick_runs"
+    return flow_runs(db, _ask(db, name, deployment_id, slug, begin, end, limit))
 
 
 def inputs(db: sqlite3.Connection, run_id: str) -> list[RunInput]:

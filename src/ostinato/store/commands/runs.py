@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core import codec
-from ostinato.core.deployments import DEFAULT_QUEUE, Deployment
+from ostinato.core.deployments import queue_for
 from ostinato.core.display import MASK, is_secret
 from ostinato.core.errors import ControlRefused, ParametersMisfit, RunNotFound
 from ostinato.core.events import (
@@ -29,6 +29,7 @@ from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
     from ostinato.core.commands import CancelRun, CreateRun, DeleteRun, PauseRun, ResumeRun
+    from ostinato.core.deployments import Deployment
     from ostinato.core.records import FlowRun
     from ostinato.store.transaction import Tx
 
@@ -62,7 +63,7 @@ def planned(tx: Tx, deployment: Deployment, command: CreateRun) -> RunCreated:
     tags = tuple(dict.fromkeys((*deployment.tags, *command.tags)))
     due_at = command.due_at or tx.now
     priority = deployment.priority if command.priority is None else command.priority
-    queue = command.queue or deployment.queue or _queue_for(tx, deployment, tags)
+    queue = command.queue or queue_for(deployment, tags, work.queues(tx.db))
     code, run_id = deployment.code, new_id()
     here = code.kind == "local"
     return RunCreated(
@@ -90,14 +91,6 @@ def check_parameters(deployment: Deployment, parameters: dict[str, Any]) -> None
     error = resolve("ostinato.core.validation:first_error")(deployment.parameter_schema, parameters)
     if error:
         raise ParametersMisfit(deployment=deployment.title, reason=error)
-
-
-def _queue_for(tx: Tx, deployment: Deployment, tags: tuple[str, ...]) -> str:
-    """Give the first queue whose filter takes a run that names none."""
-    for queue in work.queues(tx.db):
-        if deployment.title in queue.deployments or (queue.tags and set(queue.tags) <= set(tags)):
-            return queue.name
-    return DEFAULT_QUEUE
 
 
 def cancel_run(tx: Tx, command: CancelRun) -> FlowRun:

@@ -162,3 +162,25 @@ FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id
 WHERE t.deployment_id = ? AND t.slug = ? AND t.due_at > ? AND t.due_at <= ?
     AND r.state IN ('Scheduled', 'Late') AND r.held = 0
 ORDER BY t.due_at;
+
+-- tick_runs --
+-- Runs of a deployment that were told an instant of a schedule, the earliest instant first.
+SELECT * FROM flow_runs
+WHERE deployment_id <> '' AND deployment_id = ? AND schedule = ? AND expected_at >= ? AND expected_at <= ?
+ORDER BY expected_at, id LIMIT ?;
+
+-- newest_tick_runs --
+-- Runs of a deployment that were told an instant of a schedule, the latest instant first.
+SELECT * FROM flow_runs
+WHERE deployment_id <> '' AND deployment_id = ? AND schedule = ? AND expected_at >= ? AND expected_at <= ?
+ORDER BY expected_at DESC, id DESC LIMIT ?;
+
+-- waiting_counts --
+-- Runs of each queue that wait for a worker: due at an instant, late, due later.
+SELECT queue, count(*) FILTER (WHERE due_at <= ?1), count(*) FILTER (WHERE state = 'Late'),
+    count(*) FILTER (WHERE due_at > ?1)
+FROM flow_runs WHERE state IN ('Scheduled', 'Late') AND queue <> '' GROUP BY queue;
+
+-- running_counts --
+-- Runs of each queue in the hands of workers.
+SELECT queue, count(*) FROM flow_runs WHERE held = 1 GROUP BY queue;
