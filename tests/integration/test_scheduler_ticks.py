@@ -131,7 +131,8 @@ def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(t
     dice = random.Random(seed)
     n_kills = 0
     while int(clock_file.read_text(encoding="utf-8")) < end:
-        words = [sys.executable, program, home, clock_file, str(end), str(dice.randrange(1 << 30))]
+        numbers = (str(end), str(dice.randrange(1 << 30)))
+        words = [sys.executable, str(program), str(home), str(clock_file), *numbers]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as driver:
             try:
                 driver.wait(dice.uniform(0.3, 3.0))
