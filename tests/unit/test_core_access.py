@@ -243,6 +243,15 @@ def test_what_is_no_key_is_refused_without_telling_it(text: str) -> None:
     assert not text or text not in str(caught.value)
 
 
+def test_values_that_travel_are_not_spelled_out() -> None:
+    assert "hunter2" not in repr(commands.SetSecret(name="db", value="hunter2"))
+    key = access.ApiKey(
+        id="k3x81mpa", user="ann", name="", role="viewer", scopes=(), created_at=0, expires_at=0, last_used_at=0,
+        revoked=False,
+    )  # fmt: skip
+    assert "hunter2" not in repr(access.MadeKey(text="hunter2", key=key))
+
+
 def test_every_command_is_an_action() -> None:
     assert set(ACTIONS) == set(commands.ALL)
     assert set(ACTIONS.values()) <= set(NEEDS)

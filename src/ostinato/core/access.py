@@ -167,6 +167,9 @@ class MadeKey(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     key: ApiKey
 
+    def __repr__(self) -> str:
+        return f"MadeKey(text='********', key={self.key!r})"
+
 
 class SecretInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of a secret: never its value."""

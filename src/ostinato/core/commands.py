@@ -229,6 +229,9 @@ class SetSecret(Command[None], frozen=True, kw_only=True, tag="set-secret"):
     name: str
     value: str
 
+    def __repr__(self) -> str:
+        return f"SetSecret(name={self.name!r}, value='********')"
+
 
 class UnsetSecret(Command[None], frozen=True, kw_only=True, tag="unset-secret"):
     """Forget a secret."""
