@@ -65,7 +65,7 @@ class Call:
     def prepare(self, wait_for: Any = None, group: str = "") -> Call:
         """Name the call: key, ordinal, edges, number and run name."""
         task, caller = self.task, self.caller
-        caller.check()
+        caller.check(hold=not task.is_async)
         names = self.name_inputs(wait_for)
         if task.options.key is not None:
             self.key, self.ordinal, self.named = caller.claim_key(task.name, task.choose_key(self)), 0, True
@@ -88,7 +88,7 @@ class Call:
         Raises:
             UpstreamFailed: (upstream-failed) a future among the inputs failed.
         """
-        caller.check()
+        caller.check(hold=False)
         call = cls(None, caller, args, kwargs)
         wait_for = kwargs.pop("wait_for", None)
         call.name = name
@@ -212,7 +212,7 @@ class Call:
         if error is not None:
             kept = logs.note_failure(self, state, error, message)
             said = f"{kept.type}: {kept.message}" if kept.message else kept.type
-            message = message or ("interrupted (Ctrl-C)" if kept.type == "KeyboardInterrupt" else said)
+            message = message or traces.why_stopped(kept) or said
         if not self.state:
             first: StateName = state if state in ("Running", "Pending", "Skipped") else "Pending"
             root.push(
@@ -318,7 +318,7 @@ class Call:
         self.attempt = attempt
         caller = self.caller
         if attempt > 1 or self.future is not None:
-            caller.check()
+            caller.check(hold=False)
         scope = self.scope = TaskScope(caller.root, caller.flow, self.key, self.no, self.name, self.task)
         scope.attempt = attempt
         scope.log_prints = caller.log_prints if self.task.options.log_prints is None else self.task.options.log_prints

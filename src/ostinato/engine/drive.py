@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core.ports import resolve
 from ostinato.engine import hooks
-from ostinato.engine.effects import Cached, Hook, Keep, Move, Recall, Run, Settle, Sleep, Store, Wait
+from ostinato.engine.effects import Cached, Hold, Hook, Keep, Move, Recall, Run, Settle, Sleep, Store, Wait
 
 if TYPE_CHECKING:
     from ostinato.engine.effects import Life
@@ -26,6 +26,7 @@ BLOCKING: dict[type, Any] = {
     **AT_ONCE,
     Run: lambda subject, effect: subject.run(effect.attempt),
     Wait: lambda _, effect: [future.wait() for future in effect.futures] and None,
+    Hold: lambda subject, _: subject.caller and resolve("ostinato.engine.control:hold")(subject.caller),
     Sleep: lambda _, effect: time.sleep(effect.seconds),
     Hook: lambda subject, effect: hooks.call(subject, effect.name, effect.value, effect.error),
 }
@@ -37,6 +38,11 @@ async def _wait_async(_: Any, effect: Wait) -> None:
             await future.ended()
 
 
+async def _hold_async(subject: Any, _: Hold) -> None:
+    if subject.caller is not None:
+        await resolve("ostinato.engine.control:hold_async")(subject.caller)
+
+
 async def _sleep_async(_: Any, effect: Sleep) -> None:
     await resolve("asyncio:sleep")(effect.seconds)
 
@@ -44,6 +50,7 @@ async def _sleep_async(_: Any, effect: Sleep) -> None:
 AWAITING: dict[type, Any] = {
     Run: lambda subject, effect: subject.run_async(effect.attempt),
     Wait: _wait_async,
+    Hold: _hold_async,
     Sleep: _sleep_async,
     Hook: lambda subject, effect: hooks.call_async(subject, effect.name, effect.value, effect.error),
 }

@@ -1,6 +1,6 @@
 """What a life asks its driver to do: values, no I/O.
 
-`Run`, `Wait` and `Sleep` take time and differ between the sync and the async driver; the others
+`Run`, `Wait`, `Hold` and `Sleep` take time and differ between the sync and the async driver; the others
 are carried out at once by the subject itself (the call of a task, or a flow run).
 """
 
@@ -24,6 +24,10 @@ class Wait(msgspec.Struct):
     """Wait until these futures are settled; gives None."""
 
     futures: Sequence[Any]
+
+
+class Hold(msgspec.Struct):
+    """Wait while the run is to pause; gives None."""
 
 
 class Sleep(msgspec.Struct):
@@ -82,7 +86,7 @@ class Settle(msgspec.Struct):
     level: str
 
 
-Effect: TypeAlias = Run | Wait | Sleep | Move | Store | Recall | Cached | Keep | Hook | Settle
+Effect: TypeAlias = Run | Wait | Hold | Sleep | Move | Store | Recall | Cached | Keep | Hook | Settle
 
 Life: TypeAlias = Generator[Effect, Any, Any]
 """The rule of a run: yields effects, is sent their answers, returns the value of the run."""

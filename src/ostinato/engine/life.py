@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from ostinato.core.errors import FlowTimedOut, RunCancelled, StaleEpoch, TaskTimedOut
 from ostinato.core.retry import delay_s
 from ostinato.core.states import TABLE, TERMINAL
-from ostinato.engine.effects import Cached, Found, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
+from ostinato.engine.effects import Cached, Found, Hold, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
 from ostinato.engine.interrupts import Terminated
+from ostinato.engine.scopes import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,8 @@ def _task_life(call: Call) -> Life:
         found = yield from _cached()
     if found is not None:
         return found.value
+    if Root.asked:
+        yield Hold()
     yield Move("Running")
     if call.task.options.effect:
         yield Settle("database")
@@ -82,6 +85,8 @@ def _flow_life(run: FlowRun) -> Life:
     found = yield Recall()
     if found is not None:
         return found.value
+    if Root.asked:
+        yield Hold()
     yield Move("Running")
     return (yield from _attempts(run, run.flow.retry, run.random))
 
@@ -99,6 +104,8 @@ def _attempts(subject: Call | FlowRun, retry: RetryPolicy, random: Callable[[], 
             wait_s = delay_s(retry, attempt, random)
             yield Move("AwaitingRetry", message=f"attempt {attempt} failed, next in {wait_s:g} s", error=error)
         yield Sleep(wait_s)
+        if Root.asked:
+            yield Hold()
         attempt += 1
         yield Move("Retrying")
         if subject.durability != "relaxed":

@@ -139,9 +139,9 @@ class FlowRun:
             if not seen and state in ("Failed", "TimedOut") and self.scope is not None:
                 text = f"Failed with parameters ({kept.inputs})\n{kept.trace}"
                 self.root.push(Logged(self.id, 0, now_us(), 40, "ostinato.engine", text))
-        self._moved(state, self.state, message, value, kept)
-        self.state = state
-        self._show(state, message)
+        previous, self.state = self.state, state
+        self._moved(state, previous, message, value, kept)
+        self._show(previous, message)
 
     def _moved(
         self, state: Any, previous: Any, message: str = "", value: Any = None, error: Error | None = None
@@ -151,10 +151,13 @@ class FlowRun:
             RunMoved(self.id, self.root.epoch, now_us(), state, previous, message, self.attempt, value, error, reused)
         )
 
-    def _show(self, state: str, message: str) -> None:
+    def _show(self, previous: str, message: str) -> None:
         if not self.root.settings.console:
             return
-        if state == "Running" and self.row is not None:
+        state = self.state
+        if state == "Paused" or (previous == "Paused" and state == "Running"):
+            text = "Paused" if state == "Paused" else "Goes on"
+        elif state == "Running" and self.row is not None:
             text = f"Goes on in epoch {self.root.epoch}"
         elif state == "Running":
             text = f"Created for flow {self.flow.name!r}"
@@ -278,6 +281,7 @@ class FlowRun:
     async def run_async(self, attempt: int) -> Any:
         """Await the function, then what it submitted."""
         scope = self.enter(attempt)
+        scope.awaited = resolve_door("asyncio:current_task")()
         timeout_s = self.flow.options.timeout_seconds
         try:
             body = self._body_async(scope)
@@ -383,7 +387,7 @@ def _why(state: str, kept: Error) -> str:
     """Give in one line why a run ended badly."""
     said = f"{kept.type}: {kept.message}" if kept.message else kept.type
     if state == "Cancelled":
-        return "interrupted (Ctrl-C)" if kept.type == "KeyboardInterrupt" else said
+        return traces.why_stopped(kept) or said
     return f"Task {kept.task!r} failed: {said}" if kept.task else said
 
 

@@ -7,11 +7,12 @@ import sys
 import time
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ostinato.core.errors import KeyTaken, RunCancelled, StaleEpoch
 from ostinato.core.keys import chosen_key, nth_key
 from ostinato.core.names import run_name
+from ostinato.core.ports import resolve
 from ostinato.core.states import TERMINAL
 from ostinato.engine.effects import Move
 from ostinato.engine.lineage import Lineage
@@ -49,6 +50,9 @@ class Root:
         "unrecorded",
         "values",
     )
+
+    asked: ClassVar[str] = ""
+    """What a supervisor asks of this process (see `control`): `pause`, `cancel`, or nothing."""
 
     def __init__(self, recorder: Recorder, settings: Settings, run_id: str, epoch: int, name: str) -> None:
         self.recorder = recorder
@@ -149,8 +153,8 @@ class Scope:
             self._chosen.add(found)
         return found
 
-    def check(self) -> None:
-        """Stop here when this scope may make no further calls.
+    def check(self, *, hold: bool = True) -> None:
+        """Stop here when this scope may make no further calls; wait here (with `hold`) while the run is to pause.
 
         Raises:
             RunCancelled: (run-cancelled) it timed out or was cancelled.
@@ -159,6 +163,8 @@ class Scope:
         root = self.root
         if self.cut or self.flow.cut:
             raise RunCancelled(name=self.name, reason=self.cut or self.flow.cut)
+        if root.asked and (hold or root.asked == "cancel"):
+            resolve("ostinato.engine.control:hold")(self)
         newer = root.recorder.is_stale(root.id)
         if newer > root.epoch:
             raise StaleEpoch(run=root.name, epoch=newer, own=root.epoch)
@@ -171,6 +177,7 @@ class FlowScope(Scope):
     """A running flow."""
 
     __slots__ = (
+        "awaited",
         "expected_at",
         "id",
         "last_no",
@@ -202,6 +209,8 @@ class FlowScope(Scope):
         """Folder or URL for large results; empty for the home."""
         self.runner: Any = None
         """Made at the first submit."""
+        self.awaited: Any = None
+        """The asyncio task in which an async flow runs."""
         self.pending: list[Any] = []
         """Futures whose outcome nobody has looked at yet."""
 

@@ -98,6 +98,13 @@ def said(error: BaseException) -> str:
     return f"{type_name(error)}: {message}" if message else type_name(error)
 
 
+def why_stopped(kept: Error) -> str:
+    """Give in words why a run was stopped by an exception that says so, else "" (any other one is named)."""
+    if kept.type == "KeyboardInterrupt":
+        return "interrupted (Ctrl-C)"
+    return kept.message if kept.type in ("Cancelled", "asyncio.exceptions.CancelledError") else ""
+
+
 def message_of(error: BaseException) -> str:
     """Give the message of an exception, whatever its `__str__` does, secrets covered."""
     try:
