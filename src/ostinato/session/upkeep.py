@@ -30,6 +30,7 @@ def keep_by(settings: Settings) -> Keep:
         blocks_from=now - int(settings.keep_blocks_days * DAY_US),
         runs_from=now - int(settings.keep_runs_days * DAY_US),
         blobs_from=now - int(settings.keep_unused_blobs_s * 1e6),
+        audit_from=now - int(settings.keep_audit_days * DAY_US),
     )
 
 

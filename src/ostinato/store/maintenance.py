@@ -35,6 +35,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     blocks_from: int
     runs_from: int
     blobs_from: int
+    audit_from: int
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +86,9 @@ def remove_old(
         db.execute(queries["delete_expired_cache"], (now,))
         db.execute(queries["delete_expired_claims"])
         db.execute(queries["delete_unset_variables"], (keep.blocks_from,))
+        db.execute(queries["delete_old_audit"], (keep.audit_from,))
+        db.execute(queries["delete_left_workers"], (keep.blocks_from,))
+        db.execute(queries["delete_expired_slots"], (now,))
         db.execute(queries["delete_streams"], (keep.blocks_from, _json(journals)))
     return n_blocks, n_roots
 

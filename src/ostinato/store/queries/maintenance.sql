@@ -167,3 +167,16 @@ DELETE FROM run_keys WHERE run_id IN (SELECT value FROM json_each(?));
 -- delete_run_ticks --
 -- Due times of flow runs (a JSON array of ids).
 DELETE FROM ticks WHERE run_id IN (SELECT value FROM json_each(?));
+
+-- delete_old_audit --
+-- What was noted of who did what before an instant.
+DELETE FROM audit WHERE at < ?;
+
+-- delete_left_workers --
+-- Workers that left before an instant and hold nothing.
+DELETE FROM workers
+WHERE left_at < ? AND NOT EXISTS (SELECT 1 FROM flow_runs AS r WHERE r.worker = workers.id AND r.held = 1);
+
+-- delete_expired_slots --
+-- Slots whose lease was over before an instant.
+DELETE FROM taken_slots WHERE until < ?;
