@@ -26,11 +26,17 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "retry": "Go on with a run that failed.",
         "demo": "Train a model on taxi rides, to see it all at work.",
     },
+    "Deploy": {
+        "deploy": "Make deployments, and list, run, pause and remove them.",
+    },
     "Look": {
         "runs": "List runs.",
         "show": "Show one run: state, failure, tasks, artifacts, history.",
         "logs": "Print the log lines of a run.",
         "watch": "Watch a run until it ends.",
+    },
+    "Serve": {
+        "server": "Start the server without a worker.",
     },
     "Let in": {
         "users": "Say who may use this home through a server.",

@@ -30,8 +30,15 @@
     │   ├── QueueNotFound           queue-not-found
     │   ├── LimitNotFound           limit-not-found
     │   ├── ParametersMisfit        parameters-misfit
+    │   ├── NotLiteral              not-literal
+    │   ├── ManifestInvalid         manifest-invalid
     │   ├── SettingInvalid          setting-invalid
     │   ├── ScheduleInvalid         schedule-invalid
+    │   ├── RequestInvalid          request-invalid
+    │   ├── DoorNotFound            door-not-found
+    │   ├── MethodRefused           method-refused
+    │   ├── BodyTooLarge            body-too-large
+    │   ├── FeedTooOld              feed-too-old
     │   └── ExtraMissing            extra-missing
     ├── Refused               the state of things forbids it                   exit 4
     │   ├── TransitionRefused       transition-refused
@@ -44,6 +51,12 @@
     │   ├── AccessRefused           access-refused
     │   ├── RoleExceeded            role-exceeded
     │   ├── UserExists              user-exists
+    │   ├── NotAuthenticated        not-authenticated
+    │   ├── HostRefused             host-refused
+    │   ├── OriginRefused           origin-refused
+    │   ├── KeysNeeded              keys-needed
+    │   ├── ServerRunning           server-running
+    │   ├── PortInUse               port-in-use
     │   └── StaleEpoch              epoch-stale
     ├── RunError              a run ended badly                                exit 1
     │   ├── TaskTimedOut            task-timed-out
@@ -51,6 +64,8 @@
     │   ├── UpstreamFailed          upstream-failed
     │   ├── RunCancelled            run-cancelled
     │   ├── ResultLost              result-lost
+    │   ├── DeployedRunEnded        deployed-run-ended
+    │   ├── CodeMissing             code-missing
     │   └── WorkerProcessDied       worker-process-died
     └── StorageError          the home cannot be used                          exit 5
         ├── HomeReadOnly            home-read-only
@@ -63,7 +78,10 @@
         ├── SecretKeyInvalid        secret-key-invalid
         ├── SecretKeyMismatch       secret-key-mismatch
         ├── SecretDamaged           secret-damaged
-        └── BlobMissing             blob-missing
+        ├── BlobMissing             blob-missing
+        ├── ServerUnreachable       server-unreachable
+        ├── ServerAnswered          server-answered
+        └── ServerFault             server-fault
 
 Each has a `code` (kebab words, documented in docs/reference/errors.md), a message with the
 actual values, and a `hint`: the next command or line to write. Message and hint are templates
@@ -281,6 +299,18 @@ class ParametersMisfit(UsageError):
     hint_template = "`ostinato deploy inspect {deployment}` shows what it takes."
 
 
+class NotLiteral(UsageError):
+    code = "not-literal"
+    template = "Parameter {name!r} is a {type}, which cannot be written as JSON."
+    hint_template = "Pass numbers, texts, dates, lists and objects of these; for data pass the path or key of it."
+
+
+class ManifestInvalid(UsageError):
+    code = "manifest-invalid"
+    template = "{file}, {place}: {reason}."
+    hint_template = "{fix}"
+
+
 class SettingInvalid(UsageError):
     code = "setting-invalid"
     template = "Setting {name}={value!r} (from {where}) is not valid: {reason}."
@@ -291,6 +321,36 @@ class ScheduleInvalid(UsageError):
     code = "schedule-invalid"
     template = "Schedule {value!r} is not valid: {reason}."
     hint_template = "{fix}"
+
+
+class RequestInvalid(UsageError):
+    code = "request-invalid"
+    template = "The request is not valid: {reason}."
+    hint_template = "GET /api/openapi.json describes what each address takes."
+
+
+class DoorNotFound(UsageError):
+    code = "door-not-found"
+    template = "There is nothing at {method} {path}."
+    hint_template = "GET /api/openapi.json lists all addresses."
+
+
+class MethodRefused(UsageError):
+    code = "method-refused"
+    template = "{path} does not take {method}."
+    hint_template = "GET /api/openapi.json says which methods each address takes."
+
+
+class BodyTooLarge(UsageError):
+    code = "body-too-large"
+    template = "The body has {size_bytes} bytes or more; at most {most_bytes} are taken."
+    hint_template = "Send less at once; large values go through PUT /api/blobs/DIGEST."
+
+
+class FeedTooOld(UsageError):
+    code = "feed-too-old"
+    template = "The feed begins at {first}; what followed {after} is not kept any more."
+    hint_template = "Read the lists anew, and follow the feed from now on: GET /api/feed without `after`."
 
 
 class ExtraMissing(UsageError):
@@ -356,6 +416,42 @@ class UserExists(Refused):
     hint_template = "`ostinato users set-role {name} ROLE` changes what it may do."
 
 
+class NotAuthenticated(Refused):
+    code = "not-authenticated"
+    template = "The request is refused: {reason}."
+    hint_template = "Send `Authorization: Bearer KEY`; `ostinato keys create` makes a key where the server runs."
+
+
+class HostRefused(Refused):
+    code = "host-refused"
+    template = "The server does not answer to the name {host!r}."
+    hint_template = "Start it with `--allowed-host {host}`, or call it by one of: {known}."
+
+
+class OriginRefused(Refused):
+    code = "origin-refused"
+    template = "A page of {origin} may not change anything here."
+    hint_template = "Open the address that `ostinato up` prints; programs send an API key and no Origin."
+
+
+class KeysNeeded(Refused):
+    code = "keys-needed"
+    template = "{host} can be reached from other machines, and no API key protects it."
+    hint_template = "Make one first: `ostinato users create NAME --role admin`, `ostinato keys create --user NAME`."
+
+
+class ServerRunning(Refused):
+    code = "server-running"
+    template = "A server runs on {home} already: process {pid} at {url}."
+    hint_template = "Use that one, or end it: `kill {pid}`. For a second server set OSTINATO_HOME to another folder."
+
+
+class PortInUse(Refused):
+    code = "port-in-use"
+    template = "Something else listens on port {port} of {host}."
+    hint_template = "Name another one, `--port {other}`, or let one be found: `--port 0`."
+
+
 class ControlRefused(Refused):
     code = "control-refused"
     template = "Run {run!r} cannot be {what}: {reason}."
@@ -411,6 +507,18 @@ class RunCancelled(RunError):
 class ResultLost(RunError):
     code = "result-lost"
     template = "The result of task {name!r} is not kept: {reason}."
+    hint_template = "{fix}"
+
+
+class DeployedRunEnded(RunError):
+    code = "deployed-run-ended"
+    template = "Run {name!r} of {deployment} ended {state}: {reason}"
+    hint_template = "`ostinato show {id}` shows what happened."
+
+
+class CodeMissing(RunError):
+    code = "code-missing"
+    template = "The code of {deployment} cannot be had: {reason}."
     hint_template = "{fix}"
 
 
@@ -495,6 +603,24 @@ class BlobMissing(StorageError):
     code = "blob-missing"
     template = "The stored value {digest} is {how} in {path}."
     hint_template = "The task that made it runs again on resume."
+
+
+class ServerUnreachable(StorageError):
+    code = "server-unreachable"
+    template = "The server at {url} cannot be reached: {reason}."
+    hint_template = "Start it with `ostinato up`, or set OSTINATO_API_URL to where one runs."
+
+
+class ServerAnswered(StorageError):
+    code = "server-answered"
+    template = "The server at {url} answered {status}: {detail}"
+    hint_template = "{fix}"
+
+
+class ServerFault(StorageError):
+    code = "server-fault"
+    template = "The server failed in a way that is a fault of Ostinato."
+    hint_template = "Its output has the details; report it with that of `ostinato doctor`."
 
 
 def all_errors() -> dict[str, type[OstinatoError]]:

@@ -38,3 +38,6 @@ ACTIONS: Final[dict[type[c.Command[Any]], Action]] = {
     c.UnsetSecret: "set-secret",
 }
 """Every command is here; a test compares this with the list of commands."""
+
+OF_READS: Final[dict[str, Action]] = {"users": "manage-access", "api_keys": "manage-access", "audit": "read-audit"}
+"""Methods of `Reader` that need more than the right to read."""

@@ -7,6 +7,7 @@ when that is committed: an answer that somebody got is on disk.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -19,12 +20,10 @@ import msgspec
 from ostinato.core.ids import new_id
 from ostinato.session.bell import Bell
 from ostinato.store.append import Writer
-from ostinato.store.sqlite import Database
+from ostinato.store.sqlite import Database, explain
 from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from ostinato.session.home import Home
 
 T = TypeVar("T")
@@ -56,6 +55,8 @@ class Ledger:
         self._writer = Writer(self.stream, os.getpid(), os.uname().nodename, self._now_us())
         self._seq = 0
         self._database = Database(home.database)
+        self._version = -1
+        """By it SQLite tells whether other connections have written meanwhile."""
         self._jobs: deque[Job] = deque()
         self._bell = Bell()
         self._stopping = False
@@ -111,7 +112,7 @@ class Ledger:
     def _take(self, db: sqlite3.Connection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
         """Run queued commands for a while; give the last seq, and whether workers should look again."""
         begin = time.monotonic()
-        seq, wakes = self._seq, False
+        seq, wakes = self._seq, self._has_foreign_news(db)
         while self._jobs and time.monotonic() - begin < MOST_S:
             if relaxed and not self._jobs[0].relaxed:
                 break
@@ -130,17 +131,23 @@ class Ledger:
             seq = tx.seq
         return seq, wakes
 
-    @staticmethod
-    def _carry_out(tx: Tx, job: Job) -> None:
+    def _has_foreign_news(self, db: sqlite3.Connection) -> bool:
+        """Tell whether another connection has committed since the last transaction."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        known, self._version = self._version, version
+        return known not in (-1, version)
+
+    def _carry_out(self, tx: Tx, job: Job) -> None:
         tx.db.execute("SAVEPOINT command")
         try:
             job.value = job.work(tx)
             tx.db.execute("RELEASE command")
-        except BaseException as error:  # noqa: BLE001 - the answer of this command, no other's
-            job.error = error
-            if tx.db.in_transaction:
-                tx.db.execute("ROLLBACK TO command")
-                tx.db.execute("RELEASE command")
+        except BaseException as error:
+            job.error = explain(error, self.home.database) if isinstance(error, sqlite3.Error) else error
+            if not tx.db.in_transaction:  # SQLite has undone everything: a full disk
+                raise
+            tx.db.execute("ROLLBACK TO command")
+            tx.db.execute("RELEASE command")
 
     def _fail(self, jobs: list[Job], error: BaseException) -> None:
         """Tell those whose commands were not committed; when none was begun, the oldest one's."""
@@ -148,4 +155,4 @@ class Ledger:
             jobs = [self._jobs.popleft()]
             jobs[0].answer.set_running_or_notify_cancel()
         for job in jobs:
-            job.answer.set_exception(error)
+            job.answer.set_exception(job.error or error)

@@ -37,11 +37,14 @@ if TYPE_CHECKING:
 class EmbeddedReader:
     """Reads one home."""
 
-    def __init__(self, home: Home) -> None:
-        home.make()
+    def __init__(self, home: Home, database: Database | None = None) -> None:
+        """Open a home; with a `database` that is open already, it is only read."""
         self.home = home
-        self._database = Database(home.database)
-        deliver_orphans(home, self._database)
+        if database is None:
+            home.make()
+            database = Database(home.database)
+            deliver_orphans(home, database)
+        self._database = database
         self._db = self._database.db
         self._db.create_function("lower", 1, _lower, deterministic=True)
         self._blobs = Blobs(home.blobs)

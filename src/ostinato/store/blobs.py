@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -138,6 +138,51 @@ class Blobs:
             yield
         finally:
             os.close(fd)
+
+
+class Arriving:
+    """A blob that comes in parts: kept by `finish` when all of it has come, and by nothing else."""
+
+    def __init__(self, blobs: Blobs, blob: str) -> None:
+        self.blob = blob
+        self._blobs = blobs
+        self._path = blobs.path(blob)
+        self._digest = blake2b(digest_size=DIGEST_BYTES)
+        self._hidden = f"{self._path}.{os.getpid()}.{next(_numbers)}{UNFINISHED}"
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = open(self._hidden, "xb")  # noqa: SIM115 - until `close`
+        except OSError as error:
+            raise explain(error, self._path) from error
+
+    def add(self, part: bytes) -> None:
+        """Take in the next part."""
+        self._digest.update(part)
+        try:
+            self._file.write(part)
+        except OSError as error:
+            raise explain(error, self._path) from error
+
+    def finish(self) -> bool:
+        """Keep what has come, synced; False when it is not what the digest names."""
+        if self._digest.hexdigest() != self.blob:
+            return False
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            with self._blobs.kept():
+                os.rename(self._hidden, self._path)
+            sync_folder(os.path.dirname(self._path))
+        except OSError as error:
+            raise explain(error, self._path) from error
+        return True
+
+    def close(self) -> None:
+        """Let go; what was not kept is gone."""
+        with suppress(OSError):  # a full disk: what the buffer holds cannot be written
+            self._file.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._hidden)
 
 
 def name_of(data: bytes | memoryview) -> str:

@@ -1,0 +1,165 @@
+"""The office: what all doors of a server work with: ledger, readers, stored values, signals, and who it is."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ostinato.core.ids import new_id
+from ostinato.server.signals import Signal
+from ostinato.session.ledger import Ledger
+from ostinato.session.orphans import deliver_orphans
+from ostinato.session.reader import EmbeddedReader
+from ostinato.store.blobs import Blobs
+from ostinato.store.commands import ticks
+from ostinato.store.sqlite import Database
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from ostinato.session.home import Home
+    from ostinato.store.transaction import Tx
+
+T = TypeVar("T")
+
+N_READERS: Final = 4
+"""Threads that read, each with a connection of its own."""
+LOOK_S: Final = 0.05
+"""How often commits of other processes are looked for."""
+ORPHANS_EVERY_S: Final = 1.0
+ALIVE_EVERY_S: Final = 10.0
+
+
+class Shelf:
+    """What one reading thread holds."""
+
+    def __init__(self, home: Home) -> None:
+        database = read_only(home)
+        self.db: sqlite3.Connection = database.db
+        self.reader = EmbeddedReader(home, database)
+
+
+class Office:
+    """One server on one home. `start` and `close` belong to its event loop."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.id = new_id()
+        self.token = secrets.token_urlsafe(32)
+        self.started_at = time.time_ns() // 1000
+        self.ledger = Ledger(home)
+        self.blobs = Blobs(home.blobs)
+        self.committed = Signal()
+        """Sent after each commit on the home, ours or another process's."""
+        self.work = Signal()
+        """Sent when workers should look again."""
+        self.closing = asyncio.Event()
+        self._database = read_only(home)
+        self._readers = ThreadPoolExecutor(N_READERS, "ostinato-reader")
+        self._shelves: list[Shelf] = []
+        self._held = threading.local()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """Give the connection of the event loop's thread: for look-ups of one row only."""
+        return self._database.db
+
+    async def start(self) -> None:
+        """Begin to look after the home."""
+        loop = asyncio.get_running_loop()
+        self.ledger.listeners.append(lambda wakes: _call(loop, self._note_commit, wakes))
+        await self.write(ticks.begin, "")
+        self._tasks = [
+            asyncio.create_task(self._watch_commits()),
+            asyncio.create_task(self._deliver_orphans()),
+            asyncio.create_task(self._stay_alive()),
+        ]
+
+    def end_waits(self) -> None:
+        """Answer all who wait: the server is about to end."""
+        self.closing.set()
+        self.work.send()
+        self.committed.send()
+
+    async def close(self) -> None:
+        """Let go of the home."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.ledger.close)
+        self._readers.shutdown()
+        for shelf in self._shelves:
+            shelf.reader.close()
+        self._database.close()
+
+    # --- reading and writing
+
+    async def write(self, work: Callable[[Tx], T], actor: str, *, relaxed: bool = False) -> T:
+        """Give what a command answers, once it is committed."""
+        return await asyncio.wrap_future(self.ledger.submit(work, actor=actor, relaxed=relaxed))
+
+    async def read(self, question: Callable[[Shelf], T]) -> T:
+        """Give what a question to the database answers, asked in a reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+
+    def _ask(self, question: Callable[[Shelf], T]) -> T:
+        shelf: Shelf | None = getattr(self._held, "shelf", None)
+        if shelf is None:
+            shelf = self._held.shelf = Shelf(self.home)
+            self._shelves.append(shelf)
+        return question(shelf)
+
+    # --- looking after the home
+
+    def _note_commit(self, wakes: bool) -> None:  # noqa: FBT001 - what the ledger tells
+        self.committed.send()
+        if wakes:
+            self.work.send()
+
+    async def _watch_commits(self) -> None:
+        """Notice commits of other processes; in the midst of our own the ledger tells of them."""
+        version, seen = self._version(), self.committed.count
+        while True:
+            await asyncio.sleep(LOOK_S)
+            found = self._version()
+            if found != version and self.committed.count == seen:
+                self.committed.send()
+                self.work.send()
+            version, seen = found, self.committed.count
+
+    def _version(self) -> int:
+        found: int = self.db.execute("PRAGMA data_version").fetchone()[0]
+        return found
+
+    async def _deliver_orphans(self) -> None:
+        database = Database(self.home.database)
+        try:
+            while True:
+                await asyncio.to_thread(deliver_orphans, self.home, database)
+                await asyncio.sleep(ORPHANS_EVERY_S)
+        finally:
+            database.close()
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_EVERY_S)
+            await self.write(ticks.stay_alive, "", relaxed=True)
+
+
+def read_only(home: Home) -> Database:
+    """Give a connection that cannot write."""
+    database = Database(home.database)
+    database.db.execute("PRAGMA query_only = ON")
+    return database
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *values: object) -> None:
+    """Have a function called in a loop that may have ended."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, *values)
