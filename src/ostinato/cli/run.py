@@ -21,6 +21,8 @@ from ostinato.core.schema import text_of
 from ostinato.engine.loading import load_flow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ostinato.engine.flows import Flow
     from ostinato.engine.state import State
 
@@ -83,7 +85,7 @@ def run(
     style = style_of(plain=plain, quiet=quiet)
     with loading(target, style):
         flow = _named(load_flow(target), name, tags)
-    arguments = {**_from_json(param_json), **flow.parameters.parse(_split(parameters))}
+    arguments = {**from_json(param_json), **flow.parameters.parse(named_texts(parameters))}
     find = OwnRuns()
 
     def work() -> State:
@@ -114,7 +116,8 @@ def _named(flow: Flow[Any, Any], name: str | None, tags: tuple[str, ...]) -> Flo
     return flow.with_options(**changes) if changes else flow
 
 
-def _split(parameters: tuple[str, ...]) -> dict[str, str]:
+def named_texts(parameters: Iterable[str]) -> dict[str, str]:
+    """Give the texts of words NAME=VALUE by name."""
     texts: dict[str, str] = {}
     for word in parameters:
         name, sign, text = word.partition("=")
@@ -125,7 +128,8 @@ def _split(parameters: tuple[str, ...]) -> dict[str, str]:
     return texts
 
 
-def _from_json(text: str | None) -> dict[str, Any]:
+def from_json(text: str | None) -> dict[str, Any]:
+    """Give the parameters of `--param-json`."""
     if text is None:
         return {}
     try:

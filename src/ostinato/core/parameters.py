@@ -273,6 +273,19 @@ class Parameters:
         hint = self.hints.get(name, self)
         return "any value" if hint is self else str(import_module("ostinato.core.schema").text_of(hint))
 
+    def check_some(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Give keyword arguments, perhaps not all that a call needs, each turned into what its type hint asks for.
+
+        Raises:
+            ParameterUnknown: (parameter-unknown), ParameterInvalid: (parameter-invalid).
+        """
+        known = {name: value for name, value in arguments.items() if name in self._keywords}
+        others = {name: value for name, value in arguments.items() if name not in self._keywords}
+        if others and not self.others:
+            raise self._unknown(next(iter(others)))
+        valid = self.validate({**known, self.others: others} if others else known)
+        return {**valid, **valid.pop(self.others)} if others else valid
+
     def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """Give keyword arguments from the texts of a command line, `name=text`.
 

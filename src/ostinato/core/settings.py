@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 FILE: Final = "ostinato.toml"
+OTHERS: Final = frozenset({"deployments"})
+"""What else may stand in that file."""
 PREFIX: Final = "OSTINATO_"
 UNTOLD: Final = frozenset({"secret_key"})
 """Settings whose values are never shown."""
@@ -65,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_runs_days: Annotated[
         float, Meta(ge=0, description="Days that ended runs are kept by `ostinato db vacuum`; pinned ones stay.")
     ] = 90.0
+    keep_audit_days: Annotated[float, Meta(ge=0, description="Days that is kept who did what.")] = 365.0
     keep_unused_blobs_s: Annotated[
         float, Meta(ge=0, description="Seconds that stored values stay after nothing refers to them any more.")
     ] = 3600.0
@@ -199,4 +202,4 @@ def _read(path: str) -> dict[str, object]:
         found: dict[str, object] = toml.loads(text)
     except toml.TOMLDecodeError as error:
         raise SettingInvalid(name="file", value=path, where=path, reason=str(error)) from error
-    return found
+    return {name: value for name, value in found.items() if name not in OTHERS}

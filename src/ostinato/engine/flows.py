@@ -25,9 +25,12 @@ from ostinato.engine.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
+    from ostinato.core.deployments import Deployment
     from ostinato.core.events import Source
     from ostinato.core.parameters import Parameters
+    from ostinato.engine.deploy import DeployOptions
     from ostinato.engine.tasks import Task
 
 P = ParamSpec("P")
@@ -97,6 +100,22 @@ class Flow(RecordedFunction[P, R]):
             UsageError: (parameter-unknown, parameter-missing, parameter-invalid) they do not fit.
         """
         return self.parameters.validate(self.parameters.bind((), parameters))
+
+    def deploy(self, name: str, **options: Unpack[DeployOptions]) -> Deployment:
+        """Make, or change, a deployment of this flow, so that workers can run it.
+
+        Options: schedules, or cron, interval, rrule, with timezone; parameters, tags, queue, priority,
+        concurrency, overlap (allow, queue, skip, cancel-previous), catchup (none, latest, all), skip_if_late,
+        crash_retries, cancel_grace, env, resources, description, version, code (local, snapshot, git), storage,
+        paused. An option that is left out has its default again.
+
+        Raises:
+            BadOption: (option-invalid), DeploymentInvalid: (deployment-invalid) an option makes no sense, or
+                workers could not find the flow.
+            ScheduleInvalid: (schedule-invalid).
+            UsageError: (parameter-unknown, parameter-invalid, not-literal) the parameters do not fit.
+        """
+        return resolve("ostinato.engine.deploy:deploy")(self, name, options)  # type: ignore[no-any-return]
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         receiver = self.receiver(instance, owner)

@@ -1,0 +1,139 @@
+"""How deployments look: on a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import heapq
+import shlex
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostinato.cli.failure import short_path
+from ostinato.cli.lines import one_line
+from ostinato.cli.times import ago, iso, local, now_us
+from ostinato.core.display import MASK, is_secret, shorten
+from ostinato.core.schedules import upcoming
+
+if TYPE_CHECKING:
+    from ostinato.cli.lines import Line
+    from ostinato.core.deployments import Code, Deployment
+
+SHOWN: Final = 3
+"""Coming runs that are shown."""
+_LABEL: Final = 12
+
+
+def deployment_lines(one: Deployment, notes: tuple[str, ...] = ()) -> list[Line]:
+    """Give what was made: facts, the next runs, and what to type next."""
+    verb = "Made" if one.created_at == one.updated_at else "Changed"
+    ref = shlex.quote(one.title)
+    return [
+        [
+            ("✓ ", "green"),
+            (f"{verb} ", ""),
+            (one_line(one.title), "bold"),
+            (f"  version {one_line(one.version)}", "dim"),
+        ],
+        *fact_lines(one),
+        *([("! ", "yellow"), (one_line(note), "yellow")] for note in notes),
+        [],
+        *_next_commands(one, ref),
+    ]
+
+
+def fact_lines(one: Deployment) -> list[Line]:
+    """Give the facts of a deployment, a line each; those that are as always are left out."""
+    facts = {
+        "code": code_said(one.code),
+        "parameters": parameters_said(one.parameters),
+        "tags": ", ".join(one.tags),
+        "queue": one.queue,
+        "limits": _limits_said(one),
+        "environment": ", ".join(one.env),
+    }
+    lines: list[Line] = [_fact(label, text) for label, text in facts.items() if text]
+    for each in one.schedules:
+        extra = parameters_said(each.parameters)
+        about = "".join(f"  {text}" for text in (each.slug, extra, "" if each.active else "paused") if text)
+        lines.append([*_fact("runs", str(each.schedule)), (one_line(about), "dim")])
+    if not one.schedules:
+        lines.append(_fact("runs", "when asked"))
+    elif one.paused:
+        lines.append([*_fact("next", "none, its schedules are paused")])
+    now = now_us()
+    lines += [
+        [*_fact("next" if not at else "", local(due)), (f"  {ago(due, now)}", "dim")]
+        for at, due in enumerate(coming(one, SHOWN))
+    ]
+    return lines
+
+
+def _fact(label: str, text: str) -> Line:
+    return [(f"  {label:<{_LABEL}}", "dim"), (one_line(text), "")]
+
+
+def _next_commands(one: Deployment, ref: str) -> list[Line]:
+    commands = [(f"ostinato deploy run {ref}", "run it now")]
+    if one.schedules and not one.paused:
+        commands.append((f"ostinato deploy pause {ref}", "stop its schedules for a while"))
+    commands.append((f"ostinato deploy inspect {ref}", "all of it"))
+    width = max(len(line) for line, _ in commands)
+    return [[(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands]
+
+
+def code_said(code: Code) -> str:
+    """Give in words where workers find the code."""
+    where = f"{code.function} in {short_path(code.file)}"
+    if code.kind == "snapshot":
+        return f"{where}, snapshot {code.revision[:12]}" + (f" in {code.location}" if code.location else "")
+    if code.kind == "git":
+        return f"{where}, commit {code.revision[:12]} of {code.location}"
+    return where
+
+
+def parameters_said(parameters: dict[str, Any]) -> str:
+    """Give parameters in one line."""
+    return " ".join(f"{name}={MASK if is_secret(name) else shorten(value, 40)}" for name, value in parameters.items())
+
+
+def _limits_said(one: Deployment) -> str:
+    said = [
+        f"at most {one.concurrency} at once" if one.concurrency is not None else "",
+        f"overlap: {one.overlap}" if one.overlap != "allow" else "",
+        f"catchup: {one.catchup}" if one.catchup != "latest" else "",
+        f"skipped when {one.skip_if_late_s:g} s late" if one.skip_if_late_s is not None else "",
+        *(f"{name}={amount:g}" for name, amount in one.resources.items()),
+        f"priority {one.priority}" if one.priority else "",
+    ]
+    return ", ".join(text for text in said if text)
+
+
+def coming(one: Deployment, n: int) -> list[int]:
+    """Give the next instants of all its schedules."""
+    if one.paused:
+        return []
+    now = now_us()
+    each = [upcoming(timetable.schedule, now, n) for timetable in one.schedules if timetable.active]
+    return list(islice(heapq.merge(*each), n))
+
+
+def deployment_shape(one: Deployment) -> dict[str, Any]:
+    """Give a deployment for `--json`."""
+    return {
+        **msgspec.to_builtins(one),
+        "title": one.title,
+        "parameters": masked(one.parameters),
+        "schedules": [
+            {**msgspec.to_builtins(each), "parameters": masked(each.parameters), "said": str(each.schedule)}
+            for each in one.schedules
+        ],
+        "next": [iso(due) for due in coming(one, SHOWN)],
+        "created_at": iso(one.created_at),
+        "updated_at": iso(one.updated_at),
+    }
+
+
+def masked(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Give parameters with secrets masked."""
+    return {name: MASK if is_secret(name) else value for name, value in parameters.items()}

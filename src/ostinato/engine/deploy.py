@@ -1,0 +1,199 @@
+"""Deployments from the side of the code: make one, and run one and wait."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
+
+import msgspec
+
+from ostinato.core import settings as settings_of
+from ostinato.core.commands import Deploy
+from ostinato.core.deployments import Code, Deployment
+from ostinato.core.errors import BadOption, DeploymentInvalid
+from ostinato.core.literals import literals
+from ostinato.core.manifest import Wish
+from ostinato.core.ports import COMMANDS, resolve
+from ostinato.core.query import parse_duration
+from ostinato.core.timetables import timetables
+from ostinato.engine import logs, projects
+from ostinato.engine.scopes import now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ostinato.core.commands import Command
+    from ostinato.core.deployments import Catchup, CodeKind, Overlap
+    from ostinato.core.ports import Commands
+    from ostinato.engine.flows import Flow
+
+R = TypeVar("R")
+
+KNOWN_ELSEWHERE: Final = {
+    "schedule": "schedules",
+    "concurrency_limit": "concurrency",
+    "work_queue_name": "queue",
+    "work_pool_name": "queue",
+    "job_variables": "env",
+}
+"""Options of other orchestrators, and what stands for them here."""
+
+
+class DeployOptions(TypedDict, total=False):
+    """The options of `flow.deploy`, for type checkers; `core.manifest.Wish` has their defaults."""
+
+    schedules: Any
+    cron: str | list[str]
+    interval: float | timedelta | str
+    rrule: str | list[str]
+    timezone: str
+    parameters: Mapping[str, Any]
+    tags: str | list[str] | tuple[str, ...]
+    queue: str
+    priority: int
+    concurrency: int | None
+    overlap: Overlap
+    catchup: Catchup
+    skip_if_late: float | timedelta | str | None
+    crash_retries: int
+    cancel_grace: float | timedelta | str
+    env: Mapping[str, str]
+    resources: Mapping[str, float]
+    description: str
+    version: str
+    code: CodeKind
+    storage: str
+    paused: bool
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A deployment that was made, and what its maker should know."""
+
+    deployment: Deployment
+    notes: tuple[str, ...]
+
+
+def deploy(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Deployment:
+    """Make or change a deployment of a flow, and say so in the terminal; see `Flow.deploy`."""
+    made = make(flow, name, options)
+    if settings_of.load().console:
+        one = made.deployment
+        logs.write(
+            logs.line(20, f"Deployment {one.title!r} - version {one.version}, by code={one.code.kind!r}", now_us())
+        )
+        for each in one.schedules:
+            logs.write(logs.line(20, f"Deployment {one.title!r} - runs {each.schedule} ({each.slug})", now_us()))
+        for note in made.notes:
+            logs.write(logs.line(30, f"Deployment {one.title!r} - {note}", now_us()))
+    return made.deployment
+
+
+def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
+    """Make or change a deployment of a flow.
+
+    Raises:
+        BadOption: (option-invalid) there is no such option.
+        DeploymentInvalid: (deployment-invalid) an option has a wrong value, or workers could not find the flow.
+    """
+    title = f"{flow.name}/{name}"
+    wish = _read(title, options)
+    parameters = literals(flow.parameters.check_some(wish.parameters))
+    code, version, notes = _code(flow, title, wish)
+    try:
+        wanted = Deployment(
+            id="",
+            flow=flow.name,
+            name=name,
+            code=code,
+            version=wish.version or version,
+            description=wish.description or flow.description,
+            parameters=parameters,
+            parameter_schema=flow.parameters.json_schema() if flow.options.validate_parameters else {},
+            tags=tuple(dict.fromkeys((*flow.options.tags, *wish.tags))),
+            queue=wish.queue,
+            priority=wish.priority,
+            schedules=_timetables(flow, wish),
+            concurrency=wish.concurrency,
+            overlap=wish.overlap,
+            catchup=wish.catchup,
+            skip_if_late_s=None if wish.skip_if_late is None else _seconds(title, "skip_if_late", wish.skip_if_late),
+            crash_retries=wish.crash_retries,
+            cancel_grace_s=_seconds(title, "cancel_grace", wish.cancel_grace),
+            env=wish.env,
+            resources=wish.resources,
+            paused=wish.paused,
+        )
+        wanted = msgspec.convert(msgspec.to_builtins(wanted), Deployment)  # checks what the annotations say
+    except msgspec.ValidationError as error:
+        raise _invalid(title, error) from error
+    return Made(carry_out(Deploy(deployment=wanted)), notes)
+
+
+def carry_out(command: Command[R]) -> R:
+    """Give the answer of a command on the configured home, or at its server."""
+    commands: Commands = resolve(COMMANDS)()
+    try:
+        return commands.do(command)
+    finally:
+        commands.close()
+
+
+def _read(title: str, options: Mapping[str, Any]) -> Wish:
+    given = dict(options)
+    for name, value in options.items():
+        if name not in Wish.__struct_fields__:
+            other = KNOWN_ELSEWHERE.get(name)
+            fix = f"Write {other}=." if other else f"Options: {', '.join(Wish.__struct_fields__)}."
+            where = f"deployment {title!r}"
+            raise BadOption(option=name, value=value, where=where, reason="there is no such option", fix=fix)
+    if isinstance(given.get("tags"), str):
+        given["tags"] = (given["tags"],)
+    try:
+        return msgspec.convert(given, Wish)
+    except msgspec.ValidationError as error:
+        raise _invalid(title, error) from error
+
+
+def _invalid(title: str, error: msgspec.ValidationError) -> DeploymentInvalid:
+    reason, _, place = str(error).partition(" - at `$.")
+    where = f"{place.rstrip('`')}: " if place else ""
+    return DeploymentInvalid(name=title, reason=f"{where}{reason}", fix="Mend that option.")
+
+
+def _seconds(title: str, option: str, value: Any) -> float:
+    """Give seconds from a number, a timedelta or a text such as `10m`."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str) and (length := parse_duration(value)) is not None:
+        return length / 1e6
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    fix = "Write seconds, a timedelta, or 30s, 5m, 1h30m."
+    raise DeploymentInvalid(name=title, reason=f"{option}={value!r} is no length of time", fix=fix)
+
+
+def _timetables(flow: Flow[Any, Any], wish: Wish) -> Any:
+    found = timetables(wish.schedules, cron=wish.cron, interval=wish.interval, rrule=wish.rrule, timezone=wish.timezone)
+    return tuple(
+        msgspec.structs.replace(one, parameters=literals(flow.parameters.check_some(one.parameters))) for one in found
+    )
+
+
+# --- where workers find the code
+
+
+def _code(flow: Flow[Any, Any], title: str, wish: Wish) -> tuple[Code, str, tuple[str, ...]]:
+    """Give the code of a deployment, its version, and what its maker should know."""
+    source = flow.source
+    if not source.file:
+        reason = "the flow exists only in a notebook or a prompt"
+        raise DeploymentInvalid(name=title, reason=reason, fix="Put it into a file, and deploy it from there.")
+    if "<" in source.function:
+        reason = f"{source.function} is made inside a function, where workers cannot find it"
+        raise DeploymentInvalid(name=title, reason=reason, fix=f"Move it to the top of {source.file}.")
+    code = Code(kind="local", file=source.file, function=source.function, directory=source.directory)
+    checkout = projects.checkout_of(source.file)
+    version = checkout.version if checkout is not None else flow.version
+    note = f"it runs only where {source.file} is, as on {socket.gethostname()}; code='snapshot' takes it along"
+    return code, version, (note,)
