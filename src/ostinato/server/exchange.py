@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
+
+T = TypeVar("T")
 
 MOST_BYTES: Final = 64 << 20
 """Size of the largest body, except of stored values."""
@@ -77,7 +79,7 @@ class Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def until_gone(self, answer: Awaitable[bytes]) -> bytes:
+    async def until_gone(self, answer: Awaitable[T]) -> T:
         """Give what is waited for, unless whoever asked hangs up before.
 
         Raises:

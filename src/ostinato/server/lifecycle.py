@@ -7,6 +7,7 @@ import errno
 import fcntl
 import gc
 import os
+import signal
 import socket
 import time
 from contextlib import contextmanager, suppress
@@ -113,10 +114,18 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._announce()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End by signals in order, and not by them once more when all is done, as uvicorn would."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End: answer those who wait, take no more."""
+        """Answer those who wait, take no more."""
         super().handle_exit(sig, frame)
-        asyncio.get_running_loop().call_soon_threadsafe(self.office.end_waits)
+        self.office.end_waits()
 
 
 def address(host: str, port: int) -> str:

@@ -80,8 +80,7 @@ class Rpc:
         command: Command[Any] = _command(await exchange.body())
         identity.check(ACTIONS[type(command)])
         if isinstance(command, Poll):
-            polled = self.polls.poll(command, identity.actor)
-            await exchange.answer(await exchange.until_gone(polled))
+            await exchange.give(await exchange.until_gone(self.polls.poll(command, identity.actor)))
             return
         if isinstance(command, Join | Leave):
             self.polls.forget(command.worker.id if isinstance(command, Join) else command.worker_id)
