@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOT_SETTINGS = frozenset(("OSTINATO_API_URL", "OSTINATO_API_KEY"))
 _VARIABLE = re.compile(r"\bOSTINATO_[A-Z][A-Z_]*[A-Z]\b")
 _COMMAND = re.compile(r"(?:`|^\s*(?:\$ )?|bin/)ostinato ([a-z][a-z-]*)", re.MULTILINE)
 _FILE = re.compile(r"`((?:src|tests|scripts|examples|benchmarks|docs)/[\w./-]+)(::\w+)?`")
@@ -37,7 +36,7 @@ def violations(root: Path) -> Iterator[str]:
 
 def _unknown_names(root: Path) -> Iterator[str]:
     known = pages.inventory()
-    variables = frozenset(known["setting"]) | NOT_SETTINGS
+    variables = frozenset(known["setting"])
     commands = frozenset(name.partition(" ")[2].partition(" ")[0] for name in known["command"])
     for path, shown in _pages(root):
         text = path.read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ FILE: Final = "ostinato.toml"
 OTHERS: Final = frozenset({"deployments"})
 """What else may stand in that file."""
 PREFIX: Final = "OSTINATO_"
-UNTOLD: Final = frozenset({"secret_key"})
+UNTOLD: Final = frozenset({"secret_key", "api_key"})
 """Settings whose values are never shown."""
 
 
@@ -84,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     capture_logging: Annotated[
         bool, Meta(description="Whether records of standard `logging` inside runs are logged too.")
     ] = False
+    api_url: Annotated[
+        str, Meta(description="Address of the server to work with; empty for the home, and its server if one runs.")
+    ] = ""
+    api_key: Annotated[str, Meta(description="API key that is shown to the server at `api_url`.")] = ""
     secret_key: Annotated[
         str, Meta(description="Key that seals secrets, base64 of 32 bytes; empty for `secret.key` in the home.")
     ] = ""

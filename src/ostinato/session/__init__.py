@@ -9,7 +9,7 @@ import atexit
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ostinato.core.settings import load
 from ostinato.session.home import Home
@@ -37,22 +37,34 @@ def recorder() -> Recorder:
 
 
 def reader(home: str | None = None) -> Reader:
-    """Give a Reader of the configured home, or of the one named."""
+    """Give a Reader of the configured server or home, or of the home named."""
+    settings = load()
+    if settings.api_url and home is None:
+        from ostinato.client import Address, Client
+        from ostinato.session.remote import RemoteReader
+
+        return cast("Reader", RemoteReader(Client(Address(url=settings.api_url, token=settings.api_key))))
     from ostinato.session.reader import EmbeddedReader
 
     globals()["reader"] = _reader  # the import put the module of that name in its place
-    return EmbeddedReader(Home(home or load().home))
+    return EmbeddedReader(Home(home or settings.home))
 
 
 _reader = reader
 
 
 def commands(home: str | None = None) -> Commands:
-    """Give the Commands of the configured home, or of the one named."""
-    from ostinato.session.commands import EmbeddedCommands
+    """Give the Commands of the configured server or home, or of the home named."""
+    settings = load()
+    if settings.api_url and home is None:
+        from ostinato.client import Address, Client
+        from ostinato.session.remote import RemoteCommands
+
+        return RemoteCommands(Client(Address(url=settings.api_url, token=settings.api_key)))
+    from ostinato.session.commands import HomeCommands
 
     globals()["commands"] = _commands
-    return EmbeddedCommands(Home(home or load().home))
+    return HomeCommands(Home(home or settings.home))
 
 
 _commands = commands

@@ -25,6 +25,10 @@ class Home:
         self.journal = os.path.join(folder, "journal")
         self.damaged = os.path.join(self.journal, "damaged")
         self.blobs = os.path.join(folder, "blobs")
+        self.server_card = os.path.join(folder, "server.json")
+        """Where the server that runs on it can be found."""
+        self.server_lock = os.path.join(folder, "server.lock")
+        """Locked by that server while it lives."""
 
     def make(self) -> None:
         """Make the folder if it is missing, and refuse one that cannot be a home.
