@@ -28,6 +28,7 @@ REASONS: Final[dict[str, str]] = {
     "name-invalid": "Names of users and secrets stand in addresses, commands and lists; they are kept plain.",
     "not-literal": "Parameters of a run that a worker starts travel as JSON; a value of this class cannot.",
     "manifest-invalid": "`ostinato deploy` read ostinato.toml, and something in it cannot be a deployment.",
+    "snapshot-too-large": "A snapshot takes all files of the project along; data and environments do not belong to it.",
     "deployed-run-ended": "`run_deployment` waited for a run, and its value was asked for, but it did not complete.",
     "code-missing": "A worker fetches a snapshot or a commit before the first run of it; it could not be had.",
     "setting-invalid": "Settings come from OSTINATO_ variables and ostinato.toml; a value there has the wrong form.",

@@ -32,6 +32,7 @@
     │   ├── ParametersMisfit        parameters-misfit
     │   ├── NotLiteral              not-literal
     │   ├── ManifestInvalid         manifest-invalid
+    │   ├── SnapshotTooLarge        snapshot-too-large
     │   ├── SettingInvalid          setting-invalid
     │   ├── ScheduleInvalid         schedule-invalid
     │   ├── RequestInvalid          request-invalid
@@ -309,6 +310,12 @@ class ManifestInvalid(UsageError):
     code = "manifest-invalid"
     template = "{file}, {place}: {reason}."
     hint_template = "{fix}"
+
+
+class SnapshotTooLarge(UsageError):
+    code = "snapshot-too-large"
+    template = "A snapshot of {root} has {n} files and {size_mb} MB; at most {limit_mb} MB go. The largest: {largest}."
+    hint_template = "Let .gitignore name what is no code, deploy from a smaller folder, or set OSTINATO_SNAPSHOT_LIMIT_MB."
 
 
 class SettingInvalid(UsageError):

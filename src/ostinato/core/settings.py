@@ -26,7 +26,7 @@ FILE: Final = "ostinato.toml"
 OTHERS: Final = frozenset({"deployments"})
 """What else may stand in that file."""
 PREFIX: Final = "OSTINATO_"
-UNTOLD: Final = frozenset({"secret_key", "api_key"})
+UNTOLD: Final = frozenset({"secret_key", "api_key", "git_token"})
 """Settings whose values are never shown."""
 
 
@@ -88,6 +88,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Address of the server to work with; empty for the home, and its server if one runs.")
     ] = ""
     api_key: Annotated[str, Meta(description="API key that is shown to the server at `api_url`.")] = ""
+    snapshot_limit_mb: Annotated[
+        float, Meta(gt=0, description="Larger snapshots of code are refused by `ostinato deploy`.")
+    ] = 64.0
+    git_token: Annotated[
+        str, Meta(description="Token with which workers fetch code over https; empty for what git itself knows.")
+    ] = ""
     secret_key: Annotated[
         str, Meta(description="Key that seals secrets, base64 of 32 bytes; empty for `secret.key` in the home.")
     ] = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
@@ -10,15 +9,16 @@ import msgspec
 
 from ostinato.core import settings as settings_of
 from ostinato.core.commands import Deploy
-from ostinato.core.deployments import Code, Deployment
+from ostinato.core.deployments import Deployment
 from ostinato.core.errors import BadOption, DeploymentInvalid
 from ostinato.core.literals import literals
 from ostinato.core.manifest import Wish
 from ostinato.core.ports import COMMANDS, resolve
 from ostinato.core.query import parse_duration
 from ostinato.core.timetables import timetables
-from ostinato.engine import logs, projects
+from ostinato.engine import logs
 from ostinato.engine.scopes import now_us
+from ostinato.engine.sources import locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,14 +99,14 @@ def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
     title = f"{flow.name}/{name}"
     wish = _read(title, options)
     parameters = literals(flow.parameters.check_some(wish.parameters))
-    code, version, notes = _code(flow, title, wish)
+    located = locate(flow, title, wish.code, wish.storage)
     try:
         wanted = Deployment(
             id="",
             flow=flow.name,
             name=name,
-            code=code,
-            version=wish.version or version,
+            code=located.code,
+            version=wish.version or located.version,
             description=wish.description or flow.description,
             parameters=parameters,
             parameter_schema=flow.parameters.json_schema() if flow.options.validate_parameters else {},
@@ -127,7 +127,7 @@ def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
         wanted = msgspec.convert(msgspec.to_builtins(wanted), Deployment)  # checks what the annotations say
     except msgspec.ValidationError as error:
         raise _invalid(title, error) from error
-    return Made(carry_out(Deploy(deployment=wanted)), notes)
+    return Made(carry_out(Deploy(deployment=wanted)), located.notes)
 
 
 def carry_out(command: Command[R]) -> R:
@@ -178,22 +178,3 @@ def _timetables(flow: Flow[Any, Any], wish: Wish) -> Any:
     return tuple(
         msgspec.structs.replace(one, parameters=literals(flow.parameters.check_some(one.parameters))) for one in found
     )
-
-
-# --- where workers find the code
-
-
-def _code(flow: Flow[Any, Any], title: str, wish: Wish) -> tuple[Code, str, tuple[str, ...]]:
-    """Give the code of a deployment, its version, and what its maker should know."""
-    source = flow.source
-    if not source.file:
-        reason = "the flow exists only in a notebook or a prompt"
-        raise DeploymentInvalid(name=title, reason=reason, fix="Put it into a file, and deploy it from there.")
-    if "<" in source.function:
-        reason = f"{source.function} is made inside a function, where workers cannot find it"
-        raise DeploymentInvalid(name=title, reason=reason, fix=f"Move it to the top of {source.file}.")
-    code = Code(kind="local", file=source.file, function=source.function, directory=source.directory)
-    checkout = projects.checkout_of(source.file)
-    version = checkout.version if checkout is not None else flow.version
-    note = f"it runs only where {source.file} is, as on {socket.gethostname()}; code='snapshot' takes it along"
-    return code, version, (note,)

@@ -11,8 +11,16 @@ import msgspec
 
 GIT_S: Final = 20.0
 """git is given so long to answer."""
-_LOGIN: Final = re.compile(r"^(\w+://)[^/@]*@")
+_LOGIN: Final = re.compile(r"^(https?://)[^/@]*@")
 _SHORT: Final = 12
+
+LEFT_OUT: Final = frozenset(
+    ".git .hg .svn .venv venv __pycache__ node_modules .env .DS_Store .ipynb_checkpoints .mypy_cache .pytest_cache"
+    " .ruff_cache .tox .nox".split()
+)
+"""What never belongs to a project outside of git."""
+MOST_WALKED: Final = 50_000
+"""A folder with more files is no project; it is refused by their number."""
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +37,67 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     def version(self) -> str:
         """The commit, marked when files differ from it."""
         return self.commit[:_SHORT] + ("+dirty" if self.changed else "")
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that go along with a flow."""
+
+    root: str
+    files: list[str]
+    """Relative to the root."""
+
+
+def project_of(file: str, directory: str, home: str) -> Project:
+    """Give the project of a file: its checkout without what git ignores, else the folder that it is run in.
+
+    That folder is the working directory when the file is below it, else the one above its package. `home` is left out.
+    """
+    file = os.path.realpath(file)
+    root = git(os.path.dirname(file), "rev-parse", "--show-toplevel")
+    if root:
+        project = Project(root=os.path.realpath(root.strip()), files=_known_to_git(os.path.realpath(root.strip())))
+        if os.path.relpath(file, project.root) in project.files:
+            return project
+    folder = os.path.realpath(directory) if directory else ""
+    if not folder or not file.startswith(folder + os.sep):
+        folder = os.path.dirname(file)
+        while os.path.isfile(os.path.join(folder, "__init__.py")):
+            folder = os.path.dirname(folder)
+    return Project(root=folder, files=_walk(folder, os.path.realpath(home)))
+
+
+def _known_to_git(root: str) -> list[str]:
+    """Give the files of a checkout that are not ignored, those of its submodules too."""
+    listed = git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z") or ""
+    files = []
+    for name in filter(None, listed.split("\0")):
+        path = os.path.join(root, name)
+        if os.path.isdir(path):
+            files += [os.path.join(name, inner) for inner in _known_to_git(path)]
+        elif os.path.isfile(path):
+            files.append(name)
+    return files
+
+
+def _walk(root: str, home: str) -> list[str]:
+    files: list[str] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in LEFT_OUT
+            and not name.endswith(".egg-info")
+            and os.path.join(folder, name) != home
+            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+        )
+        files += [
+            os.path.relpath(os.path.join(folder, name), root)
+            for name in names
+            if name not in LEFT_OUT and not name.endswith(".pyc") and os.path.isfile(os.path.join(folder, name))
+        ]
+        if len(files) > MOST_WALKED:
+            break
+    return files
 
 
 def checkout_of(file: str) -> Checkout | None:

@@ -34,7 +34,7 @@ def find_deployment(db: sqlite3.Connection, ref: str) -> Deployment:
         DeploymentNotFound: (deployment-not-found), DeploymentAmbiguous: (deployment-ambiguous).
     """
     rows = _ask(db, "deployment_by_id", ref).fetchall()
-    flow, sign, name = ref.partition("/")
+    flow, sign, name = ref.rpartition("/")
     if not rows and sign:
         rows = _ask(db, "deployment_by_name", flow, name).fetchall()
     if not rows:
