@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ostinato.core.commands import Deploy
-from ostinato.core.deployments import Catchup, Code, Deployment, Timetable
+from ostinato.core.deployments import LATE_US, Catchup, Code, Deployment, Timetable
 from ostinato.core.schedules import Interval
 from ostinato.scheduler.loop import Scheduler
 from ostinato.session.home import Home
 from ostinato.session.ledger import Ledger
-from ostinato.store.commands import ticks
 from ostinato.store.commands.handlers import carry_out
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def test_after_an_outage_catchup_decides(tmp_path: Path, catchup: Catchup, expec
 def test_a_run_that_nobody_begins_is_late_after_15_seconds(clock: Clock) -> None:
     clock.deploy("latest")
     clock.scheduler.turn()
-    clock.now = T0 + MINUTE_US + ticks.LATE_US - 1
+    clock.now = T0 + MINUTE_US + LATE_US - 1
     clock.scheduler.turn()
     assert clock.states()[1] == "Scheduled"
     clock.now += 2_000_000

@@ -26,10 +26,17 @@ def open_reader() -> Iterator[Reader]:
         reader.close()
 
 
-def carry_out(command: Command[R]) -> R:
-    """Give the answer of a command on the configured home, or at its server."""
+@contextmanager
+def open_commands() -> Iterator[Commands]:
+    """Give the Commands of the configured home, or of its server, for the time of a `with` block."""
     commands: Commands = resolve(COMMANDS)()
     try:
-        return commands.do(command)
+        yield commands
     finally:
         commands.close()
+
+
+def carry_out(command: Command[R]) -> R:
+    """Give the answer of a command on the configured home, or at its server."""
+    with open_commands() as commands:
+        return commands.do(command)

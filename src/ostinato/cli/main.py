@@ -38,6 +38,12 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Serve": {
         "server": "Start the server without a worker.",
     },
+    "Plan": {
+        "schedule": "Look at schedules, pause them.",
+        "queue": "Make, list and pause queues.",
+        "backfill": "Run a deployment for past instants of its schedule.",
+        "workers": "List workers.",
+    },
     "Let in": {
         "users": "Say who may use this home through a server.",
         "keys": "Make, list and revoke API keys.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from ostinato.core import zones
+
 
 def now_us() -> int:
     """Give the present instant in UTC microseconds."""
@@ -49,6 +51,17 @@ def ago(at: int, now: int) -> str:
 def local(at: int) -> str:
     """Give an instant in the machine's time zone, to the second."""
     return datetime.fromtimestamp(at / 1_000_000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def in_zone(at: int, zone: str) -> str:
+    """Give an instant as the clock of a zone shows it, with seconds only where there are some.
+
+    Example:
+        >>> in_zone(1_675_303_200_000_000, "Europe/Berlin")
+        '2023-02-02 03:00'
+    """
+    shown = zones.wall(at, zones.named(zone))
+    return shown.strftime("%Y-%m-%d %H:%M:%S" if shown.second or shown.microsecond else "%Y-%m-%d %H:%M")
 
 
 def clock(at: int) -> str:

@@ -22,6 +22,12 @@ CodeKind: TypeAlias = Literal["local", "snapshot", "git"]
 
 DEFAULT_QUEUE: Final = "default"
 
+SCHEDULED_TAG: Final = "auto-scheduled"
+"""Every run that a schedule makes has it."""
+
+LATE_US: Final = 15_000_000
+"""A run is late when it has not begun so long after its due time."""
+
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Slug: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
 

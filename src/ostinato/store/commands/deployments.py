@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ostinato.core.deployments import DEFAULT_QUEUE, Queue
+from ostinato.core.deployments import DEFAULT_QUEUE, SCHEDULED_TAG, Queue, queue_for
 from ostinato.core.errors import DeploymentInvalid, LimitNotFound, QueueInUse, QueueNotFound
 from ostinato.core.events import (
     Audited,
@@ -129,21 +129,35 @@ def pause_deployment(tx: Tx, command: PauseDeployment) -> Deployment:
 
 def set_queue(tx: Tx, command: SetQueue) -> Queue:
     """Make or change a queue."""
-    queue = command.queue
+    queue, before = command.queue, work.queues(tx.db)
     tx.append(QueueSet(queue.name, tx.now, queue, tx.actor), Audited(tx.now, tx.actor, "set-queue", queue.name))
+    _plan_for_queues(tx, before)
     tx.wakes = True
     return queue
 
 
+def _plan_for_queues(tx: Tx, before: list[Queue]) -> None:
+    """Let the runs that schedules have made ahead be made anew, in the queue that takes them now."""
+    after = work.queues(tx.db)
+    for one in work.deployments(tx.db):
+        tags = (*one.tags, SCHEDULED_TAG)
+        if one.schedules and queue_for(one, tags, before) != queue_for(one, tags, after):
+            for each in one.schedules:
+                _forget_schedule(tx, one.id, each.slug)
+            tx.append(DeploymentSet(tx.now, replace(one, updated_at=tx.now), tx.actor))
+
+
 def remove_queue(tx: Tx, command: RemoveQueue) -> None:
-    """Remove a queue in which nothing waits."""
-    known = [one.name for one in work.queues(tx.db)]
+    """Remove a queue in which nothing waits but what schedules can make anew elsewhere."""
+    before = work.queues(tx.db)
+    known = [one.name for one in before]
     if command.name not in known or command.name == DEFAULT_QUEUE:
         raise QueueNotFound(name=command.name, known=", ".join(known))
+    tx.append(QueueSet(command.name, tx.now, None, tx.actor), Audited(tx.now, tx.actor, "remove-queue", command.name))
+    _plan_for_queues(tx, before)
     (n,) = tx.db.execute(sql.load("work")["waiting_in_queue"], (command.name,)).fetchone()
     if n:
         raise QueueInUse(name=command.name, n=n)
-    tx.append(QueueSet(command.name, tx.now, None, tx.actor), Audited(tx.now, tx.actor, "remove-queue", command.name))
 
 
 def set_limit(tx: Tx, command: SetLimit) -> Limit:

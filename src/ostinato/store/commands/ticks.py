@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.commands import CreateRun
+from ostinato.core.deployments import LATE_US, SCHEDULED_TAG
 from ostinato.core.events import RunMoved, SchedulePlanned, TickPlanned
 from ostinato.core.schedules import latest, upcoming
 from ostinato.store import sql, work
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ostinato.core.events import Event
     from ostinato.store.transaction import Tx
 
-LATE_US: Final = 15_000_000
-"""A run is late when it has not begun so long after its due time."""
 MOST_AHEAD: Final = 100
 """Runs that one schedule has waiting at most."""
 REFILL_BELOW: Final = 50
@@ -60,7 +59,7 @@ def _tick(tx: Tx, deployment: Deployment, timetable: Timetable, due_at: int) -> 
     command = CreateRun(
         deployment=deployment.id,
         parameters=timetable.parameters,
-        tags=("auto-scheduled",),
+        tags=(SCHEDULED_TAG,),
         due_at=due_at,
         schedule=timetable.slug,
     )
