@@ -335,5 +335,5 @@ def stored_rows(db: sqlite3.Connection) -> dict[str, Any]:
         "cache": {row[0]: row[1:] for row in all_of("SELECT cache_key, at, expires_at, run_id, no, result FROM cache")},
         "variables": {row[0]: row[1:] for row in all_of("SELECT name, value, updated_at FROM variables")},
         "blob_refs": set(all_of("SELECT run_id, blob FROM blob_refs")),
-        "acked": dict(all_of("SELECT stream, acked_seq FROM streams WHERE acked_seq > 0")),
+        "acked": dict(all_of("SELECT stream, acked_seq FROM streams WHERE acked_seq > 0 AND stream <> 'keeper'")),
     }

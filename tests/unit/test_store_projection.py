@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import given, settings
@@ -36,6 +37,10 @@ from ostinato.core.results import Result
 from ostinato.core.states import TABLE, StateName
 from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, append
+from ostinato.store.transaction import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCHEMA = (Path(ostinato.store.__file__).parent / "schema.sql").read_text(encoding="utf-8")
 ROOTS = ("r1", "r2")
@@ -144,6 +149,7 @@ class Both:
         self.plain = PlainStore()
         self.sent: dict[str, list[Event]] = {"a": [], "b": []}
         self.now = 10**12
+        self.keeper_seq = 0
 
     def do(self, what: str, name: str, value: Any) -> None:
         self.now += 1
@@ -162,7 +168,8 @@ class Both:
             self.append(name, len(self.sent[name]) + 2, value)
         elif what == "claim":
             self.db.execute("BEGIN")
-            found = claims.claim(self.db, name, value, "a", self.now)
+            with self.tx() as tx:
+                found = claims.claim(tx, name, value, "a")
             self.db.execute("COMMIT")
             assert (found is None) == self.plain.claim(name, value, "a", self.now)
         elif what == "pin":
@@ -170,9 +177,17 @@ class Both:
             self.plain.pinned.add(name)
         elif what == "crash":
             self.db.execute("BEGIN")
-            claims.crash_stream(self.db, name, CRASH, self.now, killed=value)
+            with self.tx() as tx:
+                claims.crash_stream(tx, name, CRASH, killed=value)
             self.db.execute("COMMIT")
             self.plain.crash(name, self.now, killed=value)
+
+    @contextmanager
+    def tx(self) -> Iterator[Tx]:
+        """Give a transaction that writes to a stream of its own."""
+        tx = Tx(self.db, Writer("keeper", 0, "", 0), self.keeper_seq, self.now, "", "")
+        yield tx
+        self.keeper_seq = tx.seq
 
     def append(self, stream: str, first_seq: int, sent: list[Event]) -> None:
         """Append events as one block or as two, after a trip through the journal's bytes."""

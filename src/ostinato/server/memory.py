@@ -32,12 +32,16 @@ class Door(msgspec.Struct, frozen=True):
 
 
 def _claim(tx: Tx, run_id: str, epoch: int, stream: str) -> int:
-    other = claims.claim(tx.db, run_id, epoch, stream, tx.now)
+    other = claims.claim(tx, run_id, epoch, stream)
     if other == -1:
         raise RunNotFound(run=run_id, home=tx.home)
     if other is not None:
         raise EpochTaken(run=run_id, epoch=other)
     return epoch + 1
+
+
+def _lose(tx: Tx, stream: str, message: str, killed: bool) -> int:  # noqa: FBT001 - as it comes
+    return len(claims.crash_stream(tx, stream, message, killed=killed))
 
 
 def _find_cached(shelf: Shelf, cache_key: str, now: int) -> tuple[bool, Result | None]:
@@ -52,6 +56,7 @@ def _find_secret(shelf: Shelf, name: str) -> bytes | None:
 DOORS: Final[dict[str, Door]] = {
     "recall": Door(tuple[str], lambda shelf, root_id: shelf.reader.recall(root_id)),
     "claim": Door(tuple[str, int, str], _claim, writes=True),
+    "lose": Door(tuple[str, str, bool], _lose, writes=True),
     "find_cached": Door(tuple[str, int], _find_cached),
     "claim_cached": Door(
         tuple[str, float, str],

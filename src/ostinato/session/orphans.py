@@ -17,6 +17,7 @@ from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, acked_seq, append
 from ostinato.store.journal import SUFFIX, Frame, read, read_writer, tail
 from ostinato.store.sqlite import explain
+from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,10 @@ def crash_stream(database: Database, stream: str, message: str, *, killed: bool)
     except sqlite3.Error as error:
         raise explain(error, database.path) from error
     with database.writing() as db:
-        return len(claims.crash_stream(db, stream, message, time.time_ns() // 1000, killed=killed))
+        # It ends with the word that it is lost.
+        writer = Writer(stream, 0, "", 0)
+        tx = Tx(db, writer, acked_seq(db, stream), time.time_ns() // 1000, "", os.path.dirname(database.path))
+        return len(claims.crash_stream(tx, stream, message, killed=killed))
 
 
 def _take(stream: str, paths: list[str]) -> Orphan | None:

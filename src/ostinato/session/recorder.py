@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 from ostinato.core.errors import EpochTaken, OstinatoError, RunNotFound, StorageError
 from ostinato.core.events import CacheStored, VariableSet
+from ostinato.core.ids import new_id
 from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
 from ostinato.session.stream import BUSY_S, Stream
 from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
 from ostinato.store import cache, claims, runs, variables
+from ostinato.store.append import Writer
 from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
 from ostinato.store.sqlite import Database, explain
+from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +83,10 @@ class EmbeddedRecorder(Stream):
 
         def ask(database: Database) -> int | None:
             with database.writing() as db:
-                return claims.claim(db, run_id, epoch, self.stream, time.time_ns() // 1000)
+                # Not in its own stream: its thread alone knows how far that is.
+                now = time.time_ns() // 1000
+                tx = Tx(db, Writer(new_id(), os.getpid(), os.uname().nodename, now), 0, now, "", self.home.folder)
+                return claims.claim(tx, run_id, epoch, self.stream)
 
         other = self._ask(ask)
         if other == -1:

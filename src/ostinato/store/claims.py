@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ostinato.core.events import RunClaimed, StreamLost
 from ostinato.core.states import ACTIVE
 from ostinato.store import sql
 from ostinato.store.projection import HOUR_US
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from ostinato.store.transaction import Tx
 
 LEFT_IN_PEACE: Final = frozenset(("Scheduled", "Late", "Paused"))
 """Active states that a run may be in while no process runs it."""
@@ -26,11 +29,12 @@ _RUNNING: Final = _json(sorted(ACTIVE - LEFT_IN_PEACE))
 _TASKS_OF_STREAM: Final = "runs_of_stream_with_active_tasks"
 
 
-def claim(db: sqlite3.Connection, run_id: str, epoch: int, stream: str, now: int) -> int | None:
+def claim(tx: Tx, run_id: str, epoch: int, stream: str) -> int | None:
     """Take up a root run in epoch + 1; give the epoch that it has instead when that is another one, -1 when none.
 
-    What was active below it becomes Crashed. The caller has begun the transaction.
+    What was active below it becomes Crashed.
     """
+    db, now = tx.db, tx.now
     queries = sql.load("claims")
     found = db.execute(queries["find_claimed"], (run_id,)).fetchone()
     if found is None:
@@ -44,6 +48,7 @@ def claim(db: sqlite3.Connection, run_id: str, epoch: int, stream: str, now: int
         db.execute(append["add_flow_counts"], (name, changed, hour if name else 0, n))
     db.execute(append["add_run_states"], (run_id, now, epoch + 1, 1, "Pending", state, ""))
     crash_below(db, run_id, f"epoch {epoch + 1} of its root run began", now)
+    tx.append(RunClaimed(run_id, epoch + 1, now, stream))
     return None
 
 
@@ -60,17 +65,21 @@ def is_active(db: sqlite3.Connection, stream: str, *, killed: bool) -> bool:
     return bool(_ids(db, "active_runs_of_stream", stream, active) or _ids(db, _TASKS_OF_STREAM, stream, active))
 
 
-def crash_stream(db: sqlite3.Connection, stream: str, message: str, now: int, *, killed: bool) -> list[str]:
+def crash_stream(tx: Tx, stream: str, message: str, *, killed: bool) -> list[str]:
     """Mark what a stream left active as Crashed; give the ids of its flow runs that were.
 
     A run that waits without a process (Paused, Scheduled) goes on waiting when its process ended
-    by itself, and is Crashed when it was killed. The caller has begun the transaction.
+    by itself, and is Crashed when it was killed.
     """
+    db = tx.db
     active = _ACTIVE if killed else _RUNNING
     runs = _ids(db, "active_runs_of_stream", stream, active)
     tasks = _ids(db, _TASKS_OF_STREAM, stream, active)
-    _crash(db, runs, tasks, message, now)
+    _crash(db, runs, tasks, message, tx.now)
     db.execute(sql.load("claims")["end_cache_claims"], (stream,))
+    if runs or tasks:
+        tx.append(StreamLost(stream, tx.now, message, tuple(runs)))
+        tx.wakes = True
     return runs
 
 
