@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core.ids import new_id
+from ostinato.scheduler.loop import Scheduler
 from ostinato.server.signals import Signal
 from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
 from ostinato.session.reader import EmbeddedReader
 from ostinato.store.blobs import Blobs
-from ostinato.store.commands import ticks
 from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ N_READERS: Final = 4
 LOOK_S: Final = 0.05
 """How often commits of other processes are looked for."""
 ORPHANS_EVERY_S: Final = 1.0
-ALIVE_EVERY_S: Final = 10.0
 
 
 class Shelf:
@@ -59,6 +58,7 @@ class Office:
         self.work = Signal()
         """Sent when workers should look again."""
         self.closing = asyncio.Event()
+        self._scheduler = Scheduler(self.ledger)
         self._database = read_only(home)
         self._readers = ThreadPoolExecutor(N_READERS, "ostinato-reader")
         self._shelves: list[Shelf] = []
@@ -74,12 +74,8 @@ class Office:
         """Begin to look after the home."""
         loop = asyncio.get_running_loop()
         self.ledger.listeners.append(lambda wakes: _call(loop, self._note_commit, wakes))
-        await self.write(ticks.begin, "")
-        self._tasks = [
-            asyncio.create_task(self._watch_commits()),
-            asyncio.create_task(self._deliver_orphans()),
-            asyncio.create_task(self._stay_alive()),
-        ]
+        await asyncio.to_thread(self._scheduler.start)
+        self._tasks = [asyncio.create_task(self._watch_commits()), asyncio.create_task(self._deliver_orphans())]
 
     def end_waits(self) -> None:
         """Answer all who wait: the server is about to end."""
@@ -92,6 +88,7 @@ class Office:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._scheduler.close)
         await asyncio.to_thread(self.ledger.close)
         self._readers.shutdown()
         for shelf in self._shelves:
@@ -145,11 +142,6 @@ class Office:
                 await asyncio.sleep(ORPHANS_EVERY_S)
         finally:
             database.close()
-
-    async def _stay_alive(self) -> None:
-        while True:
-            await asyncio.sleep(ALIVE_EVERY_S)
-            await self.write(ticks.stay_alive, "", relaxed=True)
 
 
 def read_only(home: Home) -> Database:
