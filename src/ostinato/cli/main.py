@@ -37,6 +37,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Serve": {
         "server": "Start the server without a worker.",
+        "worker": "Start a worker.",
     },
     "Plan": {
         "schedule": "Look at schedules, pause them.",

@@ -94,6 +94,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     git_token: Annotated[
         str, Meta(description="Token with which workers fetch code over https; empty for what git itself knows.")
     ] = ""
+    zygotes: Annotated[
+        int, Meta(ge=0, description="Most deployments whose code a worker keeps loaded; 0 starts each run afresh.")
+    ] = 4
     secret_key: Annotated[
         str, Meta(description="Key that seals secrets, base64 of 32 bytes; empty for `secret.key` in the home.")
     ] = ""

@@ -18,6 +18,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     due_in_ms: float
     """By the clock of the server; 0 or less means now."""
     env: dict[str, str] = {}
+    resources: dict[str, float] = {}
+    """What it occupies of the worker."""
     crash_retries: int = 0
     shared_home: str = ""
     """Folder of the server's home: a worker that sees it need not send values."""

@@ -118,6 +118,7 @@ def _assignment(tx: Tx, run_id: str) -> Assignment:
         code=deployment.code,
         due_in_ms=(run.due_at - tx.now) / 1000,
         env=deployment.env,
+        resources=deployment.resources,
         crash_retries=deployment.crash_retries,
         shared_home=tx.home,
     )

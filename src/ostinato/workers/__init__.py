@@ -1,0 +1,1 @@
+"""Workers: take runs from a server, start a process for each, and see to it until it has ended."""
