@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ostinato.engine import artifacts as artifact
     from ostinato.engine import runtime
     from ostinato.engine.context import get_run_context
+    from ostinato.engine.deployed import run_deployment
     from ostinato.engine.flows import Flow, flow
     from ostinato.engine.futures import Future, as_completed, wait
     from ostinato.engine.loggers import get_run_logger
@@ -52,6 +53,7 @@ _WHERE: Final = {
     "SequentialTaskRunner": "engine.runners.threads",
     "ProcessRunner": "engine.runners.processes",
     "exponential_backoff": "core.retry",
+    "run_deployment": "engine.deployed",
     "Cron": "core.schedules",
     "Interval": "core.schedules",
     "RRule": "core.schedules",
@@ -92,6 +94,7 @@ __all__ = [
     "get_run_context",
     "get_run_logger",
     "quote",
+    "run_deployment",
     "runtime",
     "tags",
     "task",

@@ -29,6 +29,7 @@ REASONS: Final[dict[str, str]] = {
     "not-literal": "Parameters of a run that a worker starts travel as JSON; a value of this class cannot.",
     "manifest-invalid": "`ostinato deploy` read ostinato.toml, and something in it cannot be a deployment.",
     "snapshot-too-large": "A snapshot takes all files of the project along; data and environments do not belong to it.",
+    "server-needed": "A worker gets its runs from a server; `flow.serve` is a worker, and no server.",
     "deployed-run-ended": "`run_deployment` waited for a run, and its value was asked for, but it did not complete.",
     "code-missing": "A worker fetches a snapshot or a commit before the first run of it; it could not be had.",
     "setting-invalid": "Settings come from OSTINATO_ variables and ostinato.toml; a value there has the wrong form.",

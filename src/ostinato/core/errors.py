@@ -18,6 +18,7 @@
     │   ├── CodeUnknown             code-unknown
     │   ├── NoContext               no-run-context
     │   ├── KeyTaken                task-key-taken
+    │   ├── PauseMisplaced          pause-misplaced
     │   ├── NotEnded                not-ended
     │   ├── VariableMissing         variable-not-found
     │   ├── SecretMissing           secret-not-found
@@ -63,6 +64,9 @@
     │   ├── TaskTimedOut            task-timed-out
     │   ├── FlowTimedOut            flow-timed-out
     │   ├── UpstreamFailed          upstream-failed
+    │   ├── PauseTimedOut           pause-timed-out
+    │   ├── InputMisfit             input-misfit
+    │   ├── SlotsTimedOut           slots-timed-out
     │   ├── RunCancelled            run-cancelled
     │   ├── ResultLost              result-lost
     │   ├── DeployedRunEnded        deployed-run-ended
@@ -82,6 +86,7 @@
         ├── BlobMissing             blob-missing
         ├── ServerUnreachable       server-unreachable
         ├── ServerAnswered          server-answered
+        ├── ServerNeeded            server-needed
         └── ServerFault             server-fault
 
 Each has a `code` (kebab words, documented in docs/reference/errors.md), a message with the
@@ -222,6 +227,12 @@ class NoContext(UsageError):
     hint_template = "Call it inside a function with `@flow` or `@task`."
 
 
+class PauseMisplaced(UsageError):
+    code = "pause-misplaced"
+    template = "{what} cannot be called here: {reason}."
+    hint_template = "{fix}"
+
+
 class KeyTaken(UsageError):
     code = "task-key-taken"
     template = "Two calls in {parent!r} have key={key!r}."
@@ -315,7 +326,7 @@ class ManifestInvalid(UsageError):
 class SnapshotTooLarge(UsageError):
     code = "snapshot-too-large"
     template = "A snapshot of {root} has {n} files and {size_mb} MB; at most {limit_mb} MB go. The largest: {largest}."
-    hint_template = "Let .gitignore name what is no code, deploy from a smaller folder, or set OSTINATO_SNAPSHOT_LIMIT_MB."
+    hint_template = "List in .gitignore what is no code, deploy a smaller folder, or raise OSTINATO_SNAPSHOT_LIMIT_MB."
 
 
 class SettingInvalid(UsageError):
@@ -498,6 +509,24 @@ class FlowTimedOut(RunError, TimeoutError):
     hint_template = "Raise `timeout_seconds=` of the flow."
 
 
+class PauseTimedOut(RunError, TimeoutError):
+    code = "pause-timed-out"
+    template = "Flow run {name!r} waited {timeout_s:g} s at its pause {key!r}, and nobody let it go on."
+    hint_template = "`ostinato retry` waits there again; `timeout_seconds=` of `pause` lets it wait longer."
+
+
+class InputMisfit(RunError):
+    code = "input-misfit"
+    template = "What was given to the pause {key!r} does not fit `{hint}`: {reason}."
+    hint_template = "Give the pause another `key=`, which asks anew, and `ostinato retry` the run."
+
+
+class SlotsTimedOut(RunError, TimeoutError):
+    code = "slots-timed-out"
+    template = "{n} of the slots of limit {name!r} did not become free within {timeout_s:g} s."
+    hint_template = "Raise `timeout_seconds=`, or the limit: `ostinato queue limit {name} SLOTS`."
+
+
 class UpstreamFailed(RunError):
     code = "upstream-failed"
     template = "Task {name!r} did not run because {upstream!r} ended {state}: {reason}"
@@ -610,6 +639,12 @@ class BlobMissing(StorageError):
     code = "blob-missing"
     template = "The stored value {digest} is {how} in {path}."
     hint_template = "The task that made it runs again on resume."
+
+
+class ServerNeeded(StorageError):
+    code = "server-needed"
+    template = "{what} needs a server, and none runs on {home}."
+    hint_template = "Start one in another terminal: `ostinato up`; or set OSTINATO_API_URL to where one runs."
 
 
 class ServerUnreachable(StorageError):

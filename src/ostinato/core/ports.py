@@ -49,6 +49,9 @@ READER = "ostinato.session:reader"
 COMMANDS = "ostinato.session:commands"
 """Import string of a function without arguments that gives the Commands of the configured home or server."""
 
+SERVE = "ostinato.workers.serving:serve"
+"""Import string of a function that is a worker for one deployment, in this process, until it is told to end."""
+
 
 def resolve(door: str) -> Any:
     """Give the object that an import string such as `package.module:name` names."""
@@ -113,6 +116,9 @@ class Recorder(Protocol):
 
     def find_variable(self, name: str) -> Variable | None:
         """Give a variable as last set (this process's own settings included)."""
+
+    def find_input(self, run_id: str, key: str) -> RunInput | None:
+        """Give what a pause of a run asked for, and what it got; None when it has not asked yet."""
 
     def find_secret(self, name: str) -> bytes | None:
         """Give the value of a secret, None when it is not set.

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 import msgspec
 
 from ostinato.core import settings as settings_of
-from ostinato.core.commands import Deploy
-from ostinato.core.deployments import Deployment
+from ostinato.core.commands import Deploy, PauseDeployment
+from ostinato.core.deployments import Code, Deployment
 from ostinato.core.errors import BadOption, DeploymentInvalid
 from ostinato.core.literals import literals
 from ostinato.core.manifest import Wish
-from ostinato.core.ports import COMMANDS, resolve
+from ostinato.core.ports import COMMANDS, SERVE, resolve
 from ostinato.core.query import parse_duration
 from ostinato.core.timetables import timetables
-from ostinato.engine import logs
+from ostinato.engine import loading, logs
 from ostinato.engine.scopes import now_us
 from ostinato.engine.sources import locate
 
@@ -75,7 +75,13 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def deploy(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Deployment:
-    """Make or change a deployment of a flow, and say so in the terminal; see `Flow.deploy`."""
+    """Make or change a deployment of a flow, and say so in the terminal; see `Flow.deploy`.
+
+    While its file is loaded, by a worker for example, nothing is made.
+    """
+    if loading.is_loading():
+        code = Code(kind="local", file=flow.source.file, function=flow.source.function)
+        return Deployment(id="", flow=flow.name, name=name, code=code)
     made = make(flow, name, options)
     if settings_of.load().console:
         one = made.deployment
@@ -87,6 +93,15 @@ def deploy(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Deplo
         for note in made.notes:
             logs.write(logs.line(30, f"Deployment {one.title!r} - {note}", now_us()))
     return made.deployment
+
+
+def serve(flow: Flow[Any, Any], name: str, options: Mapping[str, Any], limit: int, *, pause_on_shutdown: bool) -> None:
+    """Deploy a flow and be a worker for it until Ctrl-C; see `Flow.serve`."""
+    if loading.is_loading():
+        return
+    made: Deployment = resolve(SERVE)(f"{flow.name}/{name}", lambda: deploy(flow, name, options), limit)
+    if pause_on_shutdown and made.schedules:
+        carry_out(PauseDeployment(deployment=made.id))
 
 
 def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:

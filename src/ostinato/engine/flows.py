@@ -117,6 +117,21 @@ class Flow(RecordedFunction[P, R]):
         """
         return resolve("ostinato.engine.deploy:deploy")(self, name, options)  # type: ignore[no-any-return]
 
+    def serve(
+        self, name: str = "", *, limit: int = 0, pause_on_shutdown: bool = True, **options: Unpack[DeployOptions]
+    ) -> None:
+        """Deploy this flow, and be a worker for that deployment alone until Ctrl-C; a server has to run.
+
+        `limit` is how many runs it has at once (0: twice the cores, and eight at least). At the end the schedules
+        are paused, unless `pause_on_shutdown=False`. The options are those of `deploy`.
+
+        Raises:
+            ServerNeeded: (server-needed) none runs.
+        """
+        resolve("ostinato.engine.deploy:serve")(
+            self, name or self.name, options, limit, pause_on_shutdown=pause_on_shutdown
+        )
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         receiver = self.receiver(instance, owner)
         if receiver is None:
