@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from ostinato.core.schedules import Cron, Interval, RRule
     from ostinato.engine import artifacts as artifact
     from ostinato.engine import runtime
+    from ostinato.engine.concurrency import concurrency
     from ostinato.engine.context import get_run_context
     from ostinato.engine.deployed import run_deployment
     from ostinato.engine.flows import Flow, flow
     from ostinato.engine.futures import Future, as_completed, wait
     from ostinato.engine.loggers import get_run_logger
     from ostinato.engine.marks import allow_failure, quote, tags, unmapped
+    from ostinato.engine.pauses import pause, pause_async, suspend, suspend_async
     from ostinato.engine.runners.processes import ProcessRunner
     from ostinato.engine.runners.threads import ConcurrentTaskRunner, SequentialTaskRunner, ThreadRunner
     from ostinato.engine.secrets import Secret
@@ -41,6 +43,11 @@ _WHERE: Final = {
     "Future": "engine.futures",
     "State": "engine.state",
     "wait": "engine.futures",
+    "pause": "engine.pauses",
+    "pause_async": "engine.pauses",
+    "suspend": "engine.pauses",
+    "suspend_async": "engine.pauses",
+    "concurrency": "engine.concurrency",
     "as_completed": "engine.futures",
     "get_run_logger": "engine.loggers",
     "get_run_context": "engine.context",
@@ -89,13 +96,18 @@ __all__ = [
     "allow_failure",
     "artifact",
     "as_completed",
+    "concurrency",
     "exponential_backoff",
     "flow",
     "get_run_context",
     "get_run_logger",
+    "pause",
+    "pause_async",
     "quote",
     "run_deployment",
     "runtime",
+    "suspend",
+    "suspend_async",
     "tags",
     "task",
     "unmapped",

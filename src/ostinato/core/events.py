@@ -240,7 +240,10 @@ class RunAsked(msgspec.Struct, frozen=True, array_like=True, tag="q"):
     epoch: int
     at: int
     asked: str
-    """`pause`, `go-on`, or empty when it is done."""
+    """`pause`, `go-on`, or empty when it is done.
+
+    Of a run that is resumed, `reuse` or `refuse`: what it is to do about tasks whose code has changed.
+    """
     actor: str = ""
 
 

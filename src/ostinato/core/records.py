@@ -5,11 +5,16 @@ Instants are UTC microseconds since 1970, None where it has not happened.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ostinato.core.events import Error, Source
 from ostinato.core.results import Result
 from ostinato.core.states import StateName
+
+SUSPENDED: Final = "suspended"
+"""The message of a paused run begins so when its process has ended."""
 
 
 class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +61,15 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     held: bool = False
     """Whether that worker has not yet said that its process ended."""
     asked: str = ""
-    """What somebody wants of its process: `pause` or `go-on`."""
+    """What somebody wants of its process: `pause` or `go-on`; `reuse` or `refuse` tasks whose code has changed."""
     n_crashes: int = 0
     actor: str = ""
     """Who asked for it."""
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it is paused, and no process waits for that to end."""
+        return self.state == "Paused" and self.message.startswith(SUSPENDED)
 
 
 class TaskRun(msgspec.Struct, frozen=True, kw_only=True):

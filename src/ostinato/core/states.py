@@ -37,7 +37,7 @@ TABLE: Final[dict[StateName, tuple[StateName, ...]]] = {
     "Running": ("AwaitingRetry", "Paused", "Cancelling", *_ENDS),
     "AwaitingRetry": ("Retrying", "Cancelling", "Cancelled", "Crashed"),
     "Retrying": ("AwaitingRetry", "Paused", "Cancelling", *_ENDS),
-    "Paused": ("Pending", "Running", "Cancelling", "Cancelled", "Failed", "Crashed"),
+    "Paused": ("Pending", "Running", "Cancelling", "Cancelled", "Failed", "TimedOut", "Crashed"),
     "Cancelling": ("Cancelled", "Completed", "Failed", "Crashed"),
     "Completed": (),
     "Cached": (),

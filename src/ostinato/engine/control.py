@@ -11,7 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from ostinato.engine.scopes import Root, roots, running_loop
+from ostinato.core.events import RunAsked
+from ostinato.engine.scopes import Root, now_us, roots, running_loop
 
 if TYPE_CHECKING:
     from ostinato.engine.scopes import Scope
@@ -37,6 +38,8 @@ class _Told:
         """Held while a pause begins or ends."""
         self.gate = threading.Event()
         """Open unless the process is to pause."""
+        self.held: list[Any] = []
+        """Flow runs that wait at a call, and were recorded as Paused for that."""
         self.waiters: list[tuple[Any, Any]] = []
         """Event loops and the futures in them that wait for the gate."""
         self.gate.set()
@@ -52,6 +55,9 @@ class _Told:
 
 
 _told = _Told()
+
+nudge: Final = threading.Event()
+"""Set when a flow that waits for input should look."""
 
 
 def install() -> None:
@@ -83,13 +89,17 @@ def pause() -> None:
 
 
 def go_on() -> None:
-    """Let a flow go on that was paused."""
+    """Let a flow go on that was paused, and look what it has got when it waits for input."""
+    nudge.set()
     with _told.lock:
         if Root.asked != "pause":
             return
-        for scope in list(roots.values()):
-            if scope.run.state == "Paused":
-                scope.run.move("Running", "goes on")
+        held, _told.held = _told.held, []
+        for run in held:
+            run.move("Running", "goes on")
+        if not held:  # it had reached no call yet
+            for scope in list(roots.values()):
+                scope.root.push(RunAsked(scope.id, scope.root.epoch, now_us(), ""))
         _told.open("")
 
 
@@ -135,6 +145,7 @@ def _note_pause(caller: Scope) -> None:
         scope = roots.get(caller.root.id)
         if scope is not None and Root.asked == "pause" and scope.run.state in ("Running", "Retrying"):
             scope.run.move("Paused", "paused at a call of a task")
+            _told.held.append(scope.run)
 
 
 def _wake(waiter: Any) -> None:

@@ -1,4 +1,7 @@
-"""SIGTERM while a root flow runs in the main thread: the run is recorded as Crashed, and can be resumed."""
+"""What ends the process of a run before its flow has ended: SIGTERM, and `suspend`.
+
+SIGTERM while a root flow runs in the main thread: the run is recorded as Crashed, and can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,17 @@ class Terminated(SystemExit):
 
     def __str__(self) -> str:
         return "the process was told to end (SIGTERM)"
+
+
+class Suspended(SystemExit):
+    """Raised by `suspend`: the run is Paused, and its process ends well."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(0)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"run {self.run!r} is suspended; `ostinato resume {self.run}` goes on"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from ostinato.core.errors import FlowTimedOut, RunCancelled, StaleEpoch, TaskTim
 from ostinato.core.retry import delay_s
 from ostinato.core.states import TABLE, TERMINAL
 from ostinato.engine.effects import Cached, Found, Hold, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
-from ostinato.engine.interrupts import Terminated
+from ostinato.engine.interrupts import Suspended, Terminated
 from ostinato.engine.scopes import Root
 
 if TYPE_CHECKING:
@@ -139,13 +139,13 @@ def _cached() -> Life:
 
 
 def fate(error: BaseException) -> StateName | None:
-    """Give the state in which an exception ends a run; None when it records nothing (the epoch is old)."""
-    if isinstance(error, StaleEpoch):
+    """Give the state in which an exception ends a run; None when nothing is recorded: it goes on later, elsewhere."""
+    if isinstance(error, (StaleEpoch, Suspended)):
         return None
     if isinstance(error, (KeyboardInterrupt, GeneratorExit, RunCancelled)) or type(error).__name__ == "CancelledError":
         return "Cancelled"
-    if isinstance(error, Terminated):
-        return "Crashed"
+    if isinstance(error, Terminated):  # the second step of a cancellation, or of somebody who ends the process
+        return "Cancelled" if Root.asked == "cancel" else "Crashed"
     if isinstance(error, (TaskTimedOut, FlowTimedOut)):
         return "TimedOut"
     return "Failed"

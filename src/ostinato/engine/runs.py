@@ -156,7 +156,7 @@ class FlowRun:
             return
         state = self.state
         if state == "Paused" or (previous == "Paused" and state == "Running"):
-            text = "Paused" if state == "Paused" else "Goes on"
+            text = f"Paused: {message}" if state == "Paused" else "Goes on"
         elif state == "Running" and self.row is not None:
             text = f"Goes on in epoch {self.root.epoch}"
         elif state == "Running":

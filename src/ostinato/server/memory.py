@@ -11,7 +11,7 @@ import msgspec
 from ostinato.core.access import Action
 from ostinato.core.errors import EpochTaken, RunNotFound
 from ostinato.core.seal import unseal
-from ostinato.store import access, cache, claims, variables
+from ostinato.store import access, cache, claims, variables, work
 from ostinato.store.keyfile import find_key
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ DOORS: Final[dict[str, Door]] = {
         writes=True,
         relaxed=True,
     ),
+    "find_input": Door(tuple[str, str], lambda shelf, run_id, key: work.find_input(shelf.db, run_id, key)),
     "find_variable": Door(tuple[str], lambda shelf, name: variables.variable(shelf.db, name)),
     "find_secret": Door(tuple[str], _find_secret, action="open-secret"),
 }

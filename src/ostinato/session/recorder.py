@@ -15,7 +15,7 @@ from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
 from ostinato.session.stream import BUSY_S, Stream
 from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
-from ostinato.store import cache, claims, runs, variables
+from ostinato.store import cache, claims, runs, variables, work
 from ostinato.store.append import Writer
 from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from ostinato.core.records import Recall
+    from ostinato.core.records import Recall, RunInput
     from ostinato.core.results import Result
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
@@ -135,6 +135,10 @@ class EmbeddedRecorder(Stream):
                 return None
             return Variable(name=name, value=event.value, tags=event.tags, updated_at=event.at)
         return self._ask(lambda database: variables.variable(database.db, name))
+
+    def find_input(self, run_id: str, key: str) -> RunInput | None:
+        """Give what a pause of a run asked for, and what it got; None when it has not asked yet."""
+        return self._ask(lambda database: work.find_input(database.db, run_id, key))
 
     def find_secret(self, name: str) -> bytes | None:
         """Give the value of a secret, opened with the key of the home; None when it is not set."""

@@ -398,7 +398,7 @@ class Fold:
             run.due_at = event.due_at
         if event.n_crashes is not None:
             run.n_crashes = event.n_crashes
-        if again or event.state in TERMINAL or event.state == "Paused":
+        if again or event.state in TERMINAL or event.state == "Paused" or run.state == "Paused":
             run.asked = ""
 
     def _run_asked(self, event: RunAsked) -> None:

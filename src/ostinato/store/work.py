@@ -129,6 +129,11 @@ def inputs(db: sqlite3.Connection, run_id: str) -> list[RunInput]:
     ]
 
 
+def find_input(db: sqlite3.Connection, run_id: str, key: str) -> RunInput | None:
+    """Give what one pause of a run asked for, and what it got."""
+    return next((one for one in inputs(db, run_id) if one.key == key), None)
+
+
 def tags_of(text: str | None) -> tuple[str, ...]:
     """Give tags from their column."""
     return _tags(text) if text else ()

@@ -9,7 +9,7 @@ import msgspec
 from ostinato.core import codec
 from ostinato.core.deployments import queue_for
 from ostinato.core.display import MASK, is_secret
-from ostinato.core.errors import ControlRefused, ParametersMisfit, RunNotFound
+from ostinato.core.errors import ControlRefused, ParametersMisfit
 from ostinato.core.events import (
     InputGiven,
     Planned,
@@ -24,7 +24,7 @@ from ostinato.core.names import run_name
 from ostinato.core.ports import resolve
 from ostinato.core.results import Result
 from ostinato.core.states import SUCCESSFUL, TABLE, TERMINAL
-from ostinato.store import sql, work
+from ostinato.store import claims, sql, work
 from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
@@ -95,12 +95,16 @@ def check_parameters(deployment: Deployment, parameters: dict[str, Any]) -> None
 
 def cancel_run(tx: Tx, command: CancelRun) -> FlowRun:
     """Cancel a run that no process runs; of another one ask its worker."""
-    run = _of_worker(tx, command.run, "cancelled")
-    message = f"cancelled by {tx.actor}" + (f": {command.reason}" if command.reason else "")
+    run = _root(tx, command.run, "cancelled")
     if run.state in TERMINAL:
         raise ControlRefused(run=run.name, what="cancelled", reason=f"it is {run.state}", fix="Nothing to do.")
+    if not run.queue and not run.suspended:
+        raise _not_of_worker(tx, run, "cancelled")
+    message = f"cancelled by {tx.actor}" + (f": {command.reason}" if command.reason else "")
     wanted = "Cancelling" if run.held else "Cancelled"
-    if run.state != "Cancelling" and wanted in TABLE[run.state]:
+    if wanted in TABLE[run.state]:  # else it is being cancelled already
+        if wanted == "Cancelled":
+            claims.crash_below(tx.db, run.id, message, tx.now)
         tx.append(_move(tx, run, wanted, message))
     tx.wakes = True
     return find_run(tx.db, run.id, tx.home)
@@ -120,28 +124,46 @@ def pause_run(tx: Tx, command: PauseRun) -> FlowRun:
 
 
 def resume_run(tx: Tx, command: ResumeRun) -> FlowRun:
-    """Let a run go on: in its process when it is paused there, else on a worker, in its next epoch."""
-    run = _of_worker(tx, command.run, "resumed")
-    waiting = [one for one in work.inputs(tx.db, run.id) if one.given_at is None]
-    if waiting and run.state == "Paused":
-        for one in waiting:
-            check_input(run, one.schema, command.input)
-            tx.append(InputGiven(run.id, tx.now, one.key, _json(command.input), tx.actor))
-    if run.held and (run.state == "Paused" or run.asked == "pause"):
+    """Let a run go on: in its process when it is paused there, else on a worker, in its next epoch.
+
+    To a run that no worker runs only its input is given: its process waits for that, or is begun by who asks.
+    """
+    run = _root(tx, command.run, "resumed")
+    given = _give(tx, run, command.input)
+    if not run.queue:
+        if not given:
+            raise _not_of_worker(tx, run, "resumed")
+    elif run.held and (run.state == "Paused" or run.asked == "pause"):
         tx.append(RunAsked(run.id, run.epoch, tx.now, "go-on", tx.actor))
-    elif run.held or run.state in SUCCESSFUL or run.state == "Skipped":
-        raise ControlRefused(
-            run=run.name, what="resumed", reason=f"it is {run.state}", fix="`ostinato show RUN` shows its history."
-        )
     elif run.state in ("Scheduled", "Late"):
-        raise ControlRefused(run=run.name, what="resumed", reason="it waits for a worker", fix="Start one.")
+        fix = "`ostinato show RUN` says why, `ostinato worker` starts one."
+        raise ControlRefused(run=run.name, what="resumed", reason="it waits for a worker", fix=fix)
+    elif run.held or run.state in SUCCESSFUL or run.state == "Skipped":
+        fix = f"`ostinato show {run.name}` shows its history."
+        raise ControlRefused(run=run.name, what="resumed", reason=f"it is {run.state}", fix=fix)
     else:
+        claims.crash_below(tx.db, run.id, f"epoch {run.epoch + 1} of its root run began", tx.now)
         tx.append(again(tx, run, f"resumed by {tx.actor}", due_at=tx.now, n_crashes=0))
+        if command.changed != "rerun":
+            tx.append(RunAsked(run.id, run.epoch + 1, tx.now, command.changed, tx.actor))
     tx.wakes = True
     return find_run(tx.db, run.id, tx.home)
 
 
-def again(tx: Tx, run: Any, message: str, *, due_at: int, n_crashes: int) -> RunMoved:
+def _give(tx: Tx, run: FlowRun, value: Any) -> bool:
+    """Give a run the input that it waits for; say whether it waits for any."""
+    if run.state != "Paused":
+        return False
+    waiting = [one for one in work.inputs(tx.db, run.id) if one.given_at is None]
+    if not waiting:
+        return False
+    newest = waiting[-1]  # of earlier ones the time has run out
+    check_input(run, newest.schema, value)
+    tx.append(InputGiven(run.id, tx.now, newest.key, _json(value), tx.actor))
+    return True
+
+
+def again(tx: Tx, run: Any, message: str, *, due_at: int | None, n_crashes: int) -> RunMoved:
     """Give the event by which a run waits for a worker in its next epoch."""
     return RunMoved(
         run.id,
@@ -183,20 +205,29 @@ def delete_run(tx: Tx, command: DeleteRun) -> None:
 
 def _of_worker(tx: Tx, ref: str, what: str) -> FlowRun:
     """Give a root run that workers run."""
+    run = _root(tx, ref, what)
+    if not run.queue:
+        raise _not_of_worker(tx, run, what)
+    return run
+
+
+def _root(tx: Tx, ref: str, what: str) -> FlowRun:
     run = find_run(tx.db, ref, tx.home)
     if run.root_id != run.id:
         root = find_run(tx.db, run.root_id, tx.home)
         fix = f"Name its root run: {root.name}."
         raise ControlRefused(run=run.name, what=what, reason="it is a subflow", fix=fix)
-    if not run.queue:
-        row = tx.db.execute(sql.load("append")["writer_of_stream"], (run.stream,)).fetchone()
-        if row is None:
-            raise RunNotFound(run=ref, home=tx.home)
-        reason = f"no worker runs it, but process {row[0]} on {row[1]}"
-        raise ControlRefused(
-            run=run.name, what=what, reason=reason, fix=f"`kill -INT {row[0]}` on that host cancels it."
-        )
     return run
+
+
+def _not_of_worker(tx: Tx, run: FlowRun, what: str) -> ControlRefused:
+    """Give the refusal for a run that was started by hand."""
+    if run.state in TERMINAL or run.suspended:
+        fix = f"`ostinato resume {run.name}` on the host of its code goes on."
+        return ControlRefused(run=run.name, what=what, reason=f"it is {run.state}, and no worker runs it", fix=fix)
+    pid, host = tx.db.execute(sql.load("append")["writer_of_stream"], (run.stream,)).fetchone() or ("?", "?")
+    reason = f"no worker runs it, but process {pid} on {host}"
+    return ControlRefused(run=run.name, what=what, reason=reason, fix=f"On that host: `ostinato cancel {run.name}`.")
 
 
 def _move(tx: Tx, run: FlowRun, state: Any, message: str) -> RunMoved:

@@ -9,7 +9,7 @@ import msgspec
 from ostinato.core import admission
 from ostinato.core.admission import Busy, Candidate
 from ostinato.core.deployments import Code
-from ostinato.core.events import Audited, Error, Logged, RunMoved, RunReleased, WorkerJoined, WorkerLeft
+from ostinato.core.events import Audited, Error, Logged, RunAsked, RunMoved, RunReleased, WorkerJoined, WorkerLeft
 from ostinato.core.states import TERMINAL
 from ostinato.core.work import Answer, Assignment, Order
 from ostinato.core.workers import WorkerInfo
@@ -269,7 +269,10 @@ def expire(tx: Tx) -> int:
 def _lose(tx: Tx, worker_id: str, reason: str) -> None:
     tx.append(WorkerLeft(worker_id, tx.now, reason), Audited(tx.now, tx.actor, "worker-left", worker_id, reason))
     for row in _held(tx, worker_id):
-        settle(tx, row, reason, "", retry=True)
+        if row.state == "Pending":  # it has not begun, so nothing has crashed
+            tx.append(run_commands.again(tx, row, reason, due_at=None, n_crashes=row.n_crashes))
+        else:
+            settle(tx, row, reason, "", retry=True)
     tx.wakes = True
 
 
@@ -282,11 +285,17 @@ def settle(tx: Tx, row: Row, how: str, tail: str, *, retry: bool) -> None:
     """A run has no process any more: it has ended, is Paused without one, is Cancelled, or crashed."""
     tx.wakes = True
     released = RunReleased(row.id, row.epoch, tx.now)
+    tx.db.execute(sql.load("work")["give_slots_of_run"], (row.id,))
     if row.state == "Cancelling":
         claims.crash_below(tx.db, row.root_id, row.message, tx.now)
         tx.append(RunMoved(row.id, row.epoch, tx.now, "Cancelled", row.state, row.message), released)
         return
+    if row.state == "Paused" and row.asked == "go-on":  # it was resumed while its process ended
+        tx.append(run_commands.again(tx, row, "resumed", due_at=tx.now, n_crashes=row.n_crashes))
+        return
     if row.state == "Paused" or (row.state in TERMINAL and row.state != "Crashed"):
+        if tail and row.state in ("Failed", "TimedOut"):
+            tx.append(Logged(row.id, 0, tx.now, 20, "ostinato.worker", f"Last output:\n{tail}"))
         tx.append(released)
         return
     if row.state != "Crashed":
@@ -303,6 +312,8 @@ def settle(tx: Tx, row: Row, how: str, tail: str, *, retry: bool) -> None:
         message = f"taken up again ({n} of {deployment.crash_retries}): {how}"
         due_at = tx.now + int(wait_s * 1e6)
         tx.append(run_commands.again(tx, row, message, due_at=due_at, n_crashes=n))
+        if row.asked in ("reuse", "refuse"):
+            tx.append(RunAsked(row.id, row.epoch + 1, tx.now, row.asked))
     else:
         tx.append(released)
 

@@ -44,9 +44,15 @@ ORDER BY priority DESC, due_at, id LIMIT ?4 OFFSET ?5;
 
 -- next_due --
 -- When the next run of these queues (a JSON array) is due after an instant.
-SELECT due_at FROM flow_runs
-WHERE state = 'Scheduled' AND queue <> '' AND due_at > ?1 AND queue IN (SELECT value FROM json_each(?2))
-ORDER BY due_at LIMIT 1;
+SELECT due_at FROM (
+    SELECT min((
+        SELECT r.due_at FROM flow_runs AS r
+        WHERE r.state IN ('Scheduled', 'Late') AND r.queue <> '' AND r.queue = q.value AND r.due_at > ?1
+        ORDER BY r.due_at LIMIT 1
+    )) AS due_at
+    FROM json_each(?2) AS q
+) AS soonest
+WHERE due_at IS NOT NULL;
 
 -- busy --
 -- All runs in the hands of workers.
@@ -146,6 +152,10 @@ ON CONFLICT (name, holder) DO UPDATE SET n = excluded.n, until = excluded.until;
 -- give_slots --
 -- Slots are given back.
 DELETE FROM taken_slots WHERE name = ? AND holder = ?;
+
+-- give_slots_of_run --
+-- The process of a run has ended: what it has taken is free.
+DELETE FROM taken_slots WHERE holder >= ?1 || '/' AND holder < ?1 || '0';
 
 -- inputs --
 -- What a run waited for.
