@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
+from msgspec.structs import replace
 
+from ostinato.cli import deployed
 from ostinato.cli.command import Command, json_option
-from ostinato.cli.deployments import deployment_lines, deployment_shape
+from ostinato.cli.deployments import deployment_shape, fact_lines
+from ostinato.cli.home import carry_out, open_reader
+from ostinato.cli.lines import Line, one_line
 from ostinato.cli.offers import complete_target
 from ostinato.cli.run import from_json, named_texts
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
+from ostinato.core.commands import Deploy
+from ostinato.core.deployments import Deployment
+from ostinato.core.errors import ManifestInvalid, UsageError
+from ostinato.core.manifest import place_of, read_manifest
 from ostinato.core.query import parse_duration
-from ostinato.engine.deploy import make as make_deployment
+from ostinato.core.settings import FILE
+from ostinato.engine.deploy import plan
 from ostinato.engine.loading import load_flow
 
 if TYPE_CHECKING:
@@ -73,6 +87,17 @@ def deploy() -> None:
     """
 
 
+for one in (
+    deployed.list_deployments,
+    deployed.inspect,
+    deployed.run,
+    deployed.pause,
+    deployed.go_on,
+    deployed.remove,
+):
+    deploy.add_command(one)
+
+
 @deploy.command(
     name="make",
     cls=Command,
@@ -126,13 +151,93 @@ def make(*, target: str | None, name: str | None, as_json: bool, **given: Any) -
     An option that is left out has its default again. Without FILE:FLOW the tables [[deployments]] of
     ostinato.toml are read; --name picks one of them.
     """
-    if target is None:
-        message = "Missing argument 'FILE:FLOW'."
+    made = _of_manifest(name, given) if target is None else [_planned(target, name or DEFAULT_NAME, given)]
+    with open_reader() as reader:
+        before = {one.title: one for one in reader.deployments()}
+    done = [_Done.of(one, before.get(one.deployment.title)) for one in made]
+    if as_json:
+        shapes = [
+            {**deployment_shape(one.deployment), "done": one.what.lower(), "notes": list(one.notes)} for one in done
+        ]
+        click.echo(dumps(shapes))
+        return
+    screen = screen_of(sys.stdout)
+    for at, one in enumerate(done):
+        screen.print([*([[]] if at else []), *_lines(one, alone=len(done) == 1)], whole=True)
+    if len(done) > 1:
+        counts = Counter(one.what.lower() for one in done)
+        said = ", ".join(f"{n} {what}" for what, n in counts.items())
+        screen.print([[], [(f"{len(done)} deployments: {said}.", "bold")], [], *_next_commands("NAME")])
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """What was done about one deployment."""
+
+    what: str
+    deployment: Deployment
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, made: Made, before: Deployment | None) -> _Done:
+        """Make or change a deployment; leave it alone when it is as it shall be."""
+        wanted = made.deployment
+        if before is not None:
+            same = replace(wanted, id=before.id, created_at=before.created_at, updated_at=before.updated_at)
+            if same == before:
+                return cls("Unchanged", before, made.notes)
+        return cls("Made" if before is None else "Changed", carry_out(Deploy(deployment=wanted)), made.notes)
+
+
+def _lines(done: _Done, *, alone: bool) -> list[Line]:
+    one = done.deployment
+    title: Line = [
+        ("✓ ", "green"),
+        (f"{done.what} ", ""),
+        (one_line(one.title), "bold"),
+        (f"  version {one_line(one.version)}", "dim"),
+    ]
+    notes: list[Line] = [[("! ", "yellow"), (one_line(note), "yellow")] for note in done.notes]
+    return [title, *fact_lines(one), *notes, *([[], *_next_commands(shlex.quote(one.title))] if alone else [])]
+
+
+def _next_commands(ref: str) -> list[Line]:
+    commands = {
+        f"ostinato deploy run {ref}": "run it now",
+        f"ostinato deploy inspect {ref}": "all of it",
+        "ostinato up": "a server and a worker, which start its runs",
+    }
+    width = max(map(len, commands))
+    return [[(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands.items()]
+
+
+def _of_manifest(name: str | None, given: dict[str, Any]) -> list[Made]:
+    """Give the deployments of the manifest, or the one that is named; all are checked before the first is made."""
+    said = [option for option, value in given.items() if value not in (None, ())]
+    if said:
+        message = f"--{said[0].replace('_', '-')} goes with FILE:FLOW; in {FILE} it is a key of the deployment."
         raise click.UsageError(message, click.get_current_context())
-    _print([_make(target, name or DEFAULT_NAME, given)], as_json=as_json)
+    try:
+        text = Path(FILE).read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"Missing argument 'FILE:FLOW'; without it {FILE} is read, and there is none here."
+        raise click.UsageError(message, click.get_current_context()) from error
+    entries = list(enumerate(read_manifest(text, FILE, os.environ), 1))
+    wanted = [(number, entry) for number, entry in entries if name in (None, entry.name)]
+    if not wanted:
+        known = ", ".join(entry.name for _, entry in entries)
+        fix = f"It has: {known}."
+        raise ManifestInvalid(file=FILE, place="[[deployments]]", reason=f"none is called {name!r}", fix=fix)
+    made = []
+    for number, entry in wanted:
+        try:
+            made.append(plan(load_flow(entry.flow), entry.name, entry.options))
+        except UsageError as error:
+            place = place_of(number, entry.name)
+            raise ManifestInvalid(file=FILE, place=place, reason=error.message.rstrip("."), fix=error.hint) from error
+    return made
 
 
-def _make(target: str, name: str, given: dict[str, Any]) -> Made:
+def _planned(target: str, name: str, given: dict[str, Any]) -> Made:
     flow = load_flow(target)
     options = {option: value for option, value in given.items() if value not in (None, ())}
     texts = named_texts(f"{key}={text}" for key, text in options.pop("parameters", ()))
@@ -140,7 +245,7 @@ def _make(target: str, name: str, given: dict[str, Any]) -> Made:
     for option in ("env", "resources"):
         options[option] = dict(options.get(option, ()))
     options["resources"] = {key: _amount(key, text) for key, text in options["resources"].items()}
-    return make_deployment(flow, name, options)
+    return plan(flow, name, options)
 
 
 def _amount(name: str, text: str) -> float:
@@ -149,12 +254,3 @@ def _amount(name: str, text: str) -> float:
     except ValueError as error:
         message = f"{text!r} is no number"
         raise click.BadParameter(message, param_hint=f"--resource {name}=...") from error
-
-
-def _print(made: list[Made], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(dumps([{**deployment_shape(one.deployment), "notes": list(one.notes)} for one in made]))
-        return
-    screen = screen_of(sys.stdout)
-    for at, one in enumerate(made):
-        screen.print([*([[]] if at else []), *deployment_lines(one.deployment, one.notes)], whole=True)

@@ -1,9 +1,8 @@
-"""How deployments look: on a terminal, and as JSON."""
+"""How a deployment looks: its facts on a terminal, and as JSON."""
 
 from __future__ import annotations
 
 import heapq
-import shlex
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,24 +21,6 @@ if TYPE_CHECKING:
 SHOWN: Final = 3
 """Coming runs that are shown."""
 _LABEL: Final = 12
-
-
-def deployment_lines(one: Deployment, notes: tuple[str, ...] = ()) -> list[Line]:
-    """Give what was made: facts, the next runs, and what to type next."""
-    verb = "Made" if one.created_at == one.updated_at else "Changed"
-    ref = shlex.quote(one.title)
-    return [
-        [
-            ("✓ ", "green"),
-            (f"{verb} ", ""),
-            (one_line(one.title), "bold"),
-            (f"  version {one_line(one.version)}", "dim"),
-        ],
-        *fact_lines(one),
-        *([("! ", "yellow"), (one_line(note), "yellow")] for note in notes),
-        [],
-        *_next_commands(one, ref),
-    ]
 
 
 def fact_lines(one: Deployment) -> list[Line]:
@@ -71,15 +52,6 @@ def fact_lines(one: Deployment) -> list[Line]:
 
 def _fact(label: str, text: str) -> Line:
     return [(f"  {label:<{_LABEL}}", "dim"), (one_line(text), "")]
-
-
-def _next_commands(one: Deployment, ref: str) -> list[Line]:
-    commands = [(f"ostinato deploy run {ref}", "run it now")]
-    if one.schedules and not one.paused:
-        commands.append((f"ostinato deploy pause {ref}", "stop its schedules for a while"))
-    commands.append((f"ostinato deploy inspect {ref}", "all of it"))
-    width = max(len(line) for line, _ in commands)
-    return [[(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands]
 
 
 def code_said(code: Code) -> str:

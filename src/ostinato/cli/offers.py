@@ -35,6 +35,16 @@ def runs_beginning(incomplete: str) -> list[CompletionItem]:
     return [item for item in [*items, CompletionItem("last")] if str(item.value).startswith(incomplete)]
 
 
+def deployments_beginning(incomplete: str) -> list[CompletionItem]:
+    """Give deployments that begin so."""
+    try:
+        with open_reader() as reader:
+            found = reader.deployments()
+    except OstinatoError:
+        return []
+    return [CompletionItem(one.title) for one in found if one.title.startswith(incomplete)]
+
+
 def _newest(*terms: Term) -> list[FlowRun]:
     try:
         with open_reader() as reader:

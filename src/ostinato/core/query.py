@@ -79,6 +79,7 @@ RUN_FIELDS: Final[dict[str, Field]] = {
     "parent": Field(kind="id", help="id of the run that called it, or none", optional=True),
     "root": Field(kind="id", help="id of the outermost run"),
     "version": Field(kind="text", help="version of the flow"),
+    "deployment": Field(kind="text", help="flow/name of the deployment that it is a run of", optional=True),
     "since": Field(kind="instant", help="made at or after", field="created", op=">="),
     "until": Field(kind="instant", help="made at or before", field="created", op="<="),
     "created": Field(kind="instant", help="when it was made"),

@@ -10,10 +10,10 @@ import msgspec
 from ostinato.core import settings as settings_of
 from ostinato.core.commands import Deploy, PauseDeployment
 from ostinato.core.deployments import Code, Deployment
-from ostinato.core.errors import BadOption, DeploymentInvalid
+from ostinato.core.errors import BadOption, DeploymentInvalid, DeploymentNotFound
 from ostinato.core.literals import literals
-from ostinato.core.manifest import Wish
-from ostinato.core.ports import COMMANDS, SERVE, resolve
+from ostinato.core.manifest import Wish, nearest
+from ostinato.core.ports import COMMANDS, READER, SERVE, resolve
 from ostinato.core.query import parse_duration
 from ostinato.core.timetables import timetables
 from ostinato.engine import loading, logs
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ostinato.core.commands import Command
-    from ostinato.core.deployments import Catchup, CodeKind, Overlap
-    from ostinato.core.ports import Commands
+    from ostinato.core.deployments import Catchup, CodeKind, Overlap, Timetable
+    from ostinato.core.ports import Commands, Reader
     from ostinato.engine.flows import Flow
 
 R = TypeVar("R")
@@ -99,13 +99,23 @@ def serve(flow: Flow[Any, Any], name: str, options: Mapping[str, Any], limit: in
     """Deploy a flow and be a worker for it until Ctrl-C; see `Flow.serve`."""
     if loading.is_loading():
         return
-    made: Deployment = resolve(SERVE)(f"{flow.name}/{name}", lambda: deploy(flow, name, options), limit)
+    made: Deployment = resolve(SERVE)(
+        f"{flow.name}/{name}", lambda: deploy(flow, name, {"paused": False, **options}), limit
+    )
     if pause_on_shutdown and made.schedules:
         carry_out(PauseDeployment(deployment=made.id))
 
 
 def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
-    """Make or change a deployment of a flow.
+    """Make or change a deployment of a flow."""
+    planned = plan(flow, name, options)
+    return Made(carry_out(Deploy(deployment=planned.deployment)), planned.notes)
+
+
+def plan(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
+    """Give a deployment as it is to be, checked; a snapshot of its code is stored now, the deployment is not.
+
+    What somebody paused stays paused, unless `paused=` says otherwise.
 
     Raises:
         BadOption: (option-invalid) there is no such option.
@@ -114,7 +124,9 @@ def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
     title = f"{flow.name}/{name}"
     wish = _read(title, options)
     parameters = literals(flow.parameters.check_some(wish.parameters))
+    timetables = _timetables(flow, wish)
     located = locate(flow, title, wish.code, wish.storage)
+    before = _before(title)
     try:
         wanted = Deployment(
             id="",
@@ -128,7 +140,7 @@ def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
             tags=tuple(dict.fromkeys((*flow.options.tags, *wish.tags))),
             queue=wish.queue,
             priority=wish.priority,
-            schedules=_timetables(flow, wish),
+            schedules=_still_paused(timetables, before),
             concurrency=wish.concurrency,
             overlap=wish.overlap,
             catchup=wish.catchup,
@@ -137,12 +149,31 @@ def make(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
             cancel_grace_s=_seconds(title, "cancel_grace", wish.cancel_grace),
             env=wish.env,
             resources=wish.resources,
-            paused=wish.paused,
+            paused=(before is not None and before.paused) if wish.paused is None else wish.paused,
         )
         wanted = msgspec.convert(msgspec.to_builtins(wanted), Deployment)  # checks what the annotations say
     except msgspec.ValidationError as error:
         raise _invalid(title, error) from error
-    return Made(carry_out(Deploy(deployment=wanted)), located.notes)
+    return Made(wanted, located.notes)
+
+
+def _before(title: str) -> Deployment | None:
+    """Give the deployment that is there already."""
+    reader: Reader = resolve(READER)()
+    try:
+        return reader.find_deployment(title)
+    except DeploymentNotFound:
+        return None
+    finally:
+        reader.close()
+
+
+def _still_paused(timetables: tuple[Timetable, ...], before: Deployment | None) -> tuple[Timetable, ...]:
+    """Give timetables; one that is there and paused stays so while its schedule is the same."""
+    stopped = {(one.slug, one.schedule) for one in before.schedules if not one.active} if before is not None else ()
+    return tuple(
+        msgspec.structs.replace(one, active=False) if (one.slug, one.schedule) in stopped else one for one in timetables
+    )
 
 
 def carry_out(command: Command[R]) -> R:
@@ -159,7 +190,7 @@ def _read(title: str, options: Mapping[str, Any]) -> Wish:
     for name, value in options.items():
         if name not in Wish.__struct_fields__:
             other = KNOWN_ELSEWHERE.get(name)
-            fix = f"Write {other}=." if other else f"Options: {', '.join(Wish.__struct_fields__)}."
+            fix = f"Write {other}=." if other else nearest(name, Wish)
             where = f"deployment {title!r}"
             raise BadOption(option=name, value=value, where=where, reason="there is no such option", fix=fix)
     if isinstance(given.get("tags"), str):
@@ -188,7 +219,7 @@ def _seconds(title: str, option: str, value: Any) -> float:
     raise DeploymentInvalid(name=title, reason=f"{option}={value!r} is no length of time", fix=fix)
 
 
-def _timetables(flow: Flow[Any, Any], wish: Wish) -> Any:
+def _timetables(flow: Flow[Any, Any], wish: Wish) -> tuple[Timetable, ...]:
     found = timetables(wish.schedules, cron=wish.cron, interval=wish.interval, rrule=wish.rrule, timezone=wish.timezone)
     return tuple(
         msgspec.structs.replace(one, parameters=literals(flow.parameters.check_some(one.parameters))) for one in found

@@ -107,7 +107,7 @@ class Flow(RecordedFunction[P, R]):
         Options: schedules, or cron, interval, rrule, with timezone; parameters, tags, queue, priority,
         concurrency, overlap (allow, queue, skip, cancel-previous), catchup (none, latest, all), skip_if_late,
         crash_retries, cancel_grace, env, resources, description, version, code (local, snapshot, git), storage,
-        paused. An option that is left out has its default again.
+        paused. An option that is left out has its default again; but what was paused stays so.
 
         Raises:
             BadOption: (option-invalid), DeploymentInvalid: (deployment-invalid) an option makes no sense, or

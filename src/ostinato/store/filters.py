@@ -15,6 +15,7 @@ COLUMNS: Final[dict[str, str]] = {
     "parent": "r.parent_id",
     "root": "r.root_id",
     "version": "r.version",
+    "deployment": "r.deployment",
     "created": "r.created_at",
     "started": "r.started_at",
     "ended": "r.ended_at",
@@ -55,7 +56,7 @@ def _term(term: Term, now: int) -> tuple[str, list[Any]]:
                 bound for value in values for bound in (value, f"{value}g")
             ]
         case "none":
-            return (f"{column} = ''" if term.field in ("parent", "root") else f"{column} IS NULL"), []
+            return (f"{column} = ''" if term.field in ("parent", "root", "deployment") else f"{column} IS NULL"), []
         case "within":
             return f"({column} >= ? AND {column} < ?)", values
         case "has":
