@@ -56,7 +56,7 @@ class OwnRuns:
         since = Query((*OUTERMOST.terms, Term(field="created", op=">=", values=(self._since,))))
         found, after = reader.runs(since, limit=_NEWEST)
         newest = list(found)
-        while after and found and not any(self._is_mine(run) for run in newest):
+        while after and not any(self._is_mine(run) for run in newest):
             found, after = reader.runs(since, limit=_NEWEST, after=after)
             newest += found
         self._ids += [run.id for run in reversed(newest) if self._is_mine(run) and run.id not in self._ids]

@@ -76,6 +76,9 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
     wanted = parse(text, RUN_FIELDS, zone=None) if text.strip() else OUTERMOST
     with open_reader() as reader:
         found, cursor = reader.runs(wanted, limit=limit, after=after)
+        while cursor and len(found) < limit:  # a page looks at so many runs, whether they match or not
+            rest, cursor = reader.runs(wanted, limit=limit - len(found), after=cursor)
+            found += rest
         if found and not as_json and not ids_only:
             _print_table(reader, found)
     if as_json:

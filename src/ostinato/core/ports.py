@@ -142,7 +142,10 @@ class Reader(Protocol):
     """Reads one home. Lists are keyset-paged: `after` is the cursor given with the page before."""
 
     def runs(self, query: Query, *, limit: int = 50, after: str = "") -> tuple[list[FlowRun], str]:
-        """Give root runs and subflows that match, newest first, and the cursor of the next page (or "")."""
+        """Give root runs and subflows that match, newest first, and the cursor of the next page (or "").
+
+        What is rare is looked for page by page: one may be short, or empty, and have a cursor.
+        """
 
     def find_run(self, ref: str) -> FlowRun:
         """Give a run by id, unique id prefix (4+ characters), name (newest), or `last`.

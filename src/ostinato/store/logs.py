@@ -18,7 +18,7 @@ def logs(
     db: sqlite3.Connection, run_ids: Iterable[str], *, after: int, limit: int, level: int, tail: bool
 ) -> list[LogLine]:
     """Give log lines with id > `after` in commit order; `tail` gives the last `limit` ones instead."""
-    ids = msgspec.json.encode(list(run_ids)).decode()
+    ids = msgspec.json.encode(list(dict.fromkeys(run_ids))).decode()
     query = sql.load("logs")["newest_logs" if tail else "logs_after"]
     found = [
         LogLine(id=number, run_id=run_id, no=no, task=task, at=at, level=line_level, logger=logger, text=text)

@@ -11,7 +11,7 @@ from ostinato.core.errors import RunAmbiguous, RunNotFound
 from ostinato.core.events import Error, Source
 from ostinato.core.records import Checkpoint, FlowRun, Recall, StateChange, TaskCount, TaskRun, TaskTally
 from ostinato.core.results import Result
-from ostinato.store import sql
+from ostinato.store import sql, walks
 from ostinato.store.filters import where
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _PLACED: Final = (
     "actor",
 )
 
+_json = msgspec.json.Encoder().encode
 _result = msgspec.msgpack.Decoder(Result).decode
 _error = msgspec.msgpack.Decoder(Error).decode
 _source = msgspec.msgpack.Decoder(Source).decode
@@ -42,13 +43,16 @@ _tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def runs(db: sqlite3.Connection, query: Query, *, limit: int, after: str, now: int) -> tuple[list[FlowRun], str]:
-    """Give flow runs that match, newest first, and the cursor of the next page (or "")."""
+    """Give flow runs that match, newest first, and the cursor of the next page (or "").
+
+    A page may be short, and even empty, while its cursor says that there is more, see `walks`.
+    """
     condition, values = where(query, now)
-    if after:
-        condition, values = f"({condition}) AND r.id < ?", [*values, after]
-    text = f"SELECT r.* FROM flow_runs AS r WHERE {condition} ORDER BY r.id DESC LIMIT ?"  # noqa: S608  (see filters)
-    found = flow_runs(db, db.execute(text, [*values, limit + 1]))
-    return found[:limit], found[limit - 1].id if len(found) > limit else ""
+    low, high = walks.id_range(query, after)
+    walk, bound = walks.choose(db, query, low, high)
+    ids = walk.ids(db, condition, values, max(low, bound), high, limit + 1)
+    page = ids[:limit]
+    return _named(db, "runs_by_ids", _json(page).decode()), page[-1] if len(ids) > limit else bound
 
 
 def find_run(db: sqlite3.Connection, ref: str, home: str) -> FlowRun:

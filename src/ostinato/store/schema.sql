@@ -63,15 +63,20 @@ CREATE TABLE flow_runs (
     actor TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX flow_runs_by_root ON flow_runs (root_id, id);
-CREATE INDEX flow_runs_by_parent ON flow_runs (parent_id, no);
 CREATE INDEX flow_runs_by_flow ON flow_runs (flow, id);
 CREATE INDEX flow_runs_by_state ON flow_runs (state, id);
 CREATE INDEX flow_runs_by_name ON flow_runs (name, id);
 CREATE INDEX flow_runs_by_stream ON flow_runs (stream, state);
 CREATE INDEX flow_runs_by_end ON flow_runs (ended_at);
-CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment_id, id) WHERE deployment_id <> '';
+CREATE INDEX flow_runs_by_parent ON flow_runs (parent_id, no) WHERE parent_id <> '';
+CREATE INDEX flow_runs_roots ON flow_runs (id) WHERE parent_id = '';
+CREATE INDEX flow_runs_active ON flow_runs (stream)
+    WHERE state NOT IN ('Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled', 'Skipped');
+CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment, id) WHERE deployment <> '';
 CREATE INDEX flow_runs_by_tick ON flow_runs (deployment_id, schedule, expected_at, id) WHERE deployment_id <> '';
 CREATE INDEX flow_runs_waiting ON flow_runs (queue, priority DESC, due_at, id) WHERE state IN ('Scheduled', 'Late') AND queue <> '';
+CREATE INDEX flow_runs_coming ON flow_runs (queue, due_at, id, state)
+    WHERE state IN ('Scheduled', 'Late') AND queue <> '';
 CREATE INDEX flow_runs_due ON flow_runs (due_at, id) WHERE state = 'Scheduled' AND queue <> '';
 CREATE INDEX flow_runs_held ON flow_runs (worker, id) WHERE held = 1;
 CREATE INDEX flow_runs_paused ON flow_runs (id) WHERE state = 'Paused';

@@ -10,9 +10,16 @@ ALTER TABLE flow_runs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE flow_runs ADD COLUMN asked TEXT NOT NULL DEFAULT '';
 ALTER TABLE flow_runs ADD COLUMN n_crashes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE flow_runs ADD COLUMN actor TEXT NOT NULL DEFAULT '';
-CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment_id, id) WHERE deployment_id <> '';
+DROP INDEX flow_runs_by_parent;
+CREATE INDEX flow_runs_by_parent ON flow_runs (parent_id, no) WHERE parent_id <> '';
+CREATE INDEX flow_runs_roots ON flow_runs (id) WHERE parent_id = '';
+CREATE INDEX flow_runs_active ON flow_runs (stream)
+    WHERE state NOT IN ('Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled', 'Skipped');
+CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment, id) WHERE deployment <> '';
 CREATE INDEX flow_runs_by_tick ON flow_runs (deployment_id, schedule, expected_at, id) WHERE deployment_id <> '';
 CREATE INDEX flow_runs_waiting ON flow_runs (queue, priority DESC, due_at, id) WHERE state IN ('Scheduled', 'Late') AND queue <> '';
+CREATE INDEX flow_runs_coming ON flow_runs (queue, due_at, id, state)
+    WHERE state IN ('Scheduled', 'Late') AND queue <> '';
 CREATE INDEX flow_runs_due ON flow_runs (due_at, id) WHERE state = 'Scheduled' AND queue <> '';
 CREATE INDEX flow_runs_held ON flow_runs (worker, id) WHERE held = 1;
 CREATE INDEX flow_runs_paused ON flow_runs (id) WHERE state = 'Paused';

@@ -3,7 +3,9 @@
 WITH RECURSIVE below (id) AS (
     SELECT id FROM flow_runs WHERE id = ?
     UNION
-    SELECT r.id FROM below JOIN flow_runs AS r ON r.parent_id = below.id
+    SELECT r.id FROM below JOIN flow_runs AS r ON r.id IN (
+        SELECT s.id FROM flow_runs AS s WHERE s.parent_id = below.id AND s.parent_id <> ''
+    )
 )
 SELECT a.id, a.run_id, a.no, a.key, a.kind, a.description, a.at, a.data, a.blob, a.media_type
 FROM artifacts AS a

@@ -11,7 +11,7 @@ WHERE id = ? AND epoch = ? AND root_id = id;
 
 -- active_streams --
 -- Streams that have flow runs which have not ended.
-SELECT DISTINCT stream FROM flow_runs
+SELECT DISTINCT stream FROM flow_runs INDEXED BY flow_runs_active
 WHERE state NOT IN ('Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled', 'Skipped');
 
 -- active_runs_of_stream --

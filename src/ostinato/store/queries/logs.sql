@@ -1,15 +1,19 @@
 -- logs_after --
--- Log lines of flow runs (a JSON array of ids) after an id, in commit order.
+-- Log lines of flow runs (a JSON array of ids) after an id, in commit order; of each run no more than may be given.
 SELECT l.id, l.run_id, l.no, coalesce(t.name, ''), l.at, l.level, l.logger, l.text
-FROM logs AS l
+FROM json_each(?1) AS j
+JOIN logs AS l ON l.id IN (
+    SELECT o.id FROM logs AS o WHERE o.run_id = j.value AND o.id > ?2 AND o.level >= ?3 ORDER BY o.id LIMIT ?4
+)
 LEFT JOIN task_runs AS t ON t.run_id = l.run_id AND t.no = l.no
-WHERE l.run_id IN (SELECT value FROM json_each(?)) AND l.id > ? AND l.level >= ?
-ORDER BY l.id LIMIT ?;
+ORDER BY l.id LIMIT ?4;
 
 -- newest_logs --
 -- The newest log lines of flow runs (a JSON array of ids) after an id, the newest first.
 SELECT l.id, l.run_id, l.no, coalesce(t.name, ''), l.at, l.level, l.logger, l.text
-FROM logs AS l
+FROM json_each(?1) AS j
+JOIN logs AS l ON l.id IN (
+    SELECT o.id FROM logs AS o WHERE o.run_id = j.value AND o.id > ?2 AND o.level >= ?3 ORDER BY o.id DESC LIMIT ?4
+)
 LEFT JOIN task_runs AS t ON t.run_id = l.run_id AND t.no = l.no
-WHERE l.run_id IN (SELECT value FROM json_each(?)) AND l.id > ? AND l.level >= ?
-ORDER BY l.id DESC LIMIT ?;
+ORDER BY l.id DESC LIMIT ?4;

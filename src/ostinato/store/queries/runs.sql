@@ -2,6 +2,10 @@
 -- One flow run.
 SELECT * FROM flow_runs WHERE id = ?;
 
+-- runs_by_ids --
+-- Some flow runs (a JSON array of ids), the newest first.
+SELECT * FROM flow_runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id DESC;
+
 -- runs_by_prefix --
 -- Flow runs whose id begins so, the newest first.
 SELECT * FROM flow_runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?;
@@ -16,7 +20,7 @@ SELECT * FROM flow_runs WHERE parent_id = '' ORDER BY id DESC LIMIT 1;
 
 -- subflow_runs --
 -- The flow runs that a run called, in call order.
-SELECT * FROM flow_runs WHERE parent_id = ? ORDER BY no, id;
+SELECT * FROM flow_runs WHERE parent_id = ? AND parent_id <> '' ORDER BY no, id;
 
 -- runs_of_root --
 -- A root run and all runs below it, the oldest first.

@@ -36,17 +36,31 @@ FROM workers ORDER BY left_at IS NOT NULL, joined_at DESC LIMIT ?;
 
 -- waiting --
 -- Runs of a queue that are due until an instant, the most urgent first; some deployments (a JSON array) left out.
-SELECT id, queue, deployment_id, tags, due_at, n_crashes, epoch, state
-FROM flow_runs
-WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?1 AND due_at <= ?2
-    AND deployment_id NOT IN (SELECT value FROM json_each(?3))
-ORDER BY priority DESC, due_at, id LIMIT ?4 OFFSET ?5;
+-- Each priority that occurs is looked at by itself, so that runs which are due later are never read.
+WITH RECURSIVE priorities (priority) AS (
+    SELECT max(priority) FROM flow_runs INDEXED BY flow_runs_waiting
+    WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?1
+    UNION ALL
+    SELECT (
+        SELECT max(n.priority) FROM flow_runs AS n INDEXED BY flow_runs_waiting
+        WHERE n.state IN ('Scheduled', 'Late') AND n.queue <> '' AND n.queue = ?1 AND n.priority < p.priority
+    )
+    FROM priorities AS p WHERE p.priority IS NOT NULL
+)
+SELECT r.id, r.queue, r.deployment_id, r.tags, r.due_at, r.n_crashes, r.epoch, r.state
+FROM priorities AS p JOIN flow_runs AS r ON r.id IN (
+    SELECT w.id FROM flow_runs AS w INDEXED BY flow_runs_waiting
+    WHERE w.state IN ('Scheduled', 'Late') AND w.queue <> '' AND w.queue = ?1 AND w.priority = p.priority
+        AND w.due_at <= ?2 AND w.deployment_id NOT IN (SELECT value FROM json_each(?3))
+    ORDER BY w.due_at, w.id LIMIT ?4 + ?5
+)
+ORDER BY r.priority DESC, r.due_at, r.id LIMIT ?4 OFFSET ?5;
 
 -- next_due --
 -- When the next run of these queues (a JSON array) is due after an instant.
 SELECT due_at FROM (
     SELECT min((
-        SELECT r.due_at FROM flow_runs AS r
+        SELECT r.due_at FROM flow_runs AS r INDEXED BY flow_runs_coming
         WHERE r.state IN ('Scheduled', 'Late') AND r.queue <> '' AND r.queue = q.value AND r.due_at > ?1
         ORDER BY r.due_at LIMIT 1
     )) AS due_at
@@ -56,7 +70,7 @@ WHERE due_at IS NOT NULL;
 
 -- busy --
 -- All runs in the hands of workers.
-SELECT id, name, queue, deployment_id, tags FROM flow_runs WHERE held = 1 ORDER BY id;
+SELECT id, name, queue, deployment_id, tags FROM flow_runs INDEXED BY flow_runs_held WHERE held = 1 ORDER BY id;
 
 -- held --
 -- The runs in the hands of a worker.
@@ -82,7 +96,8 @@ UPDATE workers SET lease_until = max(lease_until, ?1) WHERE left_at IS NULL;
 
 -- late --
 -- Runs that should have begun before an instant.
-SELECT id, epoch FROM flow_runs WHERE state = 'Scheduled' AND queue <> '' AND due_at < ? AND held = 0 LIMIT 1000;
+SELECT id, epoch FROM flow_runs INDEXED BY flow_runs_due
+WHERE state = 'Scheduled' AND queue <> '' AND due_at < ? AND held = 0 LIMIT 1000;
 
 -- future_runs_of_schedule --
 -- Runs that a schedule has made and that have not begun.
@@ -96,11 +111,12 @@ WHERE deployment_id = ? AND deployment_id <> '' AND state IN ('Scheduled', 'Late
 
 -- waiting_in_queue --
 -- How many runs wait in a queue.
-SELECT count(*) FROM flow_runs WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?;
+SELECT count(*) FROM flow_runs INDEXED BY flow_runs_coming
+WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ?;
 
 -- preview --
 -- Runs that wait in a queue and are due until an instant, in that order.
-SELECT * FROM flow_runs
+SELECT * FROM flow_runs INDEXED BY flow_runs_coming
 WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?;
 
 -- run_of_key --
@@ -189,8 +205,8 @@ ORDER BY expected_at DESC, id DESC LIMIT ?;
 -- Runs of each queue that wait for a worker: due at an instant, late, due later.
 SELECT queue, count(*) FILTER (WHERE due_at <= ?1), count(*) FILTER (WHERE state = 'Late'),
     count(*) FILTER (WHERE due_at > ?1)
-FROM flow_runs WHERE state IN ('Scheduled', 'Late') AND queue <> '' GROUP BY queue;
+FROM flow_runs INDEXED BY flow_runs_coming WHERE state IN ('Scheduled', 'Late') AND queue <> '' GROUP BY queue;
 
 -- running_counts --
 -- Runs of each queue in the hands of workers.
-SELECT queue, count(*) FROM flow_runs WHERE held = 1 GROUP BY queue;
+SELECT queue, count(*) FROM flow_runs INDEXED BY flow_runs_held WHERE held = 1 GROUP BY queue;
