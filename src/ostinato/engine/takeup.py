@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core import settings as settings_of
-from ostinato.core.errors import BadFile, ParametersMisfit, UsageError
+from ostinato.core.errors import BadFile, ParametersMisfit, PlanRefused, UsageError
 from ostinato.core.events import Logged, RunMoved
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.engine import traces
@@ -17,6 +17,7 @@ from ostinato.engine.state import State
 
 if TYPE_CHECKING:
     from ostinato.core import records
+    from ostinato.core.plan import Changed
     from ostinato.engine.values import Values
 
 
@@ -33,7 +34,11 @@ def take_up(run: records.FlowRun, flow: Flow[Any, Any]) -> State:
     except UsageError as error:
         return refuse(run, error)
     if run.epoch > 1:
-        root.memory = remember(recorder.recall(run.id), recorder, root.values)
+        changed: Changed = "reuse" if run.asked == "reuse" else "refuse" if run.asked == "refuse" else "rerun"
+        try:
+            root.memory = remember(recorder.recall(run.id), recorder, root.values, changed)
+        except PlanRefused as error:
+            return refuse(run, error)
     again = FlowRun(flow, root, None, arguments)
     again.row, again.tags, again.expected_at = run, run.tags, run.expected_at
     return carry_on(again)

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ostinato.core.errors import StaleEpoch
+from ostinato.core.deployments import Code
+from ostinato.core.errors import StaleEpoch, StorageError
 from ostinato.core.states import SUCCESSFUL
-from ostinato.engine.interrupts import Terminated
+from ostinato.engine import control
 from ostinato.engine.loading import find_flow, load_file
 from ostinato.engine.takeup import refuse, take_up
 from ostinato.workers import jobs
+from ostinato.workers.code import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ostinato.core.deployments import Code
     from ostinato.workers.jobs import Job
 
 LAST_S: Final = 5.0
@@ -39,27 +40,34 @@ OK, FAILED, CANCELLED, STALE, BROKEN = 0, 1, 3, 4, 70
 class Loaded(msgspec.Struct, frozen=True):
     """The flow of a run, or why there is none."""
 
+    code: Code
+    """Where it lies on this machine."""
     flow: Any = None
     error: BaseException | None = None
 
 
-def load(code: Code) -> Loaded:
+def load(code: Code, deployment: str) -> Loaded:
     """Load the flow that a piece of code names, in its working directory."""
+    here = code
     try:
-        if code.directory:
-            os.chdir(code.directory)
-        module = load_file(code.file)
+        here = prepare(code, deployment)
+        if here.directory:
+            os.chdir(here.directory)
+        sys.argv = [here.file]
+        module = load_file(here.file)
         sys.modules["__main__"] = module  # results pickled by `python flow.py` name their classes as `__main__.X`
-        sys.argv = [code.file]
-        return Loaded(find_flow(module, code.function, code.file))
+        return Loaded(here, find_flow(module, here.function, here.file))
     except BaseException as error:  # noqa: BLE001 - whatever the user's module raises belongs to the run
-        return Loaded(error=error)
+        return Loaded(here, error=error)
 
 
-def carry_out(job: Job, loaded: Loaded, control: socket.socket) -> int:
+def carry_out(job: Job, loaded: Loaded, line: socket.socket) -> int:
     """Bring the run of a job to its end; give the exit code of the process."""
-    Supervision(control).start()
-    control.send(jobs.REACHED)
+    control.install()
+    Supervision(line).start()
+    line.send(jobs.REACHED)
+    if isinstance(loaded.error, StorageError):  # no fault of the code: another try may go well
+        raise loaded.error
     try:
         state = take_up(job.run, loaded.flow) if loaded.error is None else refuse(job.run, loaded.error)
     except StaleEpoch:
@@ -74,8 +82,8 @@ def end(work: Callable[[], int]) -> None:
     code = BROKEN
     try:
         code = work()
-    except Terminated as error:
-        code = int(str(error.code))
+    except SystemExit as error:  # `Terminated` and `Suspended` as well
+        code = error.code if isinstance(error.code, int) else FAILED
     except BaseException:  # noqa: BLE001 - told in the last output
         sys.excepthook(*sys.exc_info())
     try:
@@ -88,7 +96,7 @@ def end(work: Callable[[], int]) -> None:
         os._exit(code)
 
 
-def prepare() -> None:
+def begin() -> None:
     """Make an interpreter that was just started ready for user code: signals as usual, output line by line."""
     for sign, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(sign) == signal.SIG_IGN:  # inherited from a shell that put the worker in the background
@@ -118,9 +126,9 @@ def reseed() -> None:
 class Supervision:
     """Listens to the worker: its words, and its end."""
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-        self._place = os.fstat(control.fileno()).st_ino
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._place = os.fstat(line.fileno()).st_ino
 
     def start(self) -> None:
         """Listen in a thread."""
@@ -130,7 +138,7 @@ class Supervision:
         kept = b""
         while self._is_ours():
             try:
-                data = self._control.recv(jobs.LINE_MOST)
+                data = self._line.recv(jobs.LINE_MOST)
             except OSError:  # user code closed it
                 return
             if not data:
@@ -143,15 +151,19 @@ class Supervision:
     def _is_ours(self) -> bool:
         """Say whether user code has not closed the socket, and perhaps opened another thing under its number."""
         try:
-            return os.fstat(self._control.fileno()).st_ino == self._place
+            return os.fstat(self._line.fileno()).st_ino == self._place
         except OSError:
             return False
 
     @staticmethod
     def _obey(line: str) -> None:
-        word, _, _reason = line.partition(" ")
+        word, _, reason = line.partition(" ")
         if word == "cancel":
-            os.kill(os.getpid(), signal.SIGINT)
+            control.cancel(reason)
+        elif word == "pause":
+            control.pause()
+        elif word == "go-on":
+            control.go_on()
 
     @staticmethod
     def _end() -> None:
@@ -164,9 +176,9 @@ class Supervision:
 def main() -> None:
     """Run one job in a fresh process: the arguments are the file descriptors of job and control socket."""
     job = jobs.read_job(int(sys.argv[1]))
-    control = socket.socket(fileno=int(sys.argv[2]))
-    prepare()
-    end(lambda: carry_out(job, load(job.code), control))
+    line = socket.socket(fileno=int(sys.argv[2]))
+    begin()
+    end(lambda: carry_out(job, load(job.code, job.run.deployment), line))
 
 
 if __name__ == "__main__":

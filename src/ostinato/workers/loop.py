@@ -102,7 +102,8 @@ class Worker:
             while not self._is_over():
                 wait_s = self._tick()
                 for key, _ in self._selector.select(wait_s):
-                    key.data()
+                    if self._selector.get_map().get(key.fd) is key:  # else an earlier one of them let go of it
+                        key.data()
         finally:
             signal.set_wakeup_fd(before)
             for number, handler in handlers.items():

@@ -1,6 +1,6 @@
 """Zygotes: processes that have loaded the code of a deployment once, and are forked for each of its runs.
 
-`python -m ostinato.workers.zygote CONTROL CODE`. A zygote never runs a flow. It ends with its
+`python -m ostinato.workers.zygote CONTROL CODE DEPLOYMENT`. A zygote never runs a flow. It ends with its
 worker, and so do the processes that it forked.
 """
 
@@ -159,14 +159,14 @@ def why_unfit() -> str:
     return ""
 
 
-def serve(control: socket.socket, code: Code) -> None:
+def serve(control: socket.socket, code: Code, deployment: str) -> None:
     """Load the code, say whether it can be forked, and fork."""
-    loaded = child.load(code)
+    loaded = child.load(code, deployment)
     reason = "" if loaded.error is not None else why_unfit()
     if reason:
         jobs.say(control, jobs.Unfit(reason))
         return
-    sources = Sources([code.directory, os.path.dirname(code.file), os.getcwd()])
+    sources = Sources([loaded.code.directory, os.path.dirname(loaded.code.file), os.getcwd()])
     gc.collect()
     gc.freeze()
     jobs.say(control, jobs.Ready())
@@ -174,11 +174,11 @@ def serve(control: socket.socket, code: Code) -> None:
 
 
 def main() -> None:
-    """Be a zygote: the arguments are the file descriptor of the control socket, and the code as JSON."""
+    """Be a zygote: the arguments are control socket, code as JSON, and name of the deployment."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    child.prepare()
+    child.begin()
     resolve(RECORDER)  # what every process needs is loaded once
-    serve(control, jobs.read_code(sys.argv[2]))
+    serve(control, jobs.read_code(sys.argv[2]), sys.argv[3])
     os._exit(0)  # what the user's module left behind is not waited for
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ostinato.workers.jobs import Job, Word
     from ostinato.workers.processes import Process
 
+MODULE: Final = "ostinato.workers.zygote"
+
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -43,7 +45,7 @@ class Zygote:
         self._n_asked = 0
         self.control, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.popen = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "ostinato.workers.zygote", str(there.fileno()), _json(job.code).decode()],
+            [sys.executable, "-m", MODULE, str(there.fileno()), _json(job.code).decode(), job.run.deployment],
             env={**os.environ, **job.env}, stdin=subprocess.DEVNULL,
             stdout=self.output.there, stderr=self.output.there,
             pass_fds=[there.fileno()], start_new_session=True,
