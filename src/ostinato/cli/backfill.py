@@ -106,7 +106,7 @@ def backfill(
     if as_json:
         click.echo(dumps([_shape(row) for row in driver.rows]))
     elif cells:
-        _print_end(driver)
+        _print_end(driver, counted=screen.live)
     return code
 
 
@@ -252,7 +252,7 @@ def _follow(driver: Driver, screen: Screen, *, detach: bool, live: bool, quiet: 
         return [], view(driver.rows, driver.zone, screen, driver.waiting, now_us())
 
     if not live and not quiet:
-        driver.tell = lambda row: screen.print([_plain(row, driver.zone)], sys.stderr)
+        driver.tell = lambda row: _tell(row, driver.zone, screen)
         driver.warn = lambda why: screen.print([[(f"waits: {one_line(why)}", "yellow")]], sys.stderr, whole=True)
     try:
         if detach:
@@ -288,6 +288,12 @@ def _say_begin(driver: Driver, one: Deployment, *, alone: bool, screen: Screen) 
     screen.print(lines, sys.stderr, whole=True)
 
 
+def _tell(row: Row, zone: str, screen: Screen) -> None:
+    """Print a line of a row; that a worker has taken it is soon told by what comes next."""
+    if row.run is None or row.run.state != "Pending":
+        screen.print([_plain(row, zone)], sys.stderr)
+
+
 def _plain(row: Row, zone: str) -> Line:
     text, style = state_piece(row)
     name = row.run.name if row.run is not None else ""
@@ -296,21 +302,23 @@ def _plain(row: Row, zone: str) -> Line:
     return [(f"{in_zone(row.at, zone)}  ", ""), (f"{name}  ", "bold"), (f"{text}  ", style), (rest, "dim")]
 
 
-def _print_end(driver: Driver) -> None:
+def _print_end(driver: Driver, *, counted: bool) -> None:
     screen, now = screen_of(sys.stdout), now_us()
-    rows: list[list[Piece]] = [[(head, "dim") for head in ("INSTANT", "STATE", "RUN", "TOOK", "WHY")]]
-    rows += [
+    cells: list[list[Piece]] = [[(head, "dim") for head in ("INSTANT", "STATE", "RUN", "TOOK")]]
+    cells += [
         [
             (in_zone(row.at, driver.zone), ""),
             state_piece(row),
             (one_line(row.run.name) if row.run is not None else "", "bold"),
             (took_of(row.run, now), "dim"),
-            (one_line(row.why), "dim"),
         ]
         for row in driver.rows
     ]
-    screen.print(columns_of(rows, screen.table_columns, right=(3,)))
-    screen.print([counts_line(driver.rows)])
+    said = ["WHY", *(one_line(row.why) for row in driver.rows)]
+    lines = columns_of(cells, screen.table_columns, right=(3,))
+    screen.print([[*line, (f"  {why}", "dim")] for line, why in zip(lines, said, strict=True)], whole=True)
+    if not counted:
+        screen.print([counts_line(driver.rows)])
 
 
 def _shape(row: Row) -> dict[str, Any]:
