@@ -129,7 +129,7 @@ def inspect(*, name: str, as_json: bool) -> None:
         lines.append([(f"  {one_line(one.description.splitlines()[0])}", "")])
     lines += fact_lines(one)
     lines += _section("Parameters", _parameter_lines(one))
-    lines += _section("Newest runs", [_run_line(run) for run in newest])
+    lines += _section("Newest runs", columns_of([_run_row(run) for run in newest], 1_000_000))
     screen_of(sys.stdout).print(lines, whole=True)
 
 
@@ -165,10 +165,10 @@ def _kind(schema: dict[str, Any]) -> str:
     return str(schema.get("format") or schema.get("type") or schema.get("title") or "any value")
 
 
-def _run_line(run: FlowRun) -> Line:
+def _run_row(run: FlowRun) -> Line:
     glyph, style = GLYPHS[run.state]
     when = local(run.started_at or run.expected_at)
-    return [(f"  {glyph} {run.state:<10}", style), (f"  {one_line(run.name)}", "bold"), (f"  {when}", "dim")]
+    return [(f"  {glyph} {run.state}", style), (one_line(run.name), "bold"), (when, "dim")]
 
 
 @click.command(

@@ -21,7 +21,8 @@ def literals(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in values.items():
         try:
-            found[name] = msgspec.to_builtins(value, str_keys=True, enc_hook=_plainer)
+            plain = msgspec.to_builtins(value, str_keys=True, enc_hook=_plainer)
+            found[name] = msgspec.msgpack.decode(msgspec.msgpack.encode(plain))  # tuples and sets become lists
         except (TypeError, NotImplementedError, OverflowError, ValueError) as error:
             raise NotLiteral(name=name, type=type(value).__name__) from error
     return found

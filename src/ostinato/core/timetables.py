@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -59,6 +60,11 @@ def _timetable(written: Any, timezone: str, numbers: Counter[str]) -> Timetable:
         own = {name: value for name, value in written.items() if name in _OWN}
         rest = {name: value for name, value in written.items() if name not in _OWN}
         written = _schedule_in(own.pop("schedule", None), rest)
+    match written:
+        case str():
+            written = {"rrule" if "FREQ=" in written.upper() else "cron": written}
+        case int() | float() | timedelta():
+            written = {"interval": written}
     if isinstance(written, dict) and timezone:
         written.setdefault("timezone", timezone)
     schedule: Schedule = convert(written)
