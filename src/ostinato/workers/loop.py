@@ -74,7 +74,12 @@ class Worker:
         self._selector.register(self._inbox.fd, selectors.EVENT_READ, self._inbox.empty)
         reports = self._reports = Reports(self._server, self._inbox, self._hear_reported)
         self.supervisor = Supervisor(
-            self.info.id, self.info.slots, options.resources, _environment(settings), reports.tell
+            self.info.id,
+            self.info.slots,
+            options.resources,
+            _environment(settings),
+            reports.tell,
+            is_remote=self._server.is_remote,
         )
         self.supervisor.only_due = options.once
         self.launcher = self.supervisor.launcher = Launcher(
@@ -225,11 +230,14 @@ class Worker:
         self.supervisor.reported(ended)
 
     def _miss(self, reason: str) -> None:
-        """Nobody answered."""
-        self._again_s = time.monotonic() + AGAIN_S
+        """Nobody answered. A server that is gone takes nothing over, and the next one lets leases begin anew."""
+        now_s = time.monotonic()
+        self._again_s = now_s + AGAIN_S
+        if not self._server.lives():
+            self._renewed_s = now_s
         if not self._told_waiting:
             self._told_waiting = True
-            self._tell(f"Waits for a server: {reason}.")
+            self._tell(f"Waits for a server: {reason.rstrip('.')}.")
 
 
 def _asks_for(asked: Command[Any], poll: Poll) -> bool:

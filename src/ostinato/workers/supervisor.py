@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import signal
 import time
 from collections import OrderedDict
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from ostinato.core.work import Answer, Order
     from ostinato.workers.launcher import Launcher
 
-KILL_S: Final = 10.0
-"""Between SIGTERM and SIGKILL of a cancelled run that does not end."""
+MOST_TERM_S: Final = 10.0
+"""A cancelled run that does not end is killed as long after SIGTERM as it had before, and so long at most."""
 MOST_REMEMBERED: Final = 10_000
 """Runs that have ended: an answer that was on its way meanwhile does not start them again."""
 
@@ -56,6 +57,8 @@ class Supervisor:
         resources: Mapping[str, float],
         environment: Mapping[str, str],
         report: Callable[[Ended], None],
+        *,
+        is_remote: bool = False,
     ) -> None:
         self.worker_id = worker_id
         self._slots = slots
@@ -67,6 +70,8 @@ class Supervisor:
         self._environment = environment
         """What each process gets on top of the environment of this worker."""
         self._report = report
+        self._is_remote = is_remote
+        """Whether the server has another home."""
         self._charges: dict[str, Charge] = {}
         self._leaving: set[Process] = set()
         """Processes whose runs go on elsewhere; they are being killed."""
@@ -138,6 +143,8 @@ class Supervisor:
 
     def _job(self, assignment: Assignment) -> Job:
         env = {**assignment.env, **self._environment}
+        if self._is_remote and os.path.isdir(assignment.shared_home):
+            env["OSTINATO_SHARED_HOME"] = assignment.shared_home
         return Job(run=assignment.run, code=assignment.code, env=env)
 
     def _start(self, charge: Charge) -> None:
@@ -173,7 +180,7 @@ class Supervisor:
         else:
             process.say(f"cancel {order.reason}")
             self._at(order.grace_s, lambda: process.kill(signal.SIGTERM))
-            self._at(order.grace_s + KILL_S, lambda: process.kill(signal.SIGKILL))
+            self._at(order.grace_s + min(order.grace_s, MOST_TERM_S), lambda: process.kill(signal.SIGKILL))
 
     def _let_go(self, charge: Charge) -> None:
         """End a run's process at once and without a word: it goes on elsewhere."""
