@@ -137,7 +137,7 @@ def test_all_ways_to_write_a_schedule_mean_the_same() -> None:
         {"cron": "0 3 * * *", "timezone": "Europe/Berlin"},
         {"cron": ["0 3 * * *"], "timezone": "Europe/Berlin"},
     ):
-        assert timetables(**written) == (Timetable(slug="cron-1", schedule=night),), written  # type: ignore[arg-type]
+        assert timetables(**written) == (Timetable(slug="cron-1", schedule=night),), written
 
 
 def test_intervals_are_seconds_timedeltas_or_texts() -> None:

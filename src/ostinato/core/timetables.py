@@ -60,11 +60,10 @@ def _timetable(written: Any, timezone: str, numbers: Counter[str]) -> Timetable:
         own = {name: value for name, value in written.items() if name in _OWN}
         rest = {name: value for name, value in written.items() if name not in _OWN}
         written = _schedule_in(own.pop("schedule", None), rest)
-    match written:
-        case str():
-            written = {"rrule" if "FREQ=" in written.upper() else "cron": written}
-        case int() | float() | timedelta():
-            written = {"interval": written}
+    if isinstance(written, str):
+        written = {"rrule" if "FREQ=" in written.upper() else "cron": written}
+    elif isinstance(written, int | float | timedelta):
+        written = {"interval": written}
     if isinstance(written, dict) and timezone:
         written.setdefault("timezone", timezone)
     schedule: Schedule = convert(written)
