@@ -84,6 +84,7 @@
         ├── SecretKeyMismatch       secret-key-mismatch
         ├── SecretDamaged           secret-damaged
         ├── BlobMissing             blob-missing
+        ├── EventsMissing           events-missing
         ├── ServerUnreachable       server-unreachable
         ├── ServerAnswered          server-answered
         ├── ServerNeeded            server-needed
@@ -645,6 +646,12 @@ class ServerNeeded(StorageError):
     code = "server-needed"
     template = "{what} needs a server, and none runs on {home}."
     hint_template = "Start one in another terminal: `ostinato up`; or set OSTINATO_API_URL to where one runs."
+
+
+class EventsMissing(StorageError):
+    code = "events-missing"
+    template = "The database lacks events {first} to {last} of stream {stream}, which it has acknowledged."
+    hint_template = "It was replaced or restored while a process wrote to it: end that process and start it anew."
 
 
 class ServerUnreachable(StorageError):

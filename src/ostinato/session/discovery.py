@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.client import Address, Client
 from ostinato.core.errors import OstinatoError
 
 if TYPE_CHECKING:
+    from ostinato.client import Address
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
 
@@ -34,6 +34,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> Address:
         """Give where it is, and what it is to be shown."""
+        from ostinato.client import Address
+
         return Address(url=self.url, token=self.token)
 
 
@@ -44,6 +46,8 @@ class _Health(msgspec.Struct):
 def find(settings: Settings, home: Home) -> Address | None:
     """Give the server named by the settings, else the one that runs on the home, else None."""
     if settings.api_url:
+        from ostinato.client import Address
+
         return Address(url=settings.api_url, token=settings.api_key)
     card = Lookout(home).look()
     return None if card is None else card.address
@@ -76,12 +80,14 @@ def is_held(home: Home) -> bool:
 class Lookout:
     """Looks for the server of a home again and again; cheap while there is none, or the same one."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, checked: bool = True) -> None:
+        """Look at a home; unless `checked`, its server is not asked whether it is the one."""
         self.home = home
+        self._asks = checked
         self._seen = (0, 0)
         """Inode and time of the card that was last read."""
         self._card: Card | None = None
-        """The card whose server has said that it is the one."""
+        """The card, when its server lives."""
         self._checked_s = 0.0
         """Monotonic instant."""
 
@@ -94,26 +100,31 @@ class Lookout:
             return None
         seen = (stat.st_ino, stat.st_mtime_ns)
         if seen != self._seen or (self._card is None and time.monotonic() - self._checked_s > AGAIN_S):
-            self._card = _checked(self.home)
+            self._card = self._find()
             self._seen = seen
             self._checked_s = time.monotonic()
         return self._card
+
+    def _find(self) -> Card | None:
+        card = read_card(self.home)
+        if card is None or not is_held(self.home) or (self._asks and not _is_the_one(card)):
+            return None
+        return card
 
     def forget(self) -> None:
         """Check again at the next look."""
         self._seen, self._card = (0, 0), None
 
 
-def _checked(home: Home) -> Card | None:
-    """Give the card of a home when its server lives and says that it is the one."""
-    card = read_card(home)
-    if card is None or not is_held(home):
-        return None
+def _is_the_one(card: Card) -> bool:
+    """Say whether what answers at the address of a card is the server that wrote it."""
+    from ostinato.client import Client
+
     client = Client(card.address)
     try:
         health = msgspec.json.decode(client.call("/health", method="GET", timeout_s=HEALTH_S), type=_Health)
     except (OstinatoError, msgspec.DecodeError):
-        return None
+        return False
     finally:
         client.close()
-    return card if health.id == card.id else None
+    return health.id == card.id

@@ -6,14 +6,15 @@ import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import EpochTaken, OstinatoError, RunNotFound, StorageError
 from ostinato.core.events import CacheStored, VariableSet
 from ostinato.core.ids import new_id
 from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
-from ostinato.session.stream import BUSY_S, Stream
+from ostinato.session.sinks import HomeSink
+from ostinato.session.stream import Stream
 from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
 from ostinato.store import cache, claims, runs, variables, work
 from ostinato.store.append import Writer
@@ -34,14 +35,20 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+AGAIN_S: Final = 1.0
+"""Longest wait at the end for what has been waited for in vain already."""
+
+
 class EmbeddedRecorder(Stream):
     """A stream of events with the memory of its home."""
 
-    def __init__(self, settings: Settings, home: Home) -> None:
-        home.make()
-        database = Database(home.database, busy_s=BUSY_S)
-        deliver_orphans(home, database)
-        super().__init__(settings, home, database)
+    def __init__(self, settings: Settings, home: Home, *, watched: bool = False) -> None:
+        sink = HomeSink(home)
+        super().__init__(settings, home, sink, watched=watched)
+        self._database = sink.database
+        if sink.find_server() is None:  # it looks after the home, and has the database up to date
+            home.make()
+            deliver_orphans(home, self._database.open())
         self._blobs = Blobs(home.blobs)
         self._places = Places(self._blobs)
         self._asked: Database | None = None
@@ -189,10 +196,10 @@ class EmbeddedRecorder(Stream):
             if self._thread.is_alive():  # it holds the database; what it leaves behind, the next process delivers
                 return trouble or f"the disk did not answer for {self.settings.exit_wait_s:g} s"
         try:
-            if not trouble and self._n_taken and self._database is not None:
+            if not trouble and self._n_taken and not self._is_watched:
                 message = f"process {os.getpid()} ended before the run did"
-                crash_stream(self._database, self.stream, message, killed=False)
-                remove_old_at_times(self.home, self._database, self.settings)
+                crash_stream(self._database.open(), self.stream, message, killed=False)
+                remove_old_at_times(self.home, self._database.open(), self.settings)
             if not trouble and self._swept_s is not None:
                 self._sweep()
         except StorageError as error:
@@ -201,8 +208,7 @@ class EmbeddedRecorder(Stream):
             self._journal.abandon()
         else:
             self._journal.finish()
-        if self._database is not None:
-            self._database.close()
+        self._sink.close()
         if self._asked is not None:
             self._asked.close()
         return trouble
@@ -215,9 +221,10 @@ class EmbeddedRecorder(Stream):
         """Give what kept events from the database, or ""."""
         if not self._n_recorded():
             return ""
+        wait_s = min(AGAIN_S, self.settings.exit_wait_s) if self._has_waited else self.settings.exit_wait_s
         try:
-            if self.settle("database", self.settings.exit_wait_s):
+            if self.settle("database", wait_s):
                 return ""
         except OstinatoError as error:
             return str(error)
-        return str(self._database_error or f"the database was busy for {self.settings.exit_wait_s:g} s")
+        return str(self._sink_error or f"{self._sink.name} was busy for {self.settings.exit_wait_s:g} s")

@@ -1,9 +1,10 @@
-"""The stream of this process: a queue, and the thread that journals it and commits it to the database.
+"""The stream of this process: a queue, and the thread that journals it and has it acknowledged by a sink.
 
 The way of an event: `record` puts it into the queue; after at most `group_ms` the thread takes the
 queue, packs it into a block and syncs that to the journal; after at most `commit_ms`, or when
-somebody waits for it, blocks go into the database together. Callers wait only when the journal
-lags behind by more than its bounds, or when they ask to (`settle`).
+somebody waits for it, blocks go into the database together. When the sink is a server that answers,
+it is offered the block first, and the journal takes only what is not acknowledged soon. Callers
+wait only when events are on no disk for longer than the bounds, or when they ask to (`settle`).
 
 The thread shares the GIL with user code, and waits up to 5 ms each time it needs it back: so it
 makes few and large calls into C.
@@ -12,7 +13,6 @@ makes few and large calls into C.
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -20,19 +20,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.core.errors import DatabaseBusy, DatabaseCorrupt, DatabaseNewer, JournalFull, OstinatoError, StorageError
+from ostinato.core.errors import DatabaseCorrupt, DatabaseNewer, EventsMissing, JournalFull, OstinatoError, Refused
 from ostinato.core.events import Block, CacheStored, Event, VariableSet
 from ostinato.core.ids import new_id
 from ostinato.session.bell import Bell
 from ostinato.session.clean import clean
-from ostinato.store.append import Entry, Writer, append
+from ostinato.store.append import Entry, Writer
 from ostinato.store.journal import Journal, Place
-from ostinato.store.sqlite import Database, explain
 
 if TYPE_CHECKING:
     from ostinato.core.ports import Durability
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
+    from ostinato.session.sinks import Sink
+    from ostinato.store.append import Appended
 
 NEVER: Final = 1 << 62
 BLOCK_BYTES: Final = 8 << 20
@@ -43,33 +44,33 @@ HELD_BYTES: Final = 16 << 20
 """Most bytes of blocks held in memory until they are committed."""
 COMMIT_EVENTS: Final = 1024
 """So many events are committed at once, fewer wait for each other."""
-LOCK_PAUSES_S: Final = (0.0, 0.001, 0.002, 0.004, 0.008)
-"""Between tries to write the database, before it is the journal's turn again."""
-BUSY_S: Final = 0.02
-"""Longest wait inside SQLite for a foreign program that writes."""
 FORK_WAIT_S: Final = 5.0
 """Longest wait of a fork for the thread to pause."""
 RETRY_S: Final = 0.25
-"""Until the database is tried again after it failed."""
+"""Until the sink is tried again after it failed."""
+AHEAD_SHARE: Final = 0.6
+"""The journal takes a block that is not acknowledged after so much of the bound of the lag."""
 TURN_S: Final = 0.005
 """Until it is tried again while another process writes."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Block).decode
 _REMEMBERED: Final = frozenset((CacheStored, VariableSet))
-_PERMANENT: Final = (DatabaseCorrupt, DatabaseNewer)
+_PERMANENT: Final = (DatabaseCorrupt, DatabaseNewer, EventsMissing)
 
 
 class Waiting(msgspec.Struct):
-    """A block that is in the journal and not yet in the database."""
+    """A block that is not acknowledged."""
 
     first_seq: int
     last_seq: int
-    place: Place
-    journaled_s: float
-    """Monotonic instant."""
+    n_bytes: int
+    since_s: float
+    """Monotonic instant after which its oldest event came; in the journal, when that was."""
     entry: Entry | None
     """None when memory is short: it is read from the journal again."""
+    place: Place | None = None
+    """None while it is not in the journal."""
 
 
 class Stream:
@@ -78,14 +79,14 @@ class Stream:
     Any thread may call; one thread of its own writes, woken by the first event.
     """
 
-    def __init__(self, settings: Settings, home: Home, database: Database) -> None:
+    def __init__(self, settings: Settings, home: Home, sink: Sink, *, watched: bool = False) -> None:
+        """Begin to write; `watched` when somebody sees by other means than the journal that this process dies."""
         self.settings = settings
         self.home = home
-        self._database: Database | None = database
-        """The connection of the thread."""
+        self._sink = sink
+        self._is_watched = watched
         self._relaxed = settings.durability == "relaxed"
         self._begin()
-        self._start()
 
     def _begin(self) -> None:
         self.stream = new_id()
@@ -98,22 +99,23 @@ class Stream:
         """`record` looks closer when more events are queued: -1 always, 0 while the thread sleeps."""
         self._due_at = NEVER
         """`record` looks closer at an event after this instant: the oldest one should be synced by then."""
-        self._since_s = 0.0
-        """Monotonic instant after which the oldest event that is not synced came."""
+        self._since_s = self._queued_s = 0.0
+        """Monotonic instants after which came the oldest event that is not synced, and the oldest one in the queue."""
         self._remembered: dict[tuple[type, str], tuple[CacheStored | VariableSet, int]] = {}
         """What this process set that may not be in the database yet, and up to which seq it may not be."""
         self._stale: dict[str, int] = {}
         self._n_taken = self._synced_seq = self._acked_seq = 0
         self._wanted_synced = self._wanted_acked = 0
         """What callers wait for."""
-        self._unsynced: list[Event] = []
-        """Taken from the queue, not in the journal."""
+        self._fresh: deque[Waiting] = deque()
+        """Blocks that are not in the journal; they follow those of the backlog."""
         self._backlog: deque[Waiting] = deque()
+        """Blocks that are."""
         self._backlog_bytes = self._held_bytes = 0
         self._error: Exception | None = None
         """Why events cannot be synced."""
-        self._database_error: Exception | None = None
-        """Why synced events cannot be committed."""
+        self._sink_error: Exception | None = None
+        """Why events cannot be acknowledged."""
         # A signal handler may record and settle while its thread is anywhere in here: a caller holds no lock that the
         # thread waits for, but the one of `_moved`, which a wait lets go of even when it is held twice.
         self._n_takes = 0
@@ -123,11 +125,14 @@ class Stream:
         self._working = threading.Lock()
         """Held by the thread while it is at work, and by who forks: a child must not inherit SQLite in mid-call."""
         self._moved = threading.Condition(threading.RLock())
-        """Tells callers that wait: events were synced or committed, or cannot be."""
+        """Tells callers that wait: events were synced or acknowledged, or cannot be."""
         self._bell = Bell()
         """Wakes the thread."""
+        self._has_waited = False
+        """Somebody has waited for the sink in vain."""
         self._paused = self._stopping = False
         self._thread: threading.Thread | None = None
+        self._sink.begin(self._bell.ring)
 
     # --- callers
 
@@ -168,19 +173,19 @@ class Stream:
                 reached = {"relaxed": target, "disk": self._synced_seq, "database": self._acked_seq}[level]
                 if reached >= target:
                     return True
-                if level == "database" and isinstance(self._database_error, _PERMANENT):
-                    raise _again(self._database_error)
+                if level == "database" and self._sink_error is not None and self._is_permanent(self._sink_error):
+                    raise _again(self._sink_error)
                 self._wake()
                 left_s = None if end is None else end - time.monotonic()
                 if left_s is not None and left_s <= 0:
+                    self._has_waited = self._has_waited or level == "database"
                     return False
                 self._moved.wait(left_s)
 
     def _settle_within(self, timeout_s: float, level: Durability = "database") -> None:
-        """Wait as `settle` does, and raise what kept the database from being written when time runs out."""
+        """Wait as `settle` does, and raise what kept events from being acknowledged when time runs out."""
         if not self.settle(level, timeout_s):
-            error = self._database_error or DatabaseBusy(path=self.home.database, waited_s=timeout_s)
-            raise _again(error)
+            raise _again(self._sink_error or self._sink.late(timeout_s))
 
     def before_fork(self) -> None:
         """Wait until the thread pauses, and keep it so."""
@@ -192,11 +197,8 @@ class Stream:
             self._working.release()
 
     def start_afresh(self) -> None:
-        """Begin a stream of its own in a forked child; journal and database of the parent are left alone."""
+        """Begin a stream of its own in a forked child; journal and sink of the parent are left alone."""
         self._journal.abandon()
-        if self._database is not None:
-            self._database.abandon()
-        self._database = None
         self._begin()
 
     def _look_closer(self, event: Event) -> None:
@@ -210,8 +212,10 @@ class Stream:
             self._settle_within(self.settings.exit_wait_s, self.settings.durability)
             return
         if self._limit <= 0:  # the thread sleeps
-            self._since_s = time.monotonic()
-            self._due_at = event.at + self.settings.disk_lag_ms * 1000
+            self._queued_s = time.monotonic()
+            if not self._fresh:
+                self._since_s = self._queued_s
+                self._due_at = event.at + self.settings.disk_lag_ms * 1000
             self._limit = self.settings.disk_lag_events
             self._wake()
             return
@@ -273,14 +277,14 @@ class Stream:
                 with self._working:
                     self._sync()
                     self._commit()
-                if self._database_error is not None and self._backlog and not self._queue:
+                if self._sink_error is not None and self._backlog and not self._queue:
                     self._bell.wait(RETRY_S)
         except BaseException as error:  # a mistake of ours: callers must see it, nobody else can
             self._fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
             raise
 
     def _is_done(self) -> bool:
-        return self._stopping and (self._error is not None or not (self._queue or self._unsynced))
+        return self._stopping and (self._error is not None or not (self._queue or self._fresh))
 
     def _wait(self) -> None:
         """Sleep until there is something to do, then collect events for a moment."""
@@ -289,26 +293,45 @@ class Stream:
             return
         if not self._queue and not self._stopping:
             self._limit = 0 if self._relaxed else -1
-            if not (self._queue or self._journal_wanted or self._wanted_acked > self._acked_seq):
-                self._bell.wait(self._commit_due_s())
+            left_s = self._left_s()
+            if not (self._queue or self._journal_wanted or left_s == 0.0):
+                self._bell.wait(left_s)
         while self._queue and not self._stopping and self._wanted_synced <= self._synced_seq:
-            left_s = self._since_s + self.settings.group_ms / 1000 - time.monotonic()
+            left_s = self._queued_s + self.settings.group_ms / 1000 - time.monotonic()
             if left_s <= 0:
                 break
             self._bell.wait(left_s)
 
-    def _commit_due_s(self) -> float | None:
-        """Give the seconds until the oldest block should be committed; None when there is none."""
-        if not self._backlog:
-            return None
-        return max(self._backlog[0].journaled_s + self.settings.commit_ms / 1000 - time.monotonic(), TURN_S)
+    def _left_s(self) -> float | None:
+        """Give the seconds until something is to be done with the blocks; None when a ring will tell."""
+        now_s = time.monotonic()
+        ends_s: list[float] = []
+        if self._fresh:
+            ends_s.append(self._fresh[0].since_s + self._ahead_s() if self._may_wait() else now_s)
+        if not self._sink.is_busy and (self._backlog or self._wanted_acked > self._acked_seq):
+            if self._wanted_acked > self._acked_seq or self._sink.is_ahead:
+                ends_s.append(now_s)
+            else:
+                ends_s.append(max(self._backlog[0].since_s + self.settings.commit_ms / 1000, now_s + TURN_S))
+        return max(min(ends_s) - now_s, 0.0) if ends_s else None
+
+    def _ahead_s(self) -> float:
+        """Give the age at which a block goes into the journal although the sink was offered it."""
+        return self.settings.disk_lag_ms / 1000 * AHEAD_SHARE
+
+    def _may_wait(self) -> bool:
+        """Say whether new blocks are kept out of the journal for a moment: the sink is likely to take them by then."""
+        return self._sink.is_ahead and not self._backlog and not self._stopping
 
     def _commit_is_due(self) -> bool:
-        return (
+        if self._sink.is_ahead:
+            return bool(self._fresh or self._backlog)
+        return bool(self._backlog) and (
             self._wanted_acked > self._acked_seq
             or self._stopping
+            or self._sink.is_busy
             or self._synced_seq - self._acked_seq >= COMMIT_EVENTS
-            or time.monotonic() - self._backlog[0].journaled_s >= self.settings.commit_ms / 1000
+            or time.monotonic() - self._backlog[0].since_s >= self.settings.commit_ms / 1000
         )
 
     def _queue_is_urgent(self) -> bool:
@@ -317,46 +340,45 @@ class Stream:
     # --- the thread: queue to journal
 
     def _sync(self) -> None:
-        """Move the queue into the journal."""
+        """Make blocks of the queue, and move those that cannot wait into the journal."""
         taken_s = time.monotonic()
-        if not self._unsynced:
-            self._unsynced = self._take()
-        events = self._unsynced
-        if not events and not self._journal_wanted:
+        events = [] if self._error is not None and self._fresh else self._take()
+        if not events and not self._fresh and not self._journal_wanted:
             return
+        synced_seq = self._synced_seq
         try:
-            if self._journal_wanted:
-                self._journal.begin()
-                self._journal_wanted = False
+            if self._journal_wanted or (events and self._sink.is_ahead and not self._is_watched):
+                self._journal.begin()  # its lock shows that this process lives
             if events:
-                self._journal_events(events)
+                self._make_blocks(events)
+                self._queued_s = taken_s
+            self._journal_blocks()
         except OstinatoError as error:
-            self._unsynced = events[self._synced_seq - (self._n_taken - len(events)) :]
             self._fail(error)
             return
-        self._unsynced = []
-        self._since_s = taken_s
-        age_us = int((time.monotonic() - taken_s) * 1e6)
-        self._due_at = time.time_ns() // 1000 - age_us + self.settings.disk_lag_ms * 1000
-        with self._moved:
-            if self._relaxed:
-                self._limit = self.settings.disk_lag_events
-            self._error = None
-            self._moved.notify_all()
+        if self._journal_wanted or self._error is not None or self._synced_seq > synced_seq:
+            self._journal_wanted = False
+            self._note_synced()
 
     def _take(self) -> list[Event]:
+        if not self._queue:
+            return []
         pop = self._queue.popleft
         self._n_takes += 1
         events = [pop() for _ in range(len(self._queue))]
         self._n_taken += len(events)
         self._n_takes += 1
-        if self._relaxed:
-            self._limit = max(self.settings.disk_lag_events - len(events), 1)
+        self._set_limit()
         return events
 
-    def _journal_events(self, events: list[Event]) -> None:
-        """Write events as one block, or as several when they are large."""
-        first_seq = self._synced_seq + 1
+    def _set_limit(self) -> None:
+        if self._relaxed:
+            self._limit = max(self.settings.disk_lag_events - (self._n_taken - self._synced_seq), 1)
+
+    def _make_blocks(self, events: list[Event]) -> None:
+        """Make one block of events, or several when they are large."""
+        before = self._fresh or self._backlog
+        first_seq = before[-1].last_seq + 1 if before else self._synced_seq + 1
         try:
             payload = _pack(Block(self.stream, first_seq, events))
         except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
@@ -364,21 +386,45 @@ class Stream:
             payload = _pack(Block(self.stream, first_seq, events))
         if len(payload) > BLOCK_BYTES and len(events) > 1:
             half = len(events) // 2
-            self._journal_events(events[:half])
-            self._journal_events(events[half:])
+            self._make_blocks(events[:half])
+            self._make_blocks(events[half:])
             return
-        quota_mb = self.settings.journal_quota_mb
-        if self._backlog_bytes + len(payload) > quota_mb << 20:
-            raise JournalFull(path=self.home.journal, quota_mb=quota_mb, reason=self._database_error or "it lags")
-        place = self._journal.append(first_seq, len(events), payload)
         last_seq = first_seq + len(events) - 1
-        entry = None
-        if not self._held_bytes or self._held_bytes + len(payload) <= HELD_BYTES:
-            entry = Entry(first_seq, last_seq, payload, events)
-            self._held_bytes += len(payload)
-        self._backlog.append(Waiting(first_seq, last_seq, place, time.monotonic(), entry))
-        self._backlog_bytes += len(payload)
-        self._synced_seq = last_seq
+        entry = Entry(first_seq, last_seq, payload, events)
+        self._fresh.append(Waiting(first_seq, last_seq, len(payload), self._queued_s, entry))
+        self._held_bytes += len(payload)
+
+    def _journal_blocks(self) -> None:
+        """Sync blocks to the journal: all, or when the sink is ahead those that it has not taken in time."""
+        while self._fresh:
+            waiting = self._fresh[0]
+            if self._may_wait() and time.monotonic() < waiting.since_s + self._ahead_s():
+                return
+            quota_mb = self.settings.journal_quota_mb
+            if self._backlog_bytes + waiting.n_bytes > quota_mb << 20:
+                raise JournalFull(path=self.home.journal, quota_mb=quota_mb, reason=self._sink_error or "it lags")
+            if waiting.entry is not None:
+                n_events = waiting.last_seq - waiting.first_seq + 1
+                waiting.place = self._journal.append(waiting.first_seq, n_events, waiting.entry.payload)
+            if self._held_bytes > HELD_BYTES and self._held_bytes > waiting.n_bytes:
+                waiting.entry = None
+                self._held_bytes -= waiting.n_bytes
+            waiting.since_s = time.monotonic()
+            self._backlog.append(self._fresh.popleft())
+            self._backlog_bytes += waiting.n_bytes
+            self._synced_seq = waiting.last_seq
+
+    def _note_synced(self) -> None:
+        """Move the bounds of the lag, and tell those who wait."""
+        if not self._queue:
+            self._queued_s = time.monotonic()
+        self._since_s = self._fresh[0].since_s if self._fresh else self._queued_s
+        age_us = int((time.monotonic() - self._since_s) * 1e6)
+        self._due_at = time.time_ns() // 1000 - age_us + self.settings.disk_lag_ms * 1000
+        with self._moved:
+            self._set_limit()
+            self._error = None
+            self._moved.notify_all()
 
     def _fail(self, error: Exception) -> None:
         with self._moved:
@@ -386,59 +432,67 @@ class Stream:
             self._error = error
             self._moved.notify_all()
 
-    # --- the thread: journal to database
+    # --- the thread: blocks to the sink
 
     def _commit(self) -> None:
-        """Move the journal into the database when it is time, as far as it can be written now."""
-        if not self._backlog or not self._commit_is_due():
+        """Have blocks acknowledged when it is time, as far as the sink takes them now."""
+        if not self._commit_is_due():
             return
-        for pause_s in LOCK_PAUSES_S:
+        sink = self._sink
+        for pause_s in sink.pauses_s:
             if pause_s:
                 time.sleep(pause_s)
             if self._queue_is_urgent():
                 return
             try:
-                if self._database is None:
-                    self._database = Database(self.home.database, busy_s=BUSY_S)
-                while self._backlog and self._database.try_begin():
-                    self._commit_some(self._database)
+                while (self._backlog or self._fresh) and (done := sink.append(self._writer, self._next)) is not None:
+                    self._acknowledge(done)
                     if self._queue:
                         return
-            except (sqlite3.Error, StorageError) as error:
-                self._database_failed(error)
+            except OstinatoError as error:
+                self._sink_failed(error)
                 return
-            if not self._backlog:
+            if sink.is_busy or not self._backlog:
                 return
 
-    def _commit_some(self, database: Database) -> None:
+    def _next(self) -> list[Entry]:
+        """Give the blocks that come next."""
         entries: list[Entry] = []
         n_bytes = 0
-        for waiting in self._backlog:
-            n_bytes += waiting.place.n_bytes
-            if entries and n_bytes > COMMIT_BYTES:
-                break
-            entries.append(waiting.entry or self._load(waiting))
-        try:
-            done = append(database.db, self._writer, entries, time.time_ns() // 1000)
-            database.commit()
-        except BaseException:
-            database.rollback()
-            raise
+        for blocks in (self._backlog, self._fresh) if self._sink.is_ahead else (self._backlog,):
+            for waiting in blocks:
+                n_bytes += waiting.n_bytes
+                if entries and n_bytes > COMMIT_BYTES:
+                    return entries
+                entries.append(waiting.entry or self._load(waiting))
+        return entries
+
+    def _acknowledge(self, done: Appended) -> None:
+        oldest = (self._backlog or self._fresh)[0].first_seq
+        if done.gap and done.acked_seq < oldest - 1:
+            raise EventsMissing(first=done.acked_seq + 1, last=oldest - 1, stream=self.stream)
         self._stale.update(done.stale)
-        while self._backlog and self._backlog[0].last_seq <= done.acked_seq:
-            waiting = self._backlog.popleft()
-            self._backlog_bytes -= waiting.place.n_bytes
-            if waiting.entry is not None:
-                self._held_bytes -= waiting.place.n_bytes
+        for blocks in (self._backlog, self._fresh):
+            while blocks and blocks[0].last_seq <= done.acked_seq:
+                waiting = blocks.popleft()
+                if waiting.place is not None:
+                    self._backlog_bytes -= waiting.n_bytes
+                if waiting.entry is not None:
+                    self._held_bytes -= waiting.n_bytes
         self._journal.acknowledge(done.acked_seq)
         if self._remembered:
             self._forget(done.acked_seq)
         with self._moved:
-            self._database_error = None
+            self._sink_error = None
+            self._has_waited = False
             self._acked_seq = done.acked_seq
+            if done.acked_seq > self._synced_seq:
+                self._synced_seq = done.acked_seq
+                self._note_synced()
             self._moved.notify_all()
 
     def _load(self, waiting: Waiting) -> Entry:
+        assert waiting.place is not None  # noqa: S101 - a block without its bytes in memory is in the journal
         payload = self._journal.load(waiting.place)
         return Entry(waiting.first_seq, waiting.last_seq, payload, _unpack(payload).events)
 
@@ -448,10 +502,14 @@ class Stream:
                 del self._remembered[key]
             self._remembering.release()
 
-    def _database_failed(self, error: sqlite3.Error | StorageError) -> None:
+    def _sink_failed(self, error: OstinatoError) -> None:
         with self._moved:
-            self._database_error = explain(error, self.home.database) if isinstance(error, sqlite3.Error) else error
+            self._sink_error = error
             self._moved.notify_all()
+
+    def _is_permanent(self, error: Exception) -> bool:
+        """Say whether waiting does not help: what was never acknowledged is refused, or the database is damaged."""
+        return isinstance(error, _PERMANENT) or (isinstance(error, Refused) and not self._acked_seq)
 
 
 def _again(error: Exception) -> Exception:
