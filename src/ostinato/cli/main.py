@@ -23,7 +23,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Run": {
         "run": "Run a flow of a file.",
         "resume": "Go on with a run that crashed, was cancelled or paused.",
-        "retry": "Go on with a run that failed.",
+        "retry": "Go on with a run that failed, or all that match a query.",
+        "pause": "Let a run of a worker wait.",
+        "cancel": "Stop a run, or all that match a query.",
+        "delete": "Forget a run, or all that match a query.",
         "demo": "Train a model on taxi rides, to see it all at work.",
     },
     "Deploy": {
@@ -36,6 +39,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "watch": "Watch a run until it ends.",
     },
     "Serve": {
+        "up": "Start everything: server, scheduler and a worker.",
         "server": "Start the server without a worker.",
         "worker": "Start a worker.",
     },

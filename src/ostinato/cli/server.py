@@ -12,7 +12,7 @@ from ostinato.server import lifecycle
 from ostinato.session.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ostinato.server.office import Office
 
@@ -55,10 +55,16 @@ def server(*, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
     serve(host, port, allowed_hosts, tell)
 
 
-def serve(host: str, port: int, allowed_hosts: tuple[str, ...], ready: Callable[[Office, str], None]) -> None:
+def serve(
+    host: str,
+    port: int,
+    allowed_hosts: tuple[str, ...],
+    ready: Callable[[Office, str], None],
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> None:
     """Be the server of the configured home until a signal ends it."""
     options = lifecycle.Options(host=host, port=port, allowed_hosts=allowed_hosts)
-    lifecycle.serve(Home(load().home), options, ready)
+    lifecycle.serve(Home(load().home), options, ready, beside)
 
 
 def tell(office: Office, url: str) -> None:

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato import __version__
-from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError
+from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError, RequestInvalid
 from ostinato.server import blobs, rpc
 from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
-from ostinato.server.problems import problem_of
+from ostinato.server.feed import Feed
+from ostinato.server.metrics import Metrics
+from ostinato.server.pages import JSON, Pages
+from ostinato.server.problems import Problem, problem_of
+from ostinato.server.rest import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Awaitable, Callable, MutableMapping
 
     from ostinato.server.exchange import Receive, Send
     from ostinato.server.office import Office
 
-JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 
+_MALFORMED: Final = (OverflowError, UnicodeError, RecursionError)
+"""What numbers that are too large do, text that is none, and values that are nested too deep."""
 _log: Final = logging.getLogger("ostinato.server")
 
 
@@ -33,37 +38,74 @@ class App:
         self.office = office
         self.guard = Guard(office)
         self.rpc = rpc.Rpc(office)
+        self.rest = Rest(office)
+        self.metrics = Metrics(office)
+        self.feed = Feed(office)
+        pages = Pages(office, self.guard)
+        self._doors: dict[str, Callable[[Exchange], Awaitable[None]]] = {
+            "/health": self._health,
+            "/metrics": self._metrics,
+            "/api/feed": self._feed,
+            "/api/openapi.json": self._description,
+            "/": pages.front,
+            "/login": pages.login,
+            "/api/session": pages.session,
+            "/api/login-links": pages.new_link,
+        }
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope, receive, send)
         try:
-            await self._serve(exchange)
+            with self.metrics.timed(exchange):
+                await self._serve(exchange)
         except Gone:
             return
+        except _MALFORMED as error:
+            await refuse(exchange, problem_of(RequestInvalid(reason=f"it holds what cannot be kept: {error}")))
         except Exception as error:
             if not isinstance(error, OstinatoError):
                 _log.exception("%s %s failed", exchange.method, exchange.path)
             if exchange.answered:
                 raise
-            await _refuse(exchange, error)
+            await refuse(exchange, problem_of(error))
 
     async def _serve(self, exchange: Exchange) -> None:
-        if exchange.path == "/health":
-            health = {"id": self.office.id, "status": "ok", "version": __version__}
-            await exchange.answer(msgspec.json.encode(health), JSON)
-        elif exchange.path.startswith(rpc.PREFIX):
+        self.guard.check_names(exchange)
+        path = exchange.path
+        door = self._doors.get(path)
+        if door is not None:
+            await door(exchange)
+        elif path.startswith(rpc.PREFIX):
             if exchange.method != "POST":
-                raise MethodRefused(path=exchange.path, method=exchange.method)
+                raise MethodRefused(path=path, method=exchange.method)
             await self.rpc.serve(exchange, self.guard.identify(exchange))
-        elif exchange.path.startswith(blobs.PREFIX):
+        elif path.startswith(blobs.PREFIX):
             await blobs.serve(self.office, exchange, self.guard.identify(exchange))
+        elif path.startswith("/api/"):
+            await self.rest.serve(exchange, self.guard.identify(exchange))
         else:
-            raise DoorNotFound(method=exchange.method, path=exchange.path)
+            raise DoorNotFound(method=exchange.method, path=path)
+
+    async def _health(self, exchange: Exchange) -> None:
+        health = {"id": self.office.id, "status": "ok", "version": __version__}
+        await exchange.answer(msgspec.json.encode(health), JSON)
+
+    async def _description(self, exchange: Exchange) -> None:
+        await exchange.answer(self.rest.description, JSON)
+
+    async def _metrics(self, exchange: Exchange) -> None:
+        self.guard.identify(exchange).check("read")
+        await exchange.answer(await self.metrics.text(), b"text/plain; version=0.0.4; charset=utf-8")
+
+    async def _feed(self, exchange: Exchange) -> None:
+        identity = self.guard.identify(exchange)
+        identity.check("read")
+        await self.feed.serve(exchange, identity)
 
 
-async def _refuse(exchange: Exchange, error: Exception) -> None:
-    problem = problem_of(error)
+async def refuse(exchange: Exchange, problem: Problem) -> None:
+    """Tell an error."""
     if exchange.path.startswith(rpc.PREFIX):
         await exchange.answer(msgspec.msgpack.encode(problem), MSGPACK, problem.status)
     else:

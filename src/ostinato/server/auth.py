@@ -1,24 +1,33 @@
-"""Who asks: the check of a request's token or key."""
+"""Who asks, and whether they ask us: tokens, keys, cookies, and the names in Host and Origin."""
 
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import time
+from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from ostinato.core.access import LOCAL, USE_NOTED_EVERY_US, Identity
-from ostinato.core.errors import NotAuthenticated
+from msgspec.structs import replace
+
+from ostinato.core.access import LOCAL, USE_NOTED_EVERY_US, Identity, lesser
+from ostinato.core.errors import HostRefused, KeyRefused, NotAuthenticated, OriginRefused
+from ostinato.server.sessions import COOKIE
 from ostinato.store import access
 
 if TYPE_CHECKING:
     from ostinato.server.exchange import Exchange
     from ostinato.server.office import Office
+    from ostinato.server.sessions import Session
 
 BEARER: Final = "bearer "
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Tells who asks."""
+    """Lets requests in."""
 
     def __init__(self, office: Office) -> None:
         self.office = office
@@ -26,17 +35,52 @@ class Guard:
         self._noted: dict[str, int] = {}
         """When the use of each key was last noted."""
 
+    def check_names(self, exchange: Exchange) -> None:
+        """Let a request pass that is meant for us: a page elsewhere must not use a browser as its hand.
+
+        Raises:
+            HostRefused: (host-refused), OriginRefused: (origin-refused).
+        """
+        host = exchange.header(b"host")
+        if not self._is_ours(_name_of(host)):
+            known = ", ".join(sorted(LOOPBACK | self.office.names))
+            raise HostRefused(host=host, known=known)
+        origin = exchange.header(b"origin")
+        if exchange.method not in SAFE and origin:
+            try:
+                place = urlsplit(origin).netloc
+            except ValueError:
+                place = ""
+            if not place or place.lower() != host.lower():
+                raise OriginRefused(origin=origin)
+
+    def _is_ours(self, name: str) -> bool:
+        if name in LOOPBACK or name in self.office.names:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        # A page that makes its own name mean us still sends its name; an address it cannot send.
+        return not self.office.names <= LOOPBACK
+
     def identify(self, exchange: Exchange) -> Identity:
         """Give who asks.
 
         Raises:
-            NotAuthenticated: (not-authenticated) the request carries no token.
+            NotAuthenticated: (not-authenticated) the request carries no token, or a wrong one.
             KeyRefused: (key-refused) the key does not hold.
         """
         header = exchange.header(b"authorization")
-        if header[: len(BEARER)].lower() != BEARER:
+        if header[: len(BEARER)].lower() == BEARER:
+            return self.of_token(header[len(BEARER) :].strip())
+        session = self.office.sessions.find(cookie_of(exchange))
+        if session is None:
             raise NotAuthenticated(reason="it carries no token")
-        text = header[len(BEARER) :].strip()
+        return self._of_session(session) if session.key_id else session.identity
+
+    def of_token(self, text: str) -> Identity:
+        """Give who holds the local token, or an API key."""
         if hmac.compare_digest(text.encode(), self._token):
             return LOCAL
         if not text.startswith("ost_"):
@@ -47,3 +91,28 @@ class Guard:
             self._noted[found.key_id] = now
             self.office.ledger.submit(lambda tx: access.note_use(tx.db, found.key_id, tx.now), relaxed=True)
         return found
+
+    def _of_session(self, session: Session) -> Identity:
+        """Give who a session speaks for, as long as the key that began it holds."""
+        key = access.key(self.office.db, session.key_id)
+        user = access.user(self.office.db, session.identity.user)
+        now = time.time_ns() // 1000
+        if key is None or user is None or key.revoked or user.disabled or 0 < key.expires_at <= now:
+            raise KeyRefused(key=session.key_id, reason="it does not hold any more")
+        return replace(session.identity, role=lesser(key.role, user.role))
+
+
+def cookie_of(exchange: Exchange) -> str:
+    """Give the session cookie of a request, "" when there is none."""
+    try:
+        found = SimpleCookie(exchange.header(b"cookie")).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+def _name_of(host: str) -> str:
+    """Give a Host header without its port, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()

@@ -39,6 +39,8 @@ class Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.answered = False
         """Whether the answer has begun."""
+        self.waits = False
+        """Whether it is meant to take long."""
         self._receive = receive
         self._send = send
 
@@ -96,6 +98,15 @@ class Exchange:
             work.cancel()
             end.cancel()
             await asyncio.gather(work, end, return_exceptions=True)
+
+    async def hand_over(self, application: Callable[..., Awaitable[None]]) -> None:
+        """Let another ASGI application answer."""
+
+        async def send(message: Message) -> None:
+            self.answered = True
+            await self._send(message)
+
+        await application(self.scope, self._receive, send)
 
     # --- the answer
 

@@ -22,7 +22,7 @@ from ostinato.server.office import Office, read_only
 from ostinato.store import access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from types import FrameType
 
     from ostinato.session.home import Home
@@ -55,8 +55,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
 
 
-def serve(home: Home, options: Options, ready: Callable[[Office, str], None]) -> None:
+def serve(
+    home: Home,
+    options: Options,
+    ready: Callable[[Office, str], None],
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> None:
     """Be the server of a home until a signal ends it; `ready` is told the office and the address.
+
+    What runs `beside` begins when the server answers, and is cancelled before it stops to.
 
     Raises:
         ServerRunning: (server-running), PortInUse: (port-in-use), KeysNeeded: (keys-needed).
@@ -65,11 +72,17 @@ def serve(home: Home, options: Options, ready: Callable[[Office, str], None]) ->
     with _lock(home), _listening(options) as listener:
         if options.host not in LOOPBACK:
             _need_keys(home, options.host)
-        asyncio.run(_serve(home, options, listener, ready))
+        asyncio.run(_serve(home, options, listener, ready, beside))
 
 
-async def _serve(home: Home, options: Options, listener: socket.socket, ready: Callable[[Office, str], None]) -> None:
-    office = Office(home)
+async def _serve(
+    home: Home,
+    options: Options,
+    listener: socket.socket,
+    ready: Callable[[Office, str], None],
+    beside: Sequence[Callable[[], Awaitable[None]]],
+) -> None:
+    office = Office(home, (options.host, *options.allowed_hosts))
     try:
         await office.start()
         url = address(options.host, listener.getsockname()[1])
@@ -81,7 +94,7 @@ async def _serve(home: Home, options: Options, listener: socket.socket, ready: C
             gc.freeze()
             ready(office, url)
 
-        await Server(office, announce).serve(sockets=[listener])
+        await Server(office, announce, beside).serve(sockets=[listener])
     finally:
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(home.folder, CARD))
@@ -91,9 +104,14 @@ async def _serve(home: Home, options: Options, listener: socket.socket, ready: C
 class Server(uvicorn.Server):
     """uvicorn with one application; those who wait are told when it ends."""
 
-    def __init__(self, office: Office, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, office: Office, announce: Callable[[], None], beside: Sequence[Callable[[], Awaitable[None]]]
+    ) -> None:
         self.office = office
         self._announce = announce
+        self._beside = beside
+        self._running: list[asyncio.Future[None]] = []
+        self._ending: asyncio.Task[None] | None = None
         config = uvicorn.Config(
             App(office),
             http="httptools",
@@ -113,6 +131,7 @@ class Server(uvicorn.Server):
         """Begin to listen, and say so."""
         await super().startup(sockets)
         self._announce()
+        self._running = [asyncio.ensure_future(begin()) for begin in self._beside]
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,7 +142,17 @@ class Server(uvicorn.Server):
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Answer those who wait, take no more."""
+        """End; a second signal does not wait for anything."""
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end(sig, frame))
+        else:
+            super().handle_exit(sig, frame)
+
+    async def _end(self, sig: int, frame: FrameType | None) -> None:
+        """End what runs beside us, answer those who wait, take no more."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         super().handle_exit(sig, frame)
         self.office.end_waits()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core.ids import new_id
 from ostinato.scheduler.loop import Scheduler
+from ostinato.server.sessions import Sessions
 from ostinato.server.signals import Signal
 from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
@@ -20,7 +21,7 @@ from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ostinato.session.home import Home
     from ostinato.store.transaction import Tx
@@ -46,10 +47,13 @@ class Shelf:
 class Office:
     """One server on one home. `start` and `close` belong to its event loop."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, names: Iterable[str] = ()) -> None:
         self.home = home
+        self.names = frozenset(name.lower() for name in names)
+        """By which clients may call it, besides those of this machine."""
         self.id = new_id()
         self.token = secrets.token_urlsafe(32)
+        self.sessions = Sessions()
         self.started_at = time.time_ns() // 1000
         self.ledger = Ledger(home)
         self.blobs = Blobs(home.blobs)
@@ -58,6 +62,8 @@ class Office:
         self.work = Signal()
         """Sent when workers should look again."""
         self.closing = asyncio.Event()
+        self.n_polls = self.n_feed_readers = self.n_blocks = self.n_bytes = 0
+        """For the metrics: who waits now, and what was taken in so far."""
         self._scheduler = Scheduler(self.ledger)
         self._database = read_only(home)
         self._readers = ThreadPoolExecutor(N_READERS, "ostinato-reader")

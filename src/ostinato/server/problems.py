@@ -34,7 +34,7 @@ STATUS: Final[dict[type[errors.OstinatoError], int]] = {
 }
 """The nearest class above an error tells its status; anything else is a fault of ours, 500."""
 
-_TITLES: Final = {
+TITLES: Final = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     409: "Conflict", 410: "Gone", 413: "Content Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
@@ -63,7 +63,7 @@ def problem_of(error: Exception) -> Problem:
     status = status_of(ours)
     return Problem(
         type=f"urn:ostinato:error:{ours.code}",
-        title=_TITLES[status],
+        title=TITLES[status],
         status=status,
         code=ours.code,
         detail=ours.message,

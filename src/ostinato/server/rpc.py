@@ -80,7 +80,12 @@ class Rpc:
         command: Command[Any] = _command(await exchange.body())
         identity.check(ACTIONS[type(command)])
         if isinstance(command, Poll):
-            await exchange.give(await exchange.until_gone(self.polls.poll(command, identity.actor)))
+            exchange.waits = True
+            self.office.n_polls += 1
+            try:
+                await exchange.give(await exchange.until_gone(self.polls.poll(command, identity.actor)))
+            finally:
+                self.office.n_polls -= 1
             return
         if isinstance(command, Join | Leave):
             self.polls.forget(command.worker.id if isinstance(command, Join) else command.worker_id)
@@ -99,7 +104,10 @@ class Rpc:
         identity.check("record")
         writer, blocks = _shipment(await exchange.body())
         own = self.office.ledger.stream
-        await exchange.give(await self.office.write(lambda tx: ship(tx, own, writer, blocks), identity.actor))
+        answer = await self.office.write(lambda tx: ship(tx, own, writer, blocks), identity.actor)
+        self.office.n_blocks += len(blocks)
+        self.office.n_bytes += sum(map(len, blocks))
+        await exchange.give(answer)
 
 
 def ship(tx: Tx, own: str, writer: Writer, blocks: list[bytes]) -> Appended:

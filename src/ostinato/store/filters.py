@@ -16,6 +16,10 @@ COLUMNS: Final[dict[str, str]] = {
     "root": "r.root_id",
     "version": "r.version",
     "deployment": "r.deployment",
+    "queue": "r.queue",
+    "worker": "r.worker",
+    "schedule": "r.schedule",
+    "due": "r.due_at",
     "created": "r.created_at",
     "started": "r.started_at",
     "ended": "r.ended_at",
@@ -23,6 +27,8 @@ COLUMNS: Final[dict[str, str]] = {
     "epoch": "r.epoch",
 }
 
+_NULLABLE: Final = frozenset({"started", "ended"})
+"""Fields that are NULL when they are none; others are empty text."""
 _TAG: Final = "EXISTS (SELECT 1 FROM flow_run_tags AS t WHERE t.run_id = r.id AND t.tag IN ({marks}))"
 _DURATION: Final = "(CASE WHEN r.ended_at IS NULL THEN {now} ELSE r.ended_at END - r.started_at)"
 
@@ -56,7 +62,7 @@ def _term(term: Term, now: int) -> tuple[str, list[Any]]:
                 bound for value in values for bound in (value, f"{value}g")
             ]
         case "none":
-            return (f"{column} = ''" if term.field in ("parent", "root", "deployment") else f"{column} IS NULL"), []
+            return (f"{column} IS NULL" if term.field in _NULLABLE else f"{column} = ''"), []
         case "within":
             return f"({column} >= ? AND {column} < ?)", values
         case "has":

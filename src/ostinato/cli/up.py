@@ -1,0 +1,62 @@
+"""`ostinato up`: everything in one command: server, scheduler and a worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from ostinato.cli.command import Command
+from ostinato.cli.server import reach_options, serve, tell
+from ostinato.core.errors import BadOption
+from ostinato.server.children import deploy_on_change, keep
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ostinato.server.office import Office
+
+WORKER = [sys.executable, "-m", "ostinato.cli.leash", "worker", "--drain-s", "1"]
+
+
+@click.command(
+    cls=Command,
+    short_help="Start everything: server, scheduler and a worker.",
+    examples={
+        "ostinato up": "on this machine, at http://127.0.0.1:4200",
+        "ostinato up --port 0": "at a port that is free",
+        "ostinato up --watch flows/": "and deploy what flows/ostinato.toml names, anew whenever a file changes",
+    },
+)
+@reach_options
+@click.option("--no-worker", is_flag=True, help="Start no worker.")
+@click.option(
+    "--watch",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True),
+    help="Make the deployments of its ostinato.toml, and make them anew when its files change.",
+)
+def up(*, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool, watch: str | None) -> None:
+    """Start everything on this home: API, feed, scheduler and a worker. Ctrl-C ends all of it.
+
+    Runs that are under way then go on when `ostinato up` is started again.
+    """
+    beside: list[Callable[[], Awaitable[None]]] = []
+    if not no_worker:
+        beside.append(partial(keep, WORKER))
+    if watch is not None:
+        if not os.path.exists(os.path.join(watch, "ostinato.toml")):
+            fix = "Write the deployments of that folder into an ostinato.toml there."
+            raise BadOption(option="--watch", value=watch, where="`ostinato up`", reason="no ostinato.toml", fix=fix)
+        beside.append(partial(deploy_on_change, watch))
+
+    def ready(office: Office, url: str) -> None:
+        tell(office, url)
+        click.echo("worker  " + ("none" if no_worker else "1, as many runs at once as twice the cores"))
+        click.echo(f"open    {url}/login?link={office.sessions.new_link()}  (works once)")
+        click.echo("Ctrl-C ends all of it.")
+
+    serve(host, port, allowed_hosts, ready, beside)

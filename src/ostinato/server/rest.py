@@ -1,0 +1,112 @@
+"""The public API: all its handlers as one Litestar application, and its description."""
+
+from __future__ import annotations
+
+import http
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.plugins.core import MsgspecDIPlugin
+
+from ostinato import __version__
+from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, OstinatoError, RequestInvalid
+from ostinato.server import deployments, overviews, people, queues, runs
+from ostinato.server.doors import IDENTITY, OFFICE, Ask
+from ostinato.server.exchange import MOST_BYTES
+from ostinato.server.problems import problem_of
+
+if TYPE_CHECKING:
+    from litestar.plugins import PluginProtocol
+
+    from ostinato.core.access import Identity
+    from ostinato.server.exchange import Exchange
+    from ostinato.server.office import Office
+
+HANDLERS: Final = (
+    *runs.HANDLERS,
+    *deployments.HANDLERS,
+    *queues.HANDLERS,
+    *people.HANDLERS,
+    *overviews.HANDLERS,
+)
+ABOUT: Final = """What runs, when and where. Send `Authorization: Bearer KEY`. Errors are problem+json with a `code`,
+a `detail` and a `hint`. Lists give `next`; send it as `after` for the page that follows. The feed of all that
+happens is at `/api/feed` (server-sent events)."""
+
+
+class _Application(Litestar):
+    """Litestar without what it loads for packages that users may have: 100 ms and 15 MB for pydantic."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
+class Rest:
+    """Answers everything below `/api` that has no door of its own."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._app = application()
+
+    @cached_property
+    def description(self) -> bytes:
+        """Give the OpenAPI description of the API, as JSON."""
+        return msgspec.json.encode(self._app.openapi_schema.to_schema())
+
+    async def serve(self, exchange: Exchange, identity: Identity) -> None:
+        """Answer one request."""
+        exchange.scope[OFFICE] = self.office
+        exchange.scope[IDENTITY] = identity
+        await exchange.hand_over(self._app)
+
+
+def application() -> Litestar:
+    """Give the application."""
+    return _Application(
+        HANDLERS,
+        request_class=Ask,
+        exception_handlers={Exception: _refuse, OstinatoError: _refuse, HTTPException: _refuse},
+        openapi_config=OpenAPIConfig(
+            title="Ostinato",
+            version=__version__,
+            description=ABOUT,
+            path="/pages-of-litestar",  # never asked: it would answer errors below its path with pages
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=MOST_BYTES,
+        logging_config=None,
+    )
+
+
+def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    problem = problem_of(_ours(request, error))
+    return Response(problem, status_code=problem.status, media_type="application/problem+json")
+
+
+def _ours(request: Request[Any, Any, Any], error: Exception) -> Exception:
+    """Give our error for one of the framework."""
+    if not isinstance(error, HTTPException):
+        return error
+    path, method = request.scope["path"], request.scope["method"]
+    match error.status_code:
+        case http.HTTPStatus.NOT_FOUND:
+            return DoorNotFound(method=method, path=path)
+        case http.HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodRefused(path=path, method=method)
+        case http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return BodyTooLarge(size_bytes=MOST_BYTES, most_bytes=MOST_BYTES)
+        case status if status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            return RequestInvalid(reason=_told(error))
+    return error
+
+
+def _told(error: HTTPException) -> str:
+    """Give what is wrong with a request, in one line."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in extra if isinstance(one, dict)]
+    return "; ".join(found) or error.detail

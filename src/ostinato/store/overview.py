@@ -1,0 +1,32 @@
+"""Reading what the whole home looks like: flows with their counts, how late queues are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from ostinato.core.states import TABLE, StateName
+from ostinato.store import sql
+from ostinato.store.projection import HOUR_US
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_STATES: Final = msgspec.json.encode(list(TABLE)).decode()
+
+
+def flows(db: sqlite3.Connection, *, since: int, after: str, limit: int) -> list[tuple[str, dict[StateName, int]]]:
+    """Give flows by name, each with how many of its runs made since an instant are in which state."""
+    queries = sql.load("overview")
+    hour = since // HOUR_US * HOUR_US
+    names = [row[0] for row in db.execute(queries["flows"], (after, limit))]
+    return [
+        (name, cast("dict[StateName, int]", dict(db.execute(queries["counts_of_flow"], (name, hour, _STATES)))))
+        for name in names
+    ]
+
+
+def oldest_waiting(db: sqlite3.Connection, now: int) -> dict[str, int]:
+    """Give, by queue, when the run that has waited longest was due."""
+    return dict(db.execute(sql.load("overview")["oldest_waiting"], (now,)).fetchall())

@@ -1,0 +1,18 @@
+-- flows --
+-- Flows by name after one of them, each name once by a jump in the index.
+WITH RECURSIVE names (flow) AS (
+    SELECT (SELECT min(flow) FROM flow_counts WHERE flow > ?1)
+    UNION ALL
+    SELECT (SELECT min(flow) FROM flow_counts WHERE flow > names.flow) FROM names WHERE names.flow IS NOT NULL
+)
+SELECT flow FROM names WHERE flow IS NOT NULL LIMIT ?2;
+
+-- counts_of_flow --
+-- How many runs of a flow made since an hour are in each of some states (a JSON array).
+SELECT s.value, (SELECT sum(c.n) FROM flow_counts AS c WHERE c.flow = ?1 AND c.state = s.value AND c.hour >= ?2) AS n
+FROM json_each(?3) AS s WHERE n > 0;
+
+-- oldest_waiting --
+-- When the run that has waited longest in each queue was due.
+SELECT queue, min(due_at) FROM flow_runs
+WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND due_at <= ? GROUP BY queue;
