@@ -545,3 +545,23 @@ def test_mappings_and_iterables_are_taken_by_their_class() -> None:
     items = iter([1])
     assert valid(Iterable[int], items) is items
     assert valid(Mapping[str, int], {"a": "1"}) == {"a": 1}
+
+
+def test_some_parameters_are_checked_without_the_others() -> None:
+    def train(n: int, day: dt.date | None = None, **options: float) -> None: ...
+
+    parameters = read_parameters(train, "train")
+    assert parameters.check_some({}) == {}
+    assert parameters.check_some({"day": "2023-01-02", "rate": "0.5"}) == {"day": dt.date(2023, 1, 2), "rate": 0.5}
+    with pytest.raises(ParameterInvalid, match="'n'"):
+        parameters.check_some({"n": "many"})
+    with pytest.raises(ParameterUnknown, match="'m'"):
+        read_parameters(lambda n: n, "train").check_some({"m": 1})
+
+
+def test_parameters_given_by_name_find_their_way_into_keyword_arguments() -> None:
+    def train(n: int, **options: float) -> None: ...
+
+    parameters = read_parameters(train, "train")
+    assert parameters.adapt({"n": 1, "rate": 0.5}) == {"n": 1, "options": {"rate": 0.5}}
+    assert parameters.adapt({"n": 1, "options": {"rate": 0.5}}) == {"n": 1, "options": {"rate": 0.5}}

@@ -174,15 +174,17 @@ class Parameters:
         return args, {**kwargs, **arguments[self.others]} if self.others else kwargs
 
     def adapt(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Give arguments that an earlier version of the function was called with, defaults added for new parameters.
+        """Give recorded arguments, perhaps of an earlier version of the function, defaults added for new parameters.
 
         Raises:
             ParameterUnknown: (parameter-unknown) a parameter is gone.
             ParameterMissing: (parameter-missing) a new one has no default.
         """
-        for name in arguments:
-            if name not in self.names:
-                raise self._unknown(name)
+        unknown = {name: value for name, value in arguments.items() if name not in self.names}
+        if unknown and not self.others:
+            raise self._unknown(next(iter(unknown)))
+        if unknown:  # `**others` of a call by name
+            arguments = {**arguments, self.others: {**arguments.get(self.others, {}), **unknown}}
         empty: dict[str, Any] = {self.rest: (), self.others: {}}
         return {
             name: arguments[name] if name in arguments else empty[name] if name in empty else self._default(name)
