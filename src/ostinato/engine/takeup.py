@@ -10,6 +10,7 @@ from ostinato.core.events import Logged, RunMoved
 from ostinato.core.ports import RECORDER, resolve
 from ostinato.engine import traces
 from ostinato.engine.flows import Flow, carry_on
+from ostinato.engine.functions import versions
 from ostinato.engine.memory import remember
 from ostinato.engine.runs import FlowRun
 from ostinato.engine.scopes import Root, now_us
@@ -42,6 +43,13 @@ def take_up(run: records.FlowRun, flow: Flow[Any, Any]) -> State:
     again = FlowRun(flow, root, None, arguments)
     again.row, again.tags, again.expected_at = run, run.tags, run.expected_at
     return carry_on(again)
+
+
+def warm_up(flow: Flow[Any, Any]) -> None:
+    """Do once, in a process that is to be forked, what each of the others would do again."""
+    settings_of.load()
+    flow.parameters.validate({})
+    versions()
 
 
 def refuse(run: records.FlowRun, error: BaseException) -> State:

@@ -75,6 +75,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 Word: TypeAlias = Ready | Unfit | Stale | Started | Ended
 """What a zygote says."""
 
+_job: Final = msgspec.msgpack.Decoder(Job).decode
 read_fork: Final = msgspec.msgpack.Decoder(Fork).decode
 read_word: Final = msgspec.msgpack.Decoder(Word).decode
 read_code: Final = msgspec.json.Decoder(Code).decode
@@ -107,7 +108,7 @@ def read_job(fd: int) -> Job:
     """Give the job in a file descriptor, and close that."""
     with os.fdopen(fd, "rb") as file:
         file.seek(0)
-        return msgspec.msgpack.decode(file.read(), type=Job)
+        return _job(file.read())
 
 
 def ending(status: int) -> str:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.ports import RECORDER, resolve
+from ostinato.engine.takeup import warm_up
 from ostinato.workers import child, jobs
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ def why_unfit() -> str:
 def serve(control: socket.socket, code: Code, deployment: str) -> None:
     """Load the code, say whether it can be forked, and fork."""
     loaded = child.load(code, deployment)
+    if loaded.flow is not None:
+        with suppress(Exception):  # each run finds it again, and tells
+            warm_up(loaded.flow)
     reason = "" if loaded.error is not None else why_unfit()
     if reason:
         jobs.say(control, jobs.Unfit(reason))
