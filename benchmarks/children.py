@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -107,6 +108,17 @@ def tree_cpu_s(pid: int) -> float:
         if fields := _stat(member):
             ticks += sum(int(field) for field in fields[11:15])
     return ticks / TICKS
+
+
+def tree_pss_mb(pid: int) -> float:
+    """Give the memory of a process and its living descendants, what they share divided among them."""
+    kib = 0
+    for member in (pid, *descendants(pid)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    kib += int(line.split()[1])
+    return kib * 1024 / 1e6
 
 
 def _stat(pid: int) -> list[str]:

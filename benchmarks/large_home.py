@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import random
 import shutil
@@ -78,7 +77,10 @@ _TRACE: Final = "".join(
 _ERROR: Final = Error(
     "ValueError", "column 'fare' has 3 missing values", _TRACE, "/srv/flows/pipelines/daily.py", 77, "frame=<DataFrame>"
 )
-_RESULT: Final = Result("m", b"\x83\xa4rows\xce\x00\x01\x86\xa0\xa4rmse\xcb@\x1b\x99\x99\x99\x99\x99\x9a", "", 30, b"d" * 16)
+_MESSAGE: Final = "ValueError: column 'fare' has 3 missing values"
+_RESULT: Final = Result(
+    "m", b"\x83\xa4rows\xce\x00\x01\x86\xa0\xa4rmse\xcb@\x1b\x99\x99\x99\x99\x99\x9a", "", 30, b"d" * 16
+)
 _TASKS: Final = ("load", "clean", "fit", "check", "store")
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -140,12 +142,15 @@ def set_up(plan: Plan) -> list[Event]:
         plan.deployments.append(deployment)
         events.append(DeploymentSet(plan.now, deployment, "local"))
     for number in range(N_WORKERS):
-        info = WorkerInfo(id=f"{number:032x}", name=f"worker-{number}", host=f"host-{number}", pid=1000 + number, slots=8)
+        info = WorkerInfo(
+            id=f"{number:032x}", name=f"worker-{number}", host=f"host-{number}", pid=1000 + number, slots=8
+        )
         events.append(WorkerJoined(plan.now, info))
     events += [VariableSet(f"limit_{number:03}", plan.now, b"42", ("ops",)) for number in range(200)]
     n_audited = plan.n_runs // 20
     events += [
-        Audited(plan.instant(number * 20), "ada", "run-cancelled", f"run-{number}", "by hand") for number in range(n_audited)
+        Audited(plan.instant(number * 20), "ada", "run-cancelled", f"run-{number}", "by hand")
+        for number in range(n_audited)
     ]
     return events
 
@@ -169,37 +174,44 @@ def n_tasks_of(plan: Plan, number: int) -> int:
     return 30 if number % 50 == 11 else 1 + (plan.rng.random() < 0.65)
 
 
-def root_run(plan: Plan, number: int, stream: str) -> list[Event]:
+def root_run(plan: Plan, number: int) -> list[Event]:
     """Give the events of one root run and all below it."""
     rng, at, state = plan.rng, plan.instant(number), outcome(plan, number)
-    run_id, planned, tags, events = run_id_at(at, number), None, [], []
-    flow, version, waits = f"flow-{flow_at(rng):03}", f"v{number * 20 // plan.n_runs}", state in ("Scheduled", "Late")
+    waits = state in ("Scheduled", "Late")
+    run_id, flow, planned = run_id_at(at, number), f"flow-{flow_at(rng):03}", None
+    tags: tuple[str, ...] = (RARE_TAG,) if number % (plan.n_runs // 20) == 3 else ()
+    events: list[Event] = []
     if waits or state == "Running" or rng.random() < 0.6:
         deployment = plan.deployments[min(flow_at(rng) + N_FLOWS * (rng.random() < 0.5), N_DEPLOYMENTS - 1)]
-        flow, due_at = deployment.flow, at
+        due_at = at
         if waits:
             at, due_at = plan.now - 60_000_000, plan.now + (number - plan.first_waiting - 300) * 30_000_000
             run_id = run_id_at(at + number, number)
         planned = Planned(deployment.id, deployment.title, deployment.queue, due_at, number % 3, "main", "system")
-        tags += deployment.tags
+        flow, tags = deployment.flow, deployment.tags + tags
         events.append(TickPlanned(deployment.id, "main", due_at + number, run_id, at))
-    if number % (plan.n_runs // 20) == 3:
-        tags.append(RARE_TAG)
     parameters = json.dumps({"month": f"2026-{number % 12 + 1:02}", "rows": number, "taxi": "green"}).encode()
-    name = run_name(number.to_bytes(8, "big"))
     created = RunCreated(
-        run_id, 1, at, flow, name, "Scheduled" if planned else "Pending", run_id, "", b"", 0, (), parameters, None,
-        tuple(tags), version, _SOURCE, planned.due_at if planned else at, planned,
+        run_id, 1, at, flow, run_name(number.to_bytes(8, "big")), "Scheduled" if planned else "Pending", run_id, "",
+        b"", 0, (), parameters, None, tags, f"v{number * 20 // plan.n_runs}", _SOURCE, planned.due_at if planned else at,
+        planned,
     )  # fmt: skip
     plan.n_made += 1
+    plan.examples[f"{state.lower()} run"] = run_id
     events.append(created)
     if state == "Late":
         events.append(RunMoved(run_id, 1, at, "Late", "Scheduled"))
-    if waits:
-        return events
-    if planned:
-        worker = f"{number % N_WORKERS:032x}"
-        events.append(RunMoved(run_id, 1, at + 900, "Pending", "Scheduled", f"worker worker-{number % N_WORKERS}", worker=worker))
+    return events if waits else [*events, *life(plan, number, created, state)]
+
+
+def life(plan: Plan, number: int, created: RunCreated, state: StateName) -> list[Event]:
+    """Give the events of a root run that has begun, and of all below it."""
+    rng, run_id, at, held = plan.rng, created.run_id, created.at, created.planned is not None
+    events: list[Event] = []
+    if held:
+        worker = number % N_WORKERS
+        text = f"worker worker-{worker}"
+        events.append(RunMoved(run_id, 1, at + 900, "Pending", "Scheduled", text, worker=f"{worker:032x}"))
     events.append(RunMoved(run_id, 1, at + 1_000, "Running", "Pending"))
     took = int(1_000_000 * rng.lognormvariate(2, 1.5))
     tasks(plan, events, run_id, at, n_tasks_of(plan, number), state)
@@ -209,22 +221,22 @@ def root_run(plan: Plan, number: int, stream: str) -> list[Event]:
         events.append(Logged(run_id, 0, at + 2_000, 20, "ostinato.run", f"{number} rows read, none of them empty"))
     if rng.random() < 0.01:
         events.append(ArtifactMade(run_id, 0, at + 3_000, "report", "markdown", "", b'"# All is well"'))
-    plan.examples[f"{state.lower()} run"] = run_id
     if number == plan.first_running - 7:
         plan.examples["large run"] = run_id
     if number % 20 == 1:
         plan.examples["run with subflows"] = run_id
     if state != "Running":
-        message, error = ("ValueError: column 'fare' has 3 missing values", _ERROR) if state != "Completed" else ("", None)
-        events += _end(run_id, at + took, state, message, error, released=planned is not None)
+        events += _end(run_id, at + took, state, held=held)
     return events
 
 
-def _end(run_id: str, at: int, state: StateName, message: str, error: Error | None, *, released: bool) -> list[Event]:
+def _end(run_id: str, at: int, state: StateName, *, held: bool) -> list[Event]:
     events: list[Event] = [RunMoved(run_id, 1, at, "Cancelling", "Running")] if state == "Cancelled" else []
-    result = _RESULT if state == "Completed" else None
-    events.append(RunMoved(run_id, 1, at, state, "Running", message, 1, result, error))
-    if released:
+    if state == "Completed":
+        events.append(RunMoved(run_id, 1, at, state, "Running", "", 1, _RESULT))
+    else:
+        events.append(RunMoved(run_id, 1, at, state, "Running", _MESSAGE, 1, None, _ERROR))
+    if held:
         events.append(RunReleased(run_id, 1, at + 1_000))
     return events
 
@@ -236,8 +248,8 @@ def subflow_run(plan: Plan, events: list[Event], root: RunCreated, no: int, took
     plan.n_made += 1
     events += (
         RunCreated(
-            run_id, 1, at, f"{root.flow}-part", run_name(run_id.encode()), "Pending", root.run_id, root.run_id, b"k" * 16,
-            no + 1, (), b"{}", None, root.tags, root.version, _SOURCE, at,
+            run_id, 1, at, f"{root.flow}-part", run_name(run_id.encode()), "Pending", root.run_id, root.run_id,
+            b"k" * 16, no + 1, (), b"{}", None, root.tags, root.version, _SOURCE, at,
         ),
         RunMoved(run_id, 1, at + 500, "Running", "Pending"),
         RunMoved(run_id, 1, at + took // 2, "Completed", "Running", "", 1, _RESULT),
@@ -262,20 +274,18 @@ def tasks(plan: Plan, events: list[Event], run_id: str, at: int, n: int, state: 
         if state == "Running" and no == n:
             return
         result, error = (_RESULT, None) if last == "Completed" else (None, _ERROR)
-        message = "" if error is None else "ValueError: column 'fare' has 3 missing values"
+        message = "" if error is None else _MESSAGE
         events.append(TaskMoved(run_id, 1, at + no * 100 + 90, no, last, "Running", no, 1, message, result, error))
 
 
 def commits(plan: Plan) -> Iterator[tuple[int, list[Event]]]:
     """Give the events of the whole home in pieces, each with the instant of its commit."""
     yield plan.now - DAYS * DAY_US, set_up(plan)
-    for number in itertools.count():
+    while plan.n_made < plan.n_runs:
         events: list[Event] = []
         at = plan.instant(plan.n_made)
         while len(events) < EVENTS_A_COMMIT and plan.n_made < plan.n_runs:
-            events += root_run(plan, plan.n_made, f"{number:032x}")
-        if not events:
-            return
+            events += root_run(plan, plan.n_made)
         yield at, events
 
 
@@ -301,7 +311,12 @@ def make(folder: Path, n_runs: int) -> Plan:
     db.execute("PRAGMA optimize")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     database.close()
-    made = {"n_runs": plan.n_made, "n_tasks": plan.n_tasks, "made_s": time.monotonic() - began, "examples": plan.examples}
+    made = {
+        "n_runs": plan.n_made,
+        "n_tasks": plan.n_tasks,
+        "made_s": time.monotonic() - began,
+        "examples": plan.examples,
+    }
     (folder / MARK).write_text(json.dumps(made))
     return plan
 

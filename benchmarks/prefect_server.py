@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import children
 from environments import clean_environ, interpreter
@@ -51,6 +51,45 @@ class PrefectServer:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.read())
 
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """Give the answer to a POST."""
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def run_state(self, run_id: str) -> str:
+        """Give the type of the state that a flow run is in."""
+        with urllib.request.urlopen(f"{self.url}/flow_runs/{run_id}", timeout=60) as answer:
+            return str(json.loads(answer.read())["state_type"])
+
+    def deploy(self, pool: str, subject: Path) -> str:
+        """Deploy the flow that a program deploys; give the id of the deployment."""
+        command = [interpreter("prefect"), str(subject), pool]
+        found: str = children.run(command, self.environ(), directory=self.home).data()["deployment"]
+        return found
+
+    @contextlib.contextmanager
+    def worker(self, pool: str) -> Iterator[int]:
+        """Start a worker that starts processes, with a pool of its own; give its process id."""
+        command = [interpreter("prefect"), "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
+        with Path(self.home, "worker.log").open("wb") as log:
+            process = subprocess.Popen(command, env=self.environ(), cwd=self.home, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 120
+            while not self._is_online(pool):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise RuntimeError(Path(self.home, "worker.log").read_text())
+                time.sleep(0.2)
+            yield process.pid
+        finally:
+            _stop(process)
+
+    def _is_online(self, pool: str) -> bool:
+        with contextlib.suppress(urllib.error.HTTPError):
+            return any(worker["status"] == "ONLINE" for worker in self.ask(f"/work_pools/{pool}/workers/filter", {}))
+        return False
+
     def wait_completed(self, n: int, timeout_s: float = 600) -> float:
         """Wait until `n` task runs are Completed; give the seconds that took."""
         started = time.monotonic()
@@ -88,12 +127,16 @@ def running(home: str) -> Iterator[PrefectServer]:
         _wait_healthy(url, process)
         yield PrefectServer(url, process.pid, home)
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_healthy(url: str, process: subprocess.Popen[bytes], timeout_s: float = 180) -> None:
