@@ -118,6 +118,34 @@ class Client:
             ServerAnswered: (server-answered) it answered with an error that is none of ours.
             OstinatoError: the error by which it refused.
         """
+        reply = self.send(door, body, method=method, kind=kind, repeatable=repeatable, timeout_s=timeout_s)
+        if 200 <= reply.status < 300:
+            return reply.body
+        raise self._error(reply)
+
+    def has(self, door: str) -> bool:
+        """Say whether there is something at a door."""
+        reply = self.send(door, method="HEAD", repeatable=True)
+        if reply.status in (200, 404):
+            return reply.status == 200
+        raise self._error(reply)
+
+    def send(
+        self,
+        door: str,
+        body: bytes | memoryview = b"",
+        *,
+        method: str = "POST",
+        kind: str = MSGPACK,
+        repeatable: bool = False,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Reply:
+        """Give the answer, whatever its status.
+
+        Raises:
+            ServerUnreachable: (server-unreachable) no answer, or not within the time.
+            ServerAnswered: (server-answered) what came is no answer.
+        """
         head = (
             f"{method} {self._prefix}{door} HTTP/1.1\r\n{self._headers}"
             f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -151,9 +179,7 @@ class Client:
             self._drop(connection)
             raise
         self._keep(connection)
-        if 200 <= reply.status < 300:
-            return reply.body
-        raise self._error(reply)
+        return reply
 
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when their call ends."""

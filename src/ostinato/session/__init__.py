@@ -17,22 +17,29 @@ from ostinato.session.recorder import EmbeddedRecorder
 
 if TYPE_CHECKING:
     from ostinato.core.ports import Commands, Reader, Recorder
+    from ostinato.session.remote_recorder import RemoteRecorder
 
 
 class _Process:
     """What this process holds."""
 
-    recorder: EmbeddedRecorder | None = None
+    recorder: EmbeddedRecorder | RemoteRecorder | None = None
+    watched = False
     lock = threading.RLock()
 
 
 def recorder() -> Recorder:
-    """Give this process's Recorder on the configured home, opened at the first call."""
+    """Give this process's Recorder at the configured server or home, opened at the first call."""
     if _Process.recorder is None:
         with _Process.lock:
             if _Process.recorder is None:
                 settings = load()
-                _Process.recorder = EmbeddedRecorder(settings, Home(settings.home))
+                if settings.api_url:
+                    from ostinato.session.remote_recorder import RemoteRecorder
+
+                    _Process.recorder = RemoteRecorder(settings, watched=_Process.watched)
+                else:
+                    _Process.recorder = EmbeddedRecorder(settings, Home(settings.home), watched=_Process.watched)
     return _Process.recorder
 
 
@@ -70,6 +77,11 @@ def commands(home: str | None = None) -> Commands:
 _commands = commands
 
 
+def be_watched() -> None:
+    """Note that a worker sees when this process dies: no journal has to show that it lives."""
+    _Process.watched = True
+
+
 def close() -> None:
     """Deliver what this process recorded and let go of the home; the next call of `recorder` opens it again."""
     with _Process.lock:
@@ -77,7 +89,7 @@ def close() -> None:
     trouble = held.close() if held is not None else ""
     if held is not None and trouble:
         sys.stderr.write(
-            f"ostinato: not everything reached the database in {held.home.folder}: {trouble}\n"
+            f"ostinato: not everything reached {held.place}: {trouble}\n"
             "ostinato: the next Ostinato process on that home delivers what the journal holds.\n"
         )
 

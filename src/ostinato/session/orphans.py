@@ -1,4 +1,7 @@
-"""Journals whose writer is gone: delivered by whoever opens the home, their runs marked as Crashed."""
+"""Journals whose writer is gone: delivered by whoever opens the home, their runs marked as Crashed.
+
+Those of a home go into its database, those of an outbox to the server that they are meant for.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,20 @@ import os
 import sqlite3
 import time
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from ostinato.core.errors import DatabaseBusy, DiskFull, HomeReadOnly
+from ostinato.core.errors import (
+    DatabaseBusy,
+    DiskFull,
+    HomeReadOnly,
+    Refused,
+    RequestInvalid,
+    ServerAnswered,
+    ServerFault,
+    ServerUnreachable,
+)
 from ostinato.core.events import Block
 from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, acked_seq, append
@@ -29,7 +41,18 @@ MOST_FRAMES: Final = 256
 """Blocks delivered by one transaction."""
 
 _unpack = msgspec.msgpack.Decoder(Block).decode
-_UNREADABLE = (msgspec.DecodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+LATER: Final = (
+    DatabaseBusy,
+    DiskFull,
+    HomeReadOnly,
+    Refused,
+    RequestInvalid,
+    ServerAnswered,
+    ServerFault,
+    ServerUnreachable,
+)
+"""Errors after which orphans are left for the next one who opens the home."""
+_UNREADABLE: Final = (msgspec.DecodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """What a block of a damaged mind does: it has the right CRC and makes no sense."""
 
 
@@ -41,19 +64,57 @@ class Orphan(msgspec.Struct):
     """Path and file descriptor."""
 
 
+class Keeper(Protocol):
+    """Where orphans are delivered."""
+
+    def append(self, writer: Writer, frames: Sequence[Frame]) -> int:
+        """Append blocks; give how many of these follow what is known, or are known."""
+
+    def crash(self, stream: str, message: str) -> int:
+        """Mark what a stream left active as Crashed; give the number of flow runs that were."""
+
+
+class DatabaseKeeper:
+    """The database of a home."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, writer: Writer, frames: Sequence[Frame]) -> int:
+        known = acked_seq(self._database.db, writer.stream)
+        n_known = sum(frame.last_seq <= known for frame in frames)
+        if n_known == len(frames):
+            return n_known
+        entries = [
+            Entry(frame.first_seq, frame.last_seq, frame.payload, _unpack(frame.payload).events)
+            for frame in frames[n_known:]
+        ]
+        with self._database.writing() as db:
+            gap = append(db, writer, entries, time.time_ns() // 1000).gap
+        return n_known if gap else len(frames)
+
+    def crash(self, stream: str, message: str) -> int:
+        return crash_stream(self._database, stream, message, killed=True)
+
+
 def deliver_orphans(home: Home, database: Database) -> list[str]:
     """Deliver the journals of writers that are gone; give a sentence for each. Cheap when there are none.
 
     When the database cannot be written now, what is left waits for the next process that opens the home.
     """
+    return deliver(home, DatabaseKeeper(database))
+
+
+def deliver(home: Home, keeper: Keeper) -> list[str]:
+    """Deliver the journals of writers that are gone to a keeper; give a sentence for each."""
     told = []
     for stream, paths in segments(home).items():
         orphan = _take(stream, paths)
         if orphan is None:
             continue
         try:
-            told.append(_deliver(home, database, orphan))
-        except (DatabaseBusy, DiskFull, HomeReadOnly):
+            told.append(_deliver(home, keeper, orphan))
+        except LATER:
             break
         finally:
             for _, fd in orphan.segments:
@@ -119,7 +180,7 @@ def _take(stream: str, paths: list[str]) -> Orphan | None:
     return orphan if orphan.segments else None
 
 
-def _deliver(home: Home, database: Database, orphan: Orphan) -> str:
+def _deliver(home: Home, keeper: Keeper, orphan: Orphan) -> str:
     writer = Writer(orphan.stream, 0, "an unknown host", time.time_ns() // 1000)
     damage = ""
     for path, fd in orphan.segments:
@@ -133,14 +194,14 @@ def _deliver(home: Home, database: Database, orphan: Orphan) -> str:
                 frames.append((end, frame))
         for at in range(0, len(frames), MOST_FRAMES):
             ends, part = zip(*frames[at : at + MOST_FRAMES], strict=True)
-            n_written = _append(database, writer, part)
+            n_written = _append(keeper, writer, part)
             good = ends[n_written - 1] if n_written else good
             if n_written < len(part):
                 break
         if tail(data, good) == "damaged":
             damage = _set_aside(home, path, data[good:])
     message = f"process {writer.pid} on {writer.host} ended without a word{damage}"
-    n_crashed = crash_stream(database, orphan.stream, message, killed=True)
+    n_crashed = keeper.crash(orphan.stream, message)
     for path, _ in orphan.segments:
         os.unlink(path)
     if damage:
@@ -148,26 +209,15 @@ def _deliver(home: Home, database: Database, orphan: Orphan) -> str:
     return f"{message}; {n_crashed} runs are marked as Crashed"
 
 
-def _append(database: Database, writer: Writer, frames: Sequence[Frame]) -> int:
-    """Append blocks as far as they are not known; give how many make sense: follow the known ones, are no garbage."""
-    known = acked_seq(database.db, writer.stream)
-    n_known = sum(frame.last_seq <= known for frame in frames)
-    if n_known == len(frames):
-        return n_known
+def _append(keeper: Keeper, writer: Writer, frames: Sequence[Frame]) -> int:
+    """Append blocks; give how many make sense: follow what is known, and are no garbage."""
     try:
-        entries = [
-            Entry(frame.first_seq, frame.last_seq, frame.payload, _unpack(frame.payload).events)
-            for frame in frames[n_known:]
-        ]
-        with database.writing() as db:
-            gap = append(db, writer, entries, time.time_ns() // 1000).gap
+        return keeper.append(writer, frames)
     except _UNREADABLE:
         if len(frames) == 1:
             return 0
-    else:
-        return n_known if gap else len(frames)
     for number, frame in enumerate(frames):  # one of them is garbage: as far as it goes
-        if not _append(database, writer, [frame]):
+        if not _append(keeper, writer, [frame]):
             return number
     return len(frames)
 

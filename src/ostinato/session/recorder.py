@@ -6,12 +6,10 @@ import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ostinato.core.errors import EpochTaken, OstinatoError, RunNotFound, StorageError
-from ostinato.core.events import CacheStored, VariableSet
+from ostinato.core.errors import EpochTaken, RunNotFound
 from ostinato.core.ids import new_id
-from ostinato.core.records import Variable
 from ostinato.session.orphans import crash_stream, deliver_orphans
 from ostinato.session.sinks import HomeSink
 from ostinato.session.stream import Stream
@@ -27,16 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from ostinato.core.records import Recall, RunInput
+    from ostinato.core.records import Recall, RunInput, Variable
     from ostinato.core.results import Result
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
 
     T = TypeVar("T")
-
-
-AGAIN_S: Final = 1.0
-"""Longest wait at the end for what has been waited for in vain already."""
 
 
 class EmbeddedRecorder(Stream):
@@ -56,6 +50,11 @@ class EmbeddedRecorder(Stream):
         self._asking = threading.RLock()
         self._swept_s: float | None = None
         """Monotonic instant at which unused blobs were last looked for; None while none was stored."""
+
+    @property
+    def place(self) -> str:
+        """Where what it records goes, in words."""
+        return f"the database in {self.home.folder}"
 
     # --- stored values
 
@@ -104,10 +103,9 @@ class EmbeddedRecorder(Stream):
 
     def find_cached(self, cache_key: str, now: int) -> tuple[bool, Result | None]:
         """Give (True, result) when a fresh cache entry exists at instant `now`, else (False, None)."""
-        own = self._remembered.get((CacheStored, cache_key))
-        if own is not None and isinstance(own[0], CacheStored):
-            fresh = own[0].expires_at == 0 or own[0].expires_at > now
-            return fresh, own[0].result if fresh else None
+        own = self._own_cached(cache_key, now)
+        if own is not None:
+            return own
         found, result = self._ask(lambda database: cache.find(database.db, cache_key, now))
         if result is not None and result.blob and not self._places.at(result.storage).has(result.blob):
             return False, None
@@ -124,7 +122,7 @@ class EmbeddedRecorder(Stream):
 
     def release_cached(self, cache_key: str) -> None:
         """Give that right back."""
-        if (CacheStored, cache_key) in self._remembered:
+        if self._is_remembered(cache_key):
             return  # the entry ends the claim when it is committed, and not before
 
         def ask(database: Database) -> None:
@@ -135,12 +133,9 @@ class EmbeddedRecorder(Stream):
 
     def find_variable(self, name: str) -> Variable | None:
         """Give a variable as last set (this process's own settings included)."""
-        own = self._remembered.get((VariableSet, name))
-        if own is not None and isinstance(own[0], VariableSet):
-            event = own[0]
-            if event.value is None:
-                return None
-            return Variable(name=name, value=event.value, tags=event.tags, updated_at=event.at)
+        known, own = self._own_variable(name)
+        if known:
+            return own
         return self._ask(lambda database: variables.variable(database.db, name))
 
     def find_input(self, run_id: str, key: str) -> RunInput | None:
@@ -186,29 +181,16 @@ class EmbeddedRecorder(Stream):
 
     # --- the end
 
+    def _farewell(self) -> None:
+        message = f"process {os.getpid()} ended before the run did"
+        crash_stream(self._database.open(), self.stream, message, killed=False)
+        remove_old_at_times(self.home, self._database.open(), self.settings)
+        if self._swept_s is not None:
+            self._sweep()
+
     def close(self) -> str:
         """Deliver what is recorded, mark what is still active as Crashed, let go; give what went wrong, or ""."""
-        trouble = self._deliver_all()
-        self._stopping = True
-        self._bell.ring()
-        if self._thread is not None:
-            self._thread.join(self.settings.exit_wait_s)
-            if self._thread.is_alive():  # it holds the database; what it leaves behind, the next process delivers
-                return trouble or f"the disk did not answer for {self.settings.exit_wait_s:g} s"
-        try:
-            if not trouble and self._n_taken and not self._is_watched:
-                message = f"process {os.getpid()} ended before the run did"
-                crash_stream(self._database.open(), self.stream, message, killed=False)
-                remove_old_at_times(self.home, self._database.open(), self.settings)
-            if not trouble and self._swept_s is not None:
-                self._sweep()
-        except StorageError as error:
-            trouble = str(error)
-        if trouble:
-            self._journal.abandon()
-        else:
-            self._journal.finish()
-        self._sink.close()
+        trouble = super().close()
         if self._asked is not None:
             self._asked.close()
         return trouble
@@ -216,15 +198,3 @@ class EmbeddedRecorder(Stream):
     def _sweep(self) -> None:
         self._swept_s = time.monotonic()
         self._ask(lambda database: sweep_blobs_at_times(self.home, database, self.settings))
-
-    def _deliver_all(self) -> str:
-        """Give what kept events from the database, or ""."""
-        if not self._n_recorded():
-            return ""
-        wait_s = min(AGAIN_S, self.settings.exit_wait_s) if self._has_waited else self.settings.exit_wait_s
-        try:
-            if self.settle("database", wait_s):
-                return ""
-        except OstinatoError as error:
-            return str(error)
-        return str(self._sink_error or f"{self._sink.name} was busy for {self.settings.exit_wait_s:g} s")

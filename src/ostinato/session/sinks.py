@@ -7,11 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
-from ostinato.core.errors import DatabaseBusy, OstinatoError, ServerAnswered, ServerUnreachable
+from ostinato.core.errors import DatabaseBusy, OstinatoError, ServerUnreachable
 from ostinato.session.bell import Bell
 from ostinato.session.discovery import Lookout
+from ostinato.session.shipping import APPEND_S, ship
 from ostinato.store.append import Appended, append
 from ostinato.store.sqlite import Database, explain
 
@@ -31,13 +30,8 @@ RETRY_S: Final = 0.25
 """Until a server is tried again after it failed."""
 AWAY_S: Final = 2.0
 """Until a server of a home is tried again after the database was written in its place."""
-ANSWER_S: Final = 15.0
-"""Longest wait for the answer of a server far away: what it is asked to take is in the journal meanwhile."""
 HOME_ANSWER_S: Final = 5.0
 """Longest wait for the server of the home, before the database is written in its place."""
-
-_pack: Final = msgspec.msgpack.Encoder().encode
-_unpack: Final = msgspec.msgpack.Decoder(Appended).decode
 
 
 class Sink(Protocol):
@@ -131,7 +125,7 @@ class ServerSink:
 
     pauses_s = (0.0,)
 
-    def __init__(self, client: Client, answer_s: float = ANSWER_S, prepare: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: Client, answer_s: float = APPEND_S, prepare: Callable[[], object] | None = None) -> None:
         self.client = client
         self.name = f"the server at {client.address.url}"
         self._answer_s = answer_s
@@ -144,10 +138,10 @@ class ServerSink:
         self.is_ahead = True
         self.is_busy = False
         self._bell = Bell()
-        self._body = b""
+        self._offer: tuple[Writer, list[bytes]] | None = None
+        """What the thread is to ship, or has shipped; None ends it."""
         self._outcome: Appended | Exception | None = None
         self._again_s = 0.0
-        self._is_closed = False
         self._thread: threading.Thread | None = None
 
     def begin(self, ring: Callable[[], None]) -> None:
@@ -162,7 +156,7 @@ class ServerSink:
         entries = take()
         if not entries:
             return None
-        self._body = _pack((writer, [entry.payload for entry in entries]))
+        self._offer = (writer, [entry.payload for entry in entries])
         self.is_busy = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="ostinato-shipper", daemon=True)
@@ -184,33 +178,23 @@ class ServerSink:
     def _run(self) -> None:
         while True:
             self._bell.wait(None)
-            if self._is_closed:
+            offer = self._offer
+            if offer is None:
                 return
             try:
-                self._outcome = self._ship()
+                if self._prepare is not None:
+                    self._prepare()
+                self._outcome = ship(self.client, *offer, self._answer_s)
             except Exception as error:  # noqa: BLE001 - raised where the outcome is taken
                 self._outcome = error
-            self._body = b""
             self._ring()
-
-    def _ship(self) -> Appended:
-        if self._prepare is not None:
-            self._prepare()
-        answer = self.client.call("/api/rpc/append", self._body, repeatable=True, timeout_s=self._answer_s)
-        try:
-            return _unpack(answer)
-        except msgspec.MsgspecError as error:
-            url = self.client.address.url
-            raise ServerAnswered(
-                url=url, status="without sense", detail=str(error), fix="Is it an Ostinato?"
-            ) from error
 
     def late(self, waited_s: float) -> OstinatoError:
         reason = f"it has not taken everything after {waited_s:g} s"
         return ServerUnreachable(url=self.client.address.url, reason=reason)
 
     def close(self) -> None:
-        self._is_closed = True
+        self._offer = None
         self._bell.ring()
         self.client.close()
 

@@ -23,6 +23,7 @@ import msgspec
 from ostinato.core.errors import DatabaseCorrupt, DatabaseNewer, EventsMissing, JournalFull, OstinatoError, Refused
 from ostinato.core.events import Block, CacheStored, Event, VariableSet
 from ostinato.core.ids import new_id
+from ostinato.core.records import Variable
 from ostinato.session.bell import Bell
 from ostinato.session.clean import clean
 from ostinato.store.append import Entry, Writer
@@ -30,6 +31,7 @@ from ostinato.store.journal import Journal, Place
 
 if TYPE_CHECKING:
     from ostinato.core.ports import Durability
+    from ostinato.core.results import Result
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
     from ostinato.session.sinks import Sink
@@ -48,6 +50,8 @@ FORK_WAIT_S: Final = 5.0
 """Longest wait of a fork for the thread to pause."""
 RETRY_S: Final = 0.25
 """Until the sink is tried again after it failed."""
+AGAIN_S: Final = 1.0
+"""Longest wait at the end for what has been waited for in vain already."""
 AHEAD_SHARE: Final = 0.6
 """The journal takes a block that is not acknowledged after so much of the bound of the lag."""
 TURN_S: Final = 0.005
@@ -201,6 +205,42 @@ class Stream:
         self._journal.abandon()
         self._begin()
 
+    def close(self) -> str:
+        """Deliver what is recorded, mark what is still active as Crashed, let go; give what went wrong, or ""."""
+        trouble = self._deliver_all()
+        self._stopping = True
+        self._bell.ring()
+        if self._thread is not None:
+            self._thread.join(self.settings.exit_wait_s)
+            if self._thread.is_alive():  # it holds the database; what it leaves behind, the next process delivers
+                return trouble or f"the disk did not answer for {self.settings.exit_wait_s:g} s"
+        if not trouble and self._n_taken and not self._is_watched:
+            try:
+                self._farewell()
+            except OstinatoError as error:
+                trouble = str(error)
+        if trouble:
+            self._journal.abandon()
+        else:
+            self._journal.finish()
+        self._sink.close()
+        return trouble
+
+    def _farewell(self) -> None:
+        """Look after what this process leaves behind: all that it recorded is acknowledged."""
+
+    def _deliver_all(self) -> str:
+        """Give what kept events from being acknowledged, or ""."""
+        if not self._n_recorded():
+            return ""
+        wait_s = min(AGAIN_S, self.settings.exit_wait_s) if self._has_waited else self.settings.exit_wait_s
+        try:
+            if self.settle("database", wait_s):
+                return ""
+        except OstinatoError as error:
+            return str(error)
+        return str(self._sink_error or f"{self._sink.name} was busy for {self.settings.exit_wait_s:g} s")
+
     def _look_closer(self, event: Event) -> None:
         """Wake the thread, wait for the disk, or tell what went wrong."""
         if self._stopping:  # a thread that was left behind while the process ends
@@ -244,6 +284,26 @@ class Stream:
         name = event.cache_key if isinstance(event, CacheStored) else event.name
         with self._remembering:
             self._remembered[type(event), name] = (event, self._n_recorded())
+
+    def _own_cached(self, cache_key: str, now: int) -> tuple[bool, Result | None] | None:
+        """Give what this process put into the cache, (True, result) when it is fresh; None when that is not known."""
+        event, _ = self._remembered.get((CacheStored, cache_key), (None, 0))
+        if not isinstance(event, CacheStored):
+            return None
+        fresh = event.expires_at == 0 or event.expires_at > now
+        return fresh, event.result if fresh else None
+
+    def _is_remembered(self, cache_key: str) -> bool:
+        return (CacheStored, cache_key) in self._remembered
+
+    def _own_variable(self, name: str) -> tuple[bool, Variable | None]:
+        """Say whether this process has set or unset a variable a moment ago, and give it."""
+        event, _ = self._remembered.get((VariableSet, name), (None, 0))
+        if not isinstance(event, VariableSet):
+            return False, None
+        if event.value is None:
+            return True, None
+        return True, Variable(name=name, value=event.value, tags=event.tags, updated_at=event.at)
 
     def _hold_journal(self) -> None:
         """Wait until the journal has a file, by whose lock others see that this process lives."""

@@ -25,7 +25,7 @@ class Place(Protocol):
 class Places:
     """The places that a process uses, made once each."""
 
-    def __init__(self, home: Blobs) -> None:
+    def __init__(self, home: Place) -> None:
         self._known: dict[str, Place] = {"": home}
 
     def at(self, storage: str) -> Place:
