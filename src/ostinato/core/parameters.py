@@ -286,7 +286,7 @@ class Parameters:
         if others and not self.others:
             raise self._unknown(next(iter(others)))
         valid = self.validate({**known, self.others: others} if others else known)
-        return {**valid, **valid.pop(self.others)} if others else valid
+        return {**valid.pop(self.others), **valid} if others else valid
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """Give keyword arguments from the texts of a command line, `name=text`.
