@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostinato import session
 from ostinato.core.deployments import Code
 from ostinato.core.errors import StaleEpoch, StorageError
 from ostinato.core.states import SUCCESSFUL
@@ -63,6 +64,7 @@ def load(code: Code, deployment: str) -> Loaded:
 
 def carry_out(job: Job, loaded: Loaded, line: socket.socket) -> int:
     """Bring the run of a job to its end; give the exit code of the process."""
+    session.be_watched()
     control.install()
     Supervision(line).start()
     line.send(jobs.REACHED)
