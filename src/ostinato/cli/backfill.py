@@ -107,6 +107,9 @@ def backfill(
         click.echo(dumps([_shape(row) for row in driver.rows]))
     elif cells:
         _print_end(driver, counted=screen.live)
+    if code == exits.CANCELLED:
+        n_going, n_open = sum(row.going for row in driver.rows), sum(map(_is_open, driver.rows))
+        click.echo(f"Stopped: {n_going} under way go on, {n_open} are not made. Called again, it goes on.", err=True)
     return code
 
 
@@ -261,8 +264,6 @@ def _follow(driver: Driver, screen: Screen, *, detach: bool, live: bool, quiet: 
         with Live(nullcontext(look)) if live else nullcontext():
             driver.run()
     except KeyboardInterrupt:
-        n_going, n_open = sum(row.going for row in driver.rows), sum(map(_is_open, driver.rows))
-        click.echo(f"Stopped: {n_going} under way go on, {n_open} are not made. Called again, it goes on.", err=True)
         return exits.CANCELLED
     return exits.RUN_FAILED if any(row.failed for row in driver.rows) else exits.OK
 
