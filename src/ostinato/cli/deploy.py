@@ -204,7 +204,7 @@ def _next_commands(ref: str) -> list[Line]:
     commands = {
         f"ostinato deploy run {ref}": "run it now",
         f"ostinato deploy inspect {ref}": "all of it",
-        "ostinato up": "a server and a worker, which start its runs",
+        "ostinato up": "start server and worker",
     }
     width = max(map(len, commands))
     return [[(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands.items()]

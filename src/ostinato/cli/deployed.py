@@ -85,7 +85,7 @@ def list_deployments(*, as_json: bool) -> None:
         click.echo(dumps([deployment_shape(one) for one in found]))
     elif found:
         screen, now = screen_of(sys.stdout), now_us()
-        rows = [[(head, "dim") for head in ("NAME", "RUNS", "NEXT", "QUEUE", "VERSION", "DEPLOYED")]]
+        rows = [[(head, "dim") for head in ("NAME", "RUNS", "NEXT", "QUEUE", "DEPLOYED")]]
         screen.print(columns_of([*rows, *(_row(one, now) for one in found)], screen.table_columns))
     else:
         click.echo("No deployments yet. `ostinato deploy FILE:FLOW --name NAME` makes one.", err=True)
@@ -94,13 +94,12 @@ def list_deployments(*, as_json: bool) -> None:
 def _row(one: Deployment, now: int) -> Line:
     runs = "; ".join(str(each.schedule) for each in one.schedules) or "when asked"
     following = coming(one, 1)
-    soon = (ago(following[0], now), "") if following else ("paused" if one.paused else "-", "yellow" * one.paused)
+    soon = (ago(following[0].at, now), "") if following else ("paused" if one.paused else "-", "yellow" * one.paused)
     return [
         (one_line(one.title), "bold"),
         (one_line(runs), ""),
         soon,
         (one_line(one.queue or "-"), ""),
-        (one_line(one.version), "dim"),
         (ago(one.updated_at, now), "dim"),
     ]
 
@@ -299,7 +298,7 @@ def _stop_or_go(name: str, slug: str, *, as_json: bool, paused: bool) -> None:
         return
     what = f"Schedule {slug} of {one.title}" if slug else f"The schedules of {one.title}"
     following = coming(one, 1)
-    after = f", next {local(following[0])}" if following and not paused else ""
+    after = f", next {following[0]}" if following and not paused else ""
     click.echo(f"{what} {'is' if slug else 'are'} {'paused' if paused else 'going on'}{after}.")
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
-from itertools import islice
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ostinato.cli.failure import short_path
 from ostinato.cli.lines import one_line
-from ostinato.cli.times import ago, iso, local, now_us
+from ostinato.cli.times import ago, iso, now_us
 from ostinato.core.display import MASK, is_secret, shorten
 from ostinato.core.schedules import upcoming
+from ostinato.core.zones import named
 
 if TYPE_CHECKING:
     from ostinato.cli.lines import Line
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 SHOWN: Final = 3
 """Coming runs that are shown."""
 _LABEL: Final = 12
+
+
+class Due(msgspec.Struct, frozen=True):
+    """An instant of a schedule; its text is by the clock of the schedule's zone."""
+
+    at: int
+    timezone: str
+
+    def __str__(self) -> str:
+        return datetime.fromtimestamp(self.at // 1_000_000, named(self.timezone)).strftime("%a %Y-%m-%d %H:%M:%S %Z")
 
 
 def fact_lines(one: Deployment) -> list[Line]:
@@ -44,7 +54,7 @@ def fact_lines(one: Deployment) -> list[Line]:
         lines.append([*_fact("next", "none, its schedules are paused")])
     now = now_us()
     lines += [
-        [*_fact("next" if not at else "", local(due)), (f"  {ago(due, now)}", "dim")]
+        [*_fact("next" if not at else "", str(due)), (f"  {ago(due.at, now)}", "dim")]
         for at, due in enumerate(coming(one, SHOWN))
     ]
     return lines
@@ -81,13 +91,18 @@ def _limits_said(one: Deployment) -> str:
     return ", ".join(text for text in said if text)
 
 
-def coming(one: Deployment, n: int) -> list[int]:
+def coming(one: Deployment, n: int) -> list[Due]:
     """Give the next instants of all its schedules."""
     if one.paused:
         return []
     now = now_us()
-    each = [upcoming(timetable.schedule, now, n) for timetable in one.schedules if timetable.active]
-    return list(islice(heapq.merge(*each), n))
+    found = [
+        Due(at, timetable.schedule.timezone)
+        for timetable in one.schedules
+        if timetable.active
+        for at in upcoming(timetable.schedule, now, n)
+    ]
+    return sorted(found, key=lambda due: due.at)[:n]
 
 
 def deployment_shape(one: Deployment) -> dict[str, Any]:
@@ -100,7 +115,7 @@ def deployment_shape(one: Deployment) -> dict[str, Any]:
             {**msgspec.to_builtins(each), "parameters": masked(each.parameters), "said": str(each.schedule)}
             for each in one.schedules
         ],
-        "next": [iso(due) for due in coming(one, SHOWN)],
+        "next": [iso(due.at) for due in coming(one, SHOWN)],
         "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),
     }
