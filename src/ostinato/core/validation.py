@@ -18,6 +18,20 @@ def first_error(schema: dict[str, Any], value: Any) -> str:
     return ""
 
 
+def schema_error(schema: dict[str, Any]) -> str:
+    """Say why a schema is none, "" when it is one."""
+    try:
+        _validator(msgspec.json.encode(schema, order="sorted"))
+    except jsonschema_rs.ValidationError as error:
+        return str(error.message)
+    return ""
+
+
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Any:
-    return jsonschema_rs.validator_for(schema.decode())
+    return jsonschema_rs.validator_for(schema.decode(), retriever=_elsewhere)
+
+
+def _elsewhere(uri: str) -> Any:
+    """Refuse: a schema stands for itself, and nobody makes us ask other machines."""
+    raise LookupError(uri)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from ostinato.core.commands import CreateRun, Deploy, PauseDeployment, RemoveDeployment
 from ostinato.core.deployments import Deployment
@@ -55,7 +55,7 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
 @read_at("/api/deployments")
 async def list_deployments(
     request: Ask,
-    ref: Annotated[str, Parameter(max_length=500, description="Only this one: id, `flow/name`, or name.")] = "",
+    ref: Annotated[str, QueryParameter(max_length=500, description="Only this one: id, `flow/name`, or name.")] = "",
 ) -> list[DeploymentView]:
     """List deployments by flow and name."""
     found = await request.look(lambda shelf: [shelf.reader.find_deployment(ref)] if ref else shelf.reader.deployments())

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from ostinato import __version__
 from ostinato.core.errors import VariableMissing
@@ -76,7 +76,9 @@ async def count_states(request: Ask) -> dict[StateName, int]:
     return await request.look(lambda shelf: shelf.reader.state_counts())
 
 
-Hours = Annotated[int, Parameter(ge=0, le=1_000_000, description="Count runs made in so many hours; 0 counts all.")]
+Hours = Annotated[
+    int, QueryParameter(ge=0, le=1_000_000, description="Count runs made in so many hours; 0 counts all.")
+]
 
 
 @read_at("/api/flows")

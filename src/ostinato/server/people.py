@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from ostinato.core.access import Role, Scope
@@ -94,7 +94,7 @@ async def change_user(request: Ask, name: str, data: UserChange) -> UserView:
 @read_at("/api/keys")
 async def list_keys(
     request: Ask,
-    user: Annotated[str, Parameter(max_length=100, description="Those of this user.")] = "",
+    user: Annotated[str, QueryParameter(max_length=100, description="Those of this user.")] = "",
     limit: Limit = 100,
     after: After = "",
 ) -> Page[KeyView]:
@@ -145,7 +145,7 @@ async def unset_secret(request: Ask, name: str) -> None:
     await request.do(UnsetSecret(name=name))
 
 
-Before = Annotated[int, Parameter(ge=1, le=MOST_INT, description="`next` of the page before.")]
+Before = Annotated[int, QueryParameter(ge=1, le=MOST_INT, description="`next` of the page before.")]
 
 
 @read_at("/api/audit")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from ostinato.core.commands import RemoveLimit, RemoveQueue, SetLimit, SetQueue
@@ -89,7 +89,7 @@ async def remove_queue(request: Ask, name: str) -> None:
     await request.do(RemoveQueue(name=name))
 
 
-Hours = Annotated[float, Parameter(ge=0, le=100_000, description="How far to look ahead.")]
+Hours = Annotated[float, QueryParameter(ge=0, le=100_000, description="How far to look ahead.")]
 
 
 @read_at("/api/queues/{name:str}/preview")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from ostinato.core.commands import CancelRun, Command, CreateRun, DeleteRun, PauseRun, ResumeRun
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 Terms = Annotated[
     str,
-    Parameter(
-        query="query", max_length=1000, description="Terms such as `flow:train state:failed since:24h`; all must hold."
+    QueryParameter(
+        name="query", max_length=1000, description="Terms such as `flow:train state:failed since:24h`; all must hold."
     ),
 ]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
@@ -203,7 +203,7 @@ async def resume_run(request: Ask, ref: str, data: Resume | None = None) -> RunV
     return run_view(await request.do(ResumeRun(run=ref, input=how.input, changed=how.changed)))
 
 
-States = Annotated[list[StateName] | None, Parameter(query="state", description="Those in these states.")]
+States = Annotated[list[StateName] | None, QueryParameter(name="state", description="Those in these states.")]
 
 
 @read_at("/api/runs/{ref:str}/tasks")
@@ -225,7 +225,7 @@ async def count_tasks(request: Ask, ref: str) -> list[TaskCountView]:
     return count_views(await request.look(lambda shelf: shelf.reader.counts(shelf.reader.find_run(ref).id)))
 
 
-Level = Annotated[int, Parameter(ge=0, le=100, description="Least numeric level: 20 is INFO, 40 is ERROR.")]
+Level = Annotated[int, QueryParameter(ge=0, le=100, description="Least numeric level: 20 is INFO, 40 is ERROR.")]
 
 
 @read_at("/api/runs/{ref:str}/logs")

@@ -17,6 +17,7 @@ from ostinato.core.events import (
     RunDropped,
 )
 from ostinato.core.ids import new_id
+from ostinato.core.ports import resolve
 from ostinato.store import sql, work
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def deploy(tx: Tx, command: Deploy) -> Deployment:
         )
     if "/" in wanted.name:
         raise DeploymentInvalid(name=wanted.title, reason="its name has a slash", fix="Use letters, digits, - and _.")
+    error = resolve("ostinato.core.validation:schema_error")(wanted.parameter_schema) if wanted.parameter_schema else ""
+    if error:
+        fix = "Give the JSON schema of the flow's parameters, or leave it out."
+        raise DeploymentInvalid(name=wanted.title, reason=f"its parameter schema is none: {error}", fix=fix)
     old = work.deployment_by_name(tx.db, wanted.flow, wanted.name)
     made = replace(
         wanted,
