@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ostinato.core.settings import load
@@ -75,6 +76,12 @@ def commands(home: str | None = None) -> Commands:
 
 
 _commands = commands
+
+
+def prepare() -> None:
+    """Load what recording needs, for processes that are forked from this one."""
+    load()
+    import_module("ostinato.session.remote_recorder")
 
 
 def be_watched() -> None:

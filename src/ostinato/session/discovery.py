@@ -43,6 +43,9 @@ class _Health(msgspec.Struct):
     id: str
 
 
+_read_card: Final = msgspec.json.Decoder(Card).decode
+
+
 def find(settings: Settings, home: Home) -> Address | None:
     """Give the server named by the settings, else the one that runs on the home, else None."""
     if settings.api_url:
@@ -57,7 +60,7 @@ def read_card(home: Home) -> Card | None:
     """Give what the server of a home has written of itself; it may be gone."""
     try:
         with open(home.server_card, "rb") as file:
-            return msgspec.json.decode(file.read(), type=Card)
+            return _read_card(file.read())
     except (OSError, msgspec.DecodeError):  # there is none, or it is another user's
         return None
 
