@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -78,9 +78,8 @@ _ERROR: Final = Error(
     "ValueError", "column 'fare' has 3 missing values", _TRACE, "/srv/flows/pipelines/daily.py", 77, "frame=<DataFrame>"
 )
 _MESSAGE: Final = "ValueError: column 'fare' has 3 missing values"
-_RESULT: Final = Result(
-    "m", b"\x83\xa4rows\xce\x00\x01\x86\xa0\xa4rmse\xcb@\x1b\x99\x99\x99\x99\x99\x9a", "", 30, b"d" * 16
-)
+_DATA: Final = msgspec.msgpack.encode({"rows": 100_000, "rmse": 6.9})
+_RESULT: Final = Result("m", _DATA, "", len(_DATA), b"d" * 16)
 _TASKS: Final = ("load", "clean", "fit", "check", "store")
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -107,6 +106,10 @@ class Plan:
     def first_running(self) -> int:
         """Give the number of the first run that runs now."""
         return self.first_waiting - max(10, int(self.n_runs * SHARE_RUNNING))
+
+    def is_large(self, number: int) -> bool:
+        """Tell whether this is the one run with very many tasks."""
+        return number >= self.first_running - 20 and "large run" not in self.examples
 
     def instant(self, number: int) -> int:
         """Give when a run was made: evenly over the days."""
@@ -138,6 +141,7 @@ def set_up(plan: Plan) -> list[Event]:
             tags=("prod", f"team-{number % 7}"),
             queue=QUEUES[number % 3],
             schedules=(Timetable(slug="main", schedule=Cron("0 3 * * *" if number < N_FLOWS else "0 * * * *")),),
+            paused=number > 4,  # else a server on this home would begin with 30,000 more runs
         )
         plan.deployments.append(deployment)
         events.append(DeploymentSet(plan.now, deployment, "local"))
@@ -169,7 +173,7 @@ def outcome(plan: Plan, number: int) -> StateName:
 
 def n_tasks_of(plan: Plan, number: int) -> int:
     """Draw how many tasks a run has: twice as many tasks as runs in all, most runs with one or two."""
-    if number == plan.first_running - 7:
+    if plan.is_large(number):
         return min(20_000, plan.n_runs)
     return 30 if number % 50 == 11 else 1 + (plan.rng.random() < 0.65)
 
@@ -191,10 +195,10 @@ def root_run(plan: Plan, number: int) -> list[Event]:
         flow, tags = deployment.flow, deployment.tags + tags
         events.append(TickPlanned(deployment.id, "main", due_at + number, run_id, at))
     parameters = json.dumps({"month": f"2026-{number % 12 + 1:02}", "rows": number, "taxi": "green"}).encode()
+    expected_at = planned.due_at if planned else at
     created = RunCreated(
         run_id, 1, at, flow, run_name(number.to_bytes(8, "big")), "Scheduled" if planned else "Pending", run_id, "",
-        b"", 0, (), parameters, None, tags, f"v{number * 20 // plan.n_runs}", _SOURCE, planned.due_at if planned else at,
-        planned,
+        b"", 0, (), parameters, None, tags, f"v{number * 20 // plan.n_runs}", _SOURCE, expected_at, planned,
     )  # fmt: skip
     plan.n_made += 1
     plan.examples[f"{state.lower()} run"] = run_id
@@ -221,7 +225,7 @@ def life(plan: Plan, number: int, created: RunCreated, state: StateName) -> list
         events.append(Logged(run_id, 0, at + 2_000, 20, "ostinato.run", f"{number} rows read, none of them empty"))
     if rng.random() < 0.01:
         events.append(ArtifactMade(run_id, 0, at + 3_000, "report", "markdown", "", b'"# All is well"'))
-    if number == plan.first_running - 7:
+    if plan.is_large(number):
         plan.examples["large run"] = run_id
     if number % 20 == 1:
         plan.examples["run with subflows"] = run_id
@@ -321,15 +325,15 @@ def make(folder: Path, n_runs: int) -> Plan:
     return plan
 
 
-def ready(folder: Path, n_runs: int) -> dict[str, object]:
+def ready(folder: Path, n_runs: int) -> dict[str, Any]:
     """Give what a home holds that is there, or is made now; one of another size, or an older schema, is made anew."""
     mark = folder / MARK
     if mark.exists():
-        found: dict[str, object] = json.loads(mark.read_text())
+        found: dict[str, Any] = json.loads(mark.read_text())
         if found["n_runs"] == n_runs and _is_current(folder):
             return found
     make(folder, n_runs)
-    made: dict[str, object] = json.loads(mark.read_text())
+    made: dict[str, Any] = json.loads(mark.read_text())
     return made
 
 

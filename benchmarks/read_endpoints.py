@@ -1,0 +1,261 @@
+"""How fast are reads with a million flow runs and two million task runs? Every read of the API and of our own wire.
+
+One client asks for each many times over one connection, each time for another part of the home where that is possible.
+Pages that look for something rare are short and have a cursor, so what it takes to follow them is told apart.
+The home is made once (`large_home.py`) and kept in the folder named by --home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import fleets
+import large_home
+from homes import Home, temporary_home
+from lines import Sheet, at_most
+
+from ostinato.core.query import RUN_FIELDS, parse
+from ostinato.core.reads import READS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fleets import Line
+
+MOST_MS = 50.0
+QUERIES = (
+    "",
+    "parent:none",
+    "state:failed since:24h",
+    "state:failed",
+    "state:active",
+    "state:ended",
+    "state:unsuccessful since:7d",
+    "flow:flow-003 tag:prod",
+    "flow:flow-003 state:failed since:7d",
+    "flow:flow-140,flow-149",
+    "deployment:flow-003/nightly",
+    "deployment:flow-003/nightly state:crashed",
+    "queue:gpu state:scheduled",
+    f"tag:{large_home.RARE_TAG}",
+    "tag:no-such-tag",
+    "quick otter",
+    "name:quick-otter",
+    "no-such-word",
+    "duration:>3h",
+    "attempt:>1",
+    "version:v3",
+    "since:50d until:45d",
+    "started:none",
+    "-state:completed -tag:prod",
+    "id:01",
+)
+WHOLE = (
+    *("server", "counts", "flows", "variables", "deployments", "queues", "limits", "workers"),
+    *("users", "keys", "secrets", "audit"),
+)
+"""What is asked for as a whole, or its first page."""
+OF_RUN = (
+    *("find_run", "subflow_runs", "task_runs", "counts", "tallies", "history", "artifacts", "recall", "inputs"),
+    *("logs", "why_waiting"),
+)
+"""Methods of the wire that are about one run."""
+FOLLOWED = ("no-such-word", "attempt:>1", "version:v3")
+UNTIMED = {"/api/feed", "/api/openapi.json"}
+"""The first goes on for ever, the second is the same for every home."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of request."""
+
+    name: str
+    ask: Callable[[], bytes]
+    door: str
+    """The path of the API, or the method of the wire, that it stands for."""
+
+
+class Rest:
+    """The public API."""
+
+    def __init__(self, line: Line, some: Sample) -> None:
+        self.line, self.some = line, some
+
+    def get(self, path: str, **query: Any) -> bytes:
+        """Give the body of an answer."""
+        text = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        status, body = self.line.call("GET", text)
+        if status != 200:
+            raise RuntimeError(f"{text}: {status} {body[:300]!r}")
+        return body
+
+    def of_run(self, part: str) -> bytes:
+        """Ask for a run, or for something of it."""
+        return self.get(f"/api/runs/{self.some.run()}{part}")
+
+    def deep(self, text: str) -> bytes:
+        """Ask for a page that begins at some run."""
+        return self.get("/api/runs", query=text, after=self.some.run(), limit=200)
+
+    def deep_tasks(self) -> bytes:
+        """Ask for a page of the tasks of a large run that begins at some task."""
+        return self.get(f"/api/runs/{self.some.examples['large run']}/tasks", after=self.some.rng.randrange(19_000))
+
+    def cases(self) -> Iterator[Case]:
+        """Give a request, or several, for each read of the API."""
+        get, run = partial(partial, self.get), "/api/runs/{ref}"
+        for text in QUERIES:
+            yield Case(f"runs, {text or 'all'}", get("/api/runs", query=text), "/api/runs")
+        for text in ("", "state:completed", "flow:flow-000", "tag:prod"):
+            yield Case(f"runs, {text or 'all'}, deep inside", partial(self.deep, text), "/api/runs")
+        for part in ("", "/tasks", "/counts", "/logs", "/history", "/artifacts", "/inputs", "/subflows", "/why"):
+            yield Case(f"a run{part}", partial(self.of_run, part), run + part)
+        large = f"/api/runs/{self.some.examples['large run']}"
+        yield Case("tasks of a large run, deep inside", self.deep_tasks, f"{run}/tasks")
+        yield Case("failed tasks of a large run", get(f"{large}/tasks", state="Failed"), f"{run}/tasks")
+        yield Case("counts of a large run", get(f"{large}/counts"), f"{run}/counts")
+        yield Case("a run by name", get(f"/api/runs/{self.some.name}"), run)
+        yield Case("the last run", get("/api/runs/last"), run)
+        for part in ("", "/upcoming"):
+            path = f"/api/deployments/{self.some.deployment}{part}"
+            yield Case(f"a deployment{part}", get(path), f"/api/deployments/{{ref}}{part}")
+        preview = "/api/queues/{name}/preview"
+        yield Case("queue preview", get("/api/queues/gpu/preview", hours=2160), preview)
+        yield Case("a variable", get("/api/variables/limit_007"), "/api/variables/{name}")
+        yield Case("flows, one day", get("/api/flows", hours=24), "/api/flows")
+        for name in WHOLE:
+            yield Case(name, get(f"/api/{name}"), f"/api/{name}")
+        for name in ("metrics", "health"):
+            yield Case(name, get(f"/{name}"), f"/{name}")
+
+    def doors(self) -> set[str]:
+        """Give the paths that the description of the API says can be read."""
+        described = json.loads(self.get("/api/openapi.json"))["paths"]
+        return {path.replace(":str}", "}") for path, methods in described.items() if "get" in methods} - UNTIMED
+
+    def follow(self, text: str) -> tuple[int, int, float]:
+        """Follow a query to its end; give the number of runs and pages, and the seconds."""
+        began, cursor, n_runs, n_pages = time.monotonic(), "", 0, 0
+        while n_pages == 0 or cursor:
+            page = json.loads(self.get("/api/runs", query=text, after=cursor, limit=1000))
+            n_runs, n_pages, cursor = n_runs + len(page["items"]), n_pages + 1, page["next"]
+        return n_runs, n_pages, time.monotonic() - began
+
+
+class Wire:
+    """The doors of our own processes."""
+
+    def __init__(self, line: Line, some: Sample) -> None:
+        self.line, self.some = line, some
+
+    def read(self, method: str, *args: Any, **kwargs: Any) -> bytes:
+        """Give the body of an answer."""
+        body = READS[method].pack(*args, **kwargs)
+        status, answer = self.line.call("POST", f"/api/rpc/read/{method}", body, "application/msgpack")
+        if status != 200:
+            raise RuntimeError(f"{method}: {status} {answer[:300]!r}")
+        return answer
+
+    def of_run(self, method: str) -> bytes:
+        """Ask for something of a run."""
+        return self.read(method, [self.some.run()] if method == "logs" else self.some.run())
+
+    def cases(self) -> Iterator[Case]:
+        """Give a request for each method."""
+        failed = parse("state:failed since:24h", RUN_FIELDS)
+        ahead = time.time_ns() // 1000 + 90 * large_home.DAY_US
+        asks: dict[str, Callable[[], bytes]] = {name: partial(self.read, name) for name in READS.keys() - {"blob"}}
+        asks |= {name: partial(self.of_run, name) for name in OF_RUN}
+        asks |= {
+            "runs": partial(self.read, "runs", failed, limit=50),
+            "find_deployment": partial(self.read, "find_deployment", self.some.deployment),
+            "preview": partial(self.read, "preview", "default", ahead, 1000),
+            "tick_runs": partial(self.read, "tick_runs", self.some.deployment, "main", 0, ahead, limit=1000),
+        }
+        for method, ask in sorted(asks.items()):
+            yield Case(f"wire: {method}", ask, method)
+
+
+class Sample:
+    """Parts of the home to ask for."""
+
+    def __init__(self, home: Home, examples: dict[str, str]) -> None:
+        self.examples = examples
+        self.rng = random.Random(7)
+        with home.look() as database:
+            (n,) = database.execute("SELECT max(rowid) FROM flow_runs").fetchone()
+            rows = [self.rng.randrange(1, n + 1) for _ in range(500)]
+            query = "SELECT id FROM flow_runs WHERE rowid IN (SELECT value FROM json_each(?))"
+            self.runs = [run_id for (run_id,) in database.execute(query, (json.dumps(rows),))]
+            self.name = database.execute("SELECT name FROM flow_runs WHERE rowid = ?", rows[:1]).fetchone()[0]
+            query = "SELECT id FROM deployments WHERE flow = 'flow-000' AND name = 'nightly'"
+            self.deployment = database.execute(query).fetchone()[0]
+        database.close()
+
+    def run(self) -> str:
+        """Give the id of a run."""
+        return quote(self.rng.choice(self.runs))
+
+
+def measure(sheet: Sheet, case: Case, n: int) -> None:
+    """Print how long one kind of request takes: the first and slowest one counts like the others."""
+    found = []
+    size = 0
+    for _ in range(n):
+        began = time.perf_counter()
+        size = max(size, len(case.ask()))
+        found.append((time.perf_counter() - began) * 1e3)
+    median = round(fleets.share(found, 0.5), 2)
+    sheet.add(
+        case.name, fleets.share(found, 0.95), "ms, 95 %", n=n, bar=at_most(MOST_MS), median=median,
+        longest=round(max(found), 2), most_bytes=size,
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Measure; 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, default=None, help="folder of the large home; made when it is not there")
+    parser.add_argument("--runs", type=int, default=large_home.N_RUNS)
+    parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--settle-s", type=float, default=3)
+    options = parser.parse_args()
+    sheet = Sheet("read_endpoints")
+    with temporary_home() as home:
+        if options.home is not None:
+            home.folder = options.home.resolve()
+            home.path, home.database = home.folder / "home", home.folder / "home/ostinato.db"
+        made = large_home.ready(home.path, options.runs)
+        with fleets.fleet_on(home) as fleet:
+            fleet.server()
+            time.sleep(options.settle_s)  # it takes over what the workers of the home have left
+            line = fleets.Line(fleets.card(home))
+            some = Sample(home, made["examples"])
+            rest, wire = Rest(line, some), Wire(line, some)
+            cases = [*rest.cases(), *wire.cases()]
+            try:
+                for case in cases:
+                    measure(sheet, case, options.calls)
+            except RuntimeError:
+                sys.stderr.write(fleet.told())
+                raise
+            for text in FOLLOWED:
+                n_runs, n_pages, seconds = rest.follow(text)
+                sheet.add(f"runs, {text}, to the end", seconds, "s, all pages", n=n_runs, pages=n_pages)
+            missing = (rest.doors() | READS.keys()) - {"blob"} - {case.door for case in cases}
+            line.close()
+    sheet.add("reads that are not measured", len(missing), "doors", bar=at_most(0), doors=sorted(missing))
+    return sheet.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
