@@ -18,7 +18,7 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from ostinato.core.ports import RECORDER, resolve
+from ostinato import session
 from ostinato.engine.takeup import warm_up
 from ostinato.workers import child, jobs
 
@@ -181,7 +181,7 @@ def main() -> None:
     """Be a zygote: the arguments are control socket, code as JSON, and name of the deployment."""
     control = socket.socket(fileno=int(sys.argv[1]))
     child.begin()
-    resolve(RECORDER)  # what every process needs is loaded once
+    session.prepare()  # what every process needs is loaded once
     serve(control, jobs.read_code(sys.argv[2]), sys.argv[3])
     os._exit(0)  # what the user's module left behind is not waited for
 
