@@ -162,6 +162,7 @@ def test_an_import_error_reaches_the_run_and_is_not_tried_again(fleet: Fleet) ->
     assert (run.error.type, run.error.message) == ("RuntimeError", "no such table")
     assert "broken()" in run.error.trace
     assert "ostinato/" not in run.error.trace
+    assert any("on the way" in line.text for line in fleet.logs(run))
     fleet.write("from ostinato import flow\n@flow\ndef never(): ...\n")
     assert fleet.wait(fleet.run(deployment)).state == "Completed"
 
@@ -327,6 +328,27 @@ def test_a_worker_has_so_much_of_a_resource(fleet: Fleet) -> None:
     spans = sorted(value(fleet, fleet.wait(run)) for run in [fleet.run(deployment) for _ in range(4)])
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
     assert time.monotonic() - begin_s < 8
+
+
+def test_without_zygotes_each_run_gets_a_fresh_process(fleet: Fleet) -> None:
+    file = fleet.write(
+        HEAD
+        + """
+    PID = os.getpid()
+
+    @flow
+    def work(fail: bool = False):
+        print("here it is")
+        assert not fail
+        tell([PID == os.getpid(), sys.path[0]])
+    """
+    )
+    fleet.worker(env={"OSTINATO_ZYGOTES": "0"})
+    deployment = fleet.deploy(file, "work")
+    assert value(fleet, fleet.wait(fleet.run(deployment))) == [True, str(fleet.folder)]
+    run = fleet.wait(fleet.run(deployment, parameters={"fail": True}))
+    assert run.state == "Failed"
+    assert any("here it is" in line.text for line in fleet.logs(run))
 
 
 def test_once_runs_what_is_due_and_ends(fleet: Fleet) -> None:

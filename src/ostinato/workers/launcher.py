@@ -58,16 +58,20 @@ class Launcher:
 
     def warm(self, job: Job) -> None:
         """Let a zygote for a job that comes soon load its code."""
-        if self._can_fork(job):
-            self._zygote(job)
+        with suppress(OSError):  # it is told when the job is due
+            if self._can_fork(job):
+                self._zygote(job)
 
     def start(self, process: Process) -> None:
         """Start a process for its job."""
         self._listen(process)
-        if self._can_fork(process.job):
-            self._zygote(process.job).fork(process)
-        else:
-            self._spawn(process)
+        try:
+            if self._can_fork(process.job):
+                self._zygote(process.job).fork(process)
+            else:
+                self._spawn(process)
+        except OSError as error:  # no memory, or no numbers for processes and files are left
+            self._end(process, f"it could not be started: {error.strerror}")
 
     def drop(self, process: Process) -> None:
         """Give up a process that waits to be started; one that is started is killed."""
@@ -89,11 +93,13 @@ class Launcher:
         for zygote in list(self._leaving):
             if zygote.popen.poll() is not None:
                 self._gone(zygote)
-        if not hasattr(os, "pidfd_open"):
-            for process in list(self._fresh):
-                self._look_at(process)
-        waits = bool(self._leaving or self._fresh) or any(
-            not process.reached for zygote in self._zygotes.values() for process in zygote.forked.values()
+        looks = [] if hasattr(os, "pidfd_open") else list(self._fresh)
+        for process in looks:
+            self._look_at(process)
+        waits = (
+            bool(looks)
+            or any(zygote.silent for zygote in self._leaving)
+            or any(not process.reached for zygote in self._zygotes.values() for process in zygote.forked.values())
         )
         return LOOK_S if waits else IDLE_S if self._zygotes else None
 
@@ -146,6 +152,7 @@ class Launcher:
         if word is None:
             self._retire(zygote)
             self._forget(zygote.control)
+            zygote.silent = True
             if zygote.popen.poll() is not None:
                 self._gone(zygote)
         elif isinstance(word, Ready):
@@ -174,6 +181,7 @@ class Launcher:
 
     def _forked_ended(self, zygote: Zygote, word: Ended) -> None:
         process = zygote.forked.pop(word.number)
+        process.output.tail.before = zygote.output.tail
         process.listen()
         if process.stuck and not process.reached:
             self._tell(f"{zygote.title}: a forked process did not reach its code within {REACH_S:g} s; started afresh.")
@@ -198,7 +206,7 @@ class Launcher:
         self._forget(zygote.control, zygote.output.fd)
         zygote.close()
         for process in (*zygote.waiting, *zygote.forked.values()):
-            process.output.tail.add(zygote.output.tail.text().encode())
+            process.output.tail.before = zygote.output.tail
             process.kill(signal.SIGKILL)
             self._end(process, f"the process that had loaded its code ended: {how}")
         zygote.waiting, zygote.forked = [], {}
@@ -214,7 +222,7 @@ class Launcher:
     def _spawn(self, process: Process) -> None:
         job, control, output = process.ends()
         popen = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "ostinato.workers.child", str(job), str(control)],
+            [sys.executable, "-P", "-m", "ostinato.workers.child", str(job), str(control)],
             env={**os.environ, **process.job.env}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             pass_fds=[job, control], start_new_session=True,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.client import Address, Client
 from ostinato.core.errors import OstinatoError, StorageError
+from ostinato.core.ports import resolve
 from ostinato.session import discovery
 from ostinato.session.home import Home
 from ostinato.session.remote import RemoteCommands
@@ -57,10 +58,25 @@ class Server:
         try:
             return commands.do(command)
         except OstinatoError as error:
-            if isinstance(error, StorageError) or error.code == "not-authenticated":
+            # A server of this home that begins anew has another token.
+            if isinstance(error, StorageError) or (error.code == "not-authenticated" and not self.is_remote):
                 self._lose(commands)
                 raise NoServer(error.message) from error
             raise
+
+    def deliver(self) -> None:
+        """Send what processes of runs could not send themselves before they ended.
+
+        Raises:
+            NoServer: it does not take it now.
+        """
+        if self.is_remote and os.path.isdir(os.path.join(self.home.folder, "outbox")):
+            commands = self._found()
+            try:
+                resolve("ostinato.session.outbox:Outbox")(self.home.folder, commands.client).send()
+            except StorageError as error:
+                self._lose(commands)
+                raise NoServer(error.message) from error
 
     def lives(self) -> bool:
         """Say whether the server may still be there, and take over runs that it does not hear of."""
@@ -186,6 +202,7 @@ class Reports:
         while (ended := self._ends.get()) is not None:
             while not self._closing.is_set():
                 try:
+                    self._server.deliver()
                     self._server.do(ended)
                 except NoServer:
                     self._closing.wait(AGAIN_S)

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 import ostinato
 from ostinato.core import settings as settings_of
@@ -105,8 +106,9 @@ class Worker:
         before = signal.set_wakeup_fd(self._inbox.bell, warn_on_full_buffer=False)
         try:
             while not self._is_over():
-                wait_s = self._tick()
-                for key, _ in self._selector.select(wait_s):
+                found = self._selector.select(self._tick())
+                self._watch_lease()  # first: the process may have been stopped meanwhile
+                for key, _ in found:
                     if self._selector.get_map().get(key.fd) is key:  # else an earlier one of them let go of it
                         key.data()
         finally:
@@ -218,12 +220,16 @@ class Worker:
         if not answer.known:
             self._joined = False
             return
+        took_s = time.monotonic() - line.sent_s
         self._renewed_s = max(self._renewed_s, line.sent_s)
+        if took_s > LEASE_SHARE * self.info.lease_s:
+            answer = replace(answer, assignments=())  # perhaps they went to another one since
         n_new = self.supervisor.take(answer)
         if asked.free:
             self._nothing_left = n_new == 0
-        quick = time.monotonic() - line.sent_s < QUICK_S
-        if quick and asked.wait_s and not answer.assignments and not answer.orders:
+        if n_new == 0 and answer.assignments and (self.supervisor.drains or self.supervisor.only_due):
+            self._again_s = time.monotonic() + AGAIN_S  # what it does not want is offered again at once
+        elif took_s < QUICK_S and asked.wait_s and not answer.assignments and not answer.orders:
             self._again_s = time.monotonic() + QUICK_S
 
     def _hear_reported(self, ended: Ended) -> None:

@@ -26,6 +26,8 @@ class Tail:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self.before: Tail | None = None
+        """What was written while its code was loaded, in the process that it was forked from."""
 
     def add(self, data: bytes) -> None:
         """Take in what was written."""
@@ -33,10 +35,15 @@ class Tail:
         if len(self._bytes) > 2 * TAIL_BYTES:
             del self._bytes[:-TAIL_BYTES]
 
+    def data(self) -> bytes:
+        """Give what is kept."""
+        return (self.before.data() if self.before is not None else b"") + bytes(self._bytes)
+
     def text(self) -> str:
         """Give the last 64 KiB, from the beginning of a line."""
-        data = bytes(self._bytes[-TAIL_BYTES:])
-        if len(self._bytes) > TAIL_BYTES:
+        data = self.data()
+        if len(data) > TAIL_BYTES:
+            data = data[-TAIL_BYTES:]
             data = data.partition(b"\n")[2] or data
         return data.decode(errors="replace")
 

@@ -150,8 +150,12 @@ class Supervisor:
     def _start(self, charge: Charge) -> None:
         if charge.done or self._charges.get(charge.assignment.run.id) is not charge:
             return
-        charge.process = Process(self._job(charge.assignment))
-        self.launcher.start(charge.process)
+        try:
+            process = charge.process = Process(self._job(charge.assignment))
+        except OSError as error:  # no numbers for files are left
+            self._done(charge, f"it could not be started: {error.strerror}", "")
+            return
+        self.launcher.start(process)
 
     # --- orders
 

@@ -41,11 +41,13 @@ class Zygote:
         """Processes that are to be forked once it is ready."""
         self.forked: dict[int, Process] = {}
         self.used_s = time.monotonic()
+        self.silent = False
+        """Whether it says nothing any more: it ends, or has ended."""
         self.output = Output()
         self._n_asked = 0
         self.control, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.popen = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", MODULE, str(there.fileno()), _json(job.code).decode(), job.run.deployment],
+            [sys.executable, "-P", "-m", MODULE, str(there.fileno()), _json(job.code).decode(), job.run.deployment],
             env={**os.environ, **job.env}, stdin=subprocess.DEVNULL,
             stdout=self.output.there, stderr=self.output.there,
             pass_fds=[there.fileno()], start_new_session=True,
