@@ -210,6 +210,41 @@ def test_retries_after_a_crash_come_to_an_end_and_the_last_output_is_kept(fleet:
     assert any("about to fall" in line.text for line in fleet.logs(run))
 
 
+def test_a_fork_that_hangs_is_replaced_by_a_fresh_process(fleet: Fleet) -> None:
+    file = fleet.write("""
+        import os, time
+        from pathlib import Path
+        from ostinato import flow
+
+        os.register_at_fork(after_in_child=lambda: time.sleep(600))
+
+        @flow
+        def work():
+            (Path(__file__).parent / "result.txt").write_text("done")
+    """)
+    worker = fleet.worker()
+    run = fleet.wait(fleet.run(fleet.deploy(file, "work")))
+    assert (run.state, run.epoch, run.n_crashes) == ("Completed", 1, 0), fleet.told(run)
+    assert "did not reach its code within 2 s" in worker.said
+
+
+def test_a_run_that_never_lets_go_of_the_interpreter_keeps_its_lease(fleet: Fleet) -> None:
+    file = fleet.write("""
+        import re
+        from ostinato import flow
+
+        @flow
+        def work():
+            re.match("(a*)*b", "a" * 26)  # one call into C, several seconds long
+    """)
+    fleet.worker("--lease", "1")
+    run = fleet.wait(fleet.run(fleet.deploy(file, "work")))
+    assert (run.state, run.epoch) == ("Completed", 1), fleet.told(run)
+    assert run.ended_at is not None
+    assert run.started_at is not None
+    assert run.ended_at - run.started_at > 1_500_000
+
+
 # --- the end of a worker
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ostinato.core.commands import Command, Ended
     from ostinato.core.settings import Settings
 
+OLD_TOKEN: Final = frozenset({"not-authenticated", "key-refused"})
+"""What the server of the home answers when it has begun anew, and with it its token."""
 AGAIN_S: Final = 0.25
 """Until a server that did not answer is asked again."""
 
@@ -58,8 +60,7 @@ class Server:
         try:
             return commands.do(command)
         except OstinatoError as error:
-            # A server of this home that begins anew has another token.
-            if isinstance(error, StorageError) or (error.code == "not-authenticated" and not self.is_remote):
+            if isinstance(error, StorageError) or (error.code in OLD_TOKEN and not self.is_remote):
                 self._lose(commands)
                 raise NoServer(error.message) from error
             raise

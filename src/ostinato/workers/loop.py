@@ -80,7 +80,6 @@ class Worker:
             options.resources,
             _environment(settings),
             reports.tell,
-            is_remote=self._server.is_remote,
         )
         self.supervisor.only_due = options.once
         self.launcher = self.supervisor.launcher = Launcher(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import signal
 import time
 from collections import OrderedDict
@@ -57,8 +56,6 @@ class Supervisor:
         resources: Mapping[str, float],
         environment: Mapping[str, str],
         report: Callable[[Ended], None],
-        *,
-        is_remote: bool = False,
     ) -> None:
         self.worker_id = worker_id
         self._slots = slots
@@ -70,8 +67,6 @@ class Supervisor:
         self._environment = environment
         """What each process gets on top of the environment of this worker."""
         self._report = report
-        self._is_remote = is_remote
-        """Whether the server has another home."""
         self._charges: dict[str, Charge] = {}
         self._leaving: set[Process] = set()
         """Processes whose runs go on elsewhere; they are being killed."""
@@ -143,8 +138,6 @@ class Supervisor:
 
     def _job(self, assignment: Assignment) -> Job:
         env = {**assignment.env, **self._environment}
-        if self._is_remote and os.path.isdir(assignment.shared_home):
-            env["OSTINATO_SHARED_HOME"] = assignment.shared_home
         return Job(run=assignment.run, code=assignment.code, env=env)
 
     def _start(self, charge: Charge) -> None:
