@@ -257,12 +257,19 @@ def test_a_range_without_instants_is_no_failure(project: Cli) -> None:
     assert project.json("backfill", "score/monthly", "--from", "2023-02-03", "--to", "2023-03-01") == []
 
 
-def test_the_matrix_shows_a_cell_for_each_instant_and_the_table_says_why(project: Cli) -> None:
+@pytest.fixture
+def served(project: Cli) -> Cli:
+    """Give the two deployments with a server and a worker."""
     project.start("server", "--port", "0")
     project.start("worker", "--name", "w1")
     deadline = time.monotonic() + 20
     while not project.json("workers"):
         assert time.monotonic() < deadline
+    return project
+
+
+def test_the_matrix_shows_a_cell_for_each_instant_and_the_table_says_why(served: Cli) -> None:
+    project = served
     (worker,) = project.json("workers")
     assert (worker["name"], worker["n_held"]) == ("w1", 0)
     assert re.search(r"^w1 +here +0 of \d+ +all", project("workers").stdout, re.MULTILINE)
@@ -282,3 +289,14 @@ def test_the_matrix_shows_a_cell_for_each_instant_and_the_table_says_why(project
     found = project.json("runs", "tag:backfill", "--limit", "50")
     assert len(found) == 14
     assert {run["parameters"]["label"] for run in found} == {"1"}
+
+
+def test_ctrl_c_stops_making_runs_and_says_what_goes_on(served: Cli) -> None:
+    served("queue", "pause", "default")
+    terminal = Terminal(served, "backfill", "score/monthly", "--from", "2023-02", "--to", "2024-03", "--parallel", "3")
+    terminal.wait_for("waits: queue 'default' is paused")
+    assert "○ ○ ○ · · · · · · · ·" in terminal.screen.text
+    terminal.press("\x03")
+    assert terminal.end() == 3
+    assert terminal.screen.text.rstrip().endswith("3 under way go on, 11 are not made. Called again, it goes on.")
+    assert len(served.json("runs", "tag:backfill")) == 3

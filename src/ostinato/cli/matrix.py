@@ -121,7 +121,8 @@ def _cells(rows: Sequence[Row], zone: str, columns: int, room: int) -> list[Line
             lines.append([(f"  {head} ", "dim"), *(piece for row in part for piece in ((" ", ""), _cell(row)))])
     if len(lines) <= room:
         return lines
-    start = min(max(first_open - 1, 0), len(lines) - room)
+    last = len(lines) - room
+    start = last if first_open < 0 else min(max(first_open - 1, 0), last)
     return lines[start : start + room]
 
 
