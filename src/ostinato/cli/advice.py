@@ -26,7 +26,8 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
             logs,
         ]
     if run.state in ACTIVE:
-        return [(f"ostinato watch {name}", "watch it until it ends"), logs]
+        watch = (f"ostinato watch {name}", "watch it until it ends")
+        return [watch, (f"ostinato cancel {name}", "stop it"), logs]
     return [(f"ostinato show {name}", "tasks, artifacts, history"), logs]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,19 +11,25 @@ import click
 import msgspec
 
 from ostinato.cli import exits
+from ostinato.cli.advice import reference
+from ostinato.cli.asked import asked_of, read_words
 from ostinato.cli.execute import carry_out, conclude, style_of
 from ostinato.cli.follow import one_run
+from ostinato.cli.home import carry_out as ask
 from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
-from ostinato.cli.shapes import dumps
+from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.tree import TIMES
+from ostinato.core.commands import ResumeRun
 from ostinato.core.errors import Refused
 from ostinato.core.plan import summary
 from ostinato.core.states import SUCCESSFUL
 from ostinato.engine import resume as engine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ostinato.core.plan import Changed, Decision
     from ostinato.core.records import FlowRun
     from ostinato.engine.state import State
@@ -37,28 +44,77 @@ changed_option = click.option(
 )
 _SHOWN = 40
 """So many lines of the plan are shown."""
+_TAKEN_S = 3.0
+"""So long it takes at most until a process that waits for input has seen it."""
+_LOOK_S = 0.1
 
 
-def go_on(run: str, *, plan_only: bool, changed: str, quiet: bool, plain: bool, full_trace: bool, as_json: bool) -> int:
-    """Resume or retry a run here, or show the plan of it; give the exit code."""
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is to go on, and how that is shown."""
+
+    plan_only: bool = False
+    changed: str = "rerun"
+    quiet: bool = False
+    plain: bool = False
+    full_trace: bool = False
+
+
+def go_on(run: str, manner: Manner, *, given: Sequence[str] = (), as_json: bool) -> int:
+    """Resume or retry a run, with what it waits for, or show the plan of it; give the exit code."""
     with open_reader() as reader:
         found = reader.find_run(run)
-    wanted = cast("Changed", changed)
-    if plan_only:
-        return _show_plan(found, engine.plan(found, changed=wanted), as_json=as_json)
-    style = style_of(plain=plain, quiet=quiet)
+        asked = asked_of(reader, found)
+    changed = cast("Changed", manner.changed)
+    if manner.plan_only:
+        return _show_plan(found, engine.plan(found, changed=changed), as_json=as_json)
+    if asked is None and given:
+        message = f"Run {found.name} waits for no input ({' '.join(given)}); it is {found.state}."
+        raise click.UsageError(message)
+    value = None if asked is None else read_words(asked, given)
+    if found.queue or asked is not None:
+        resumed = ask(ResumeRun(run=found.id, input=value, changed=changed))
+        if found.queue or (not found.suspended and _is_taken(found)):
+            return _tell_resumed(resumed, as_json=as_json)
+    return _resume_here(found, manner, changed, as_json=as_json)
+
+
+def _is_taken(run: FlowRun) -> bool:
+    """Wait until the process that waits for input has got it; False when there is none any more."""
+    end_s = time.monotonic() + _TAKEN_S
+    with open_reader() as reader:
+        while time.monotonic() < end_s:
+            if reader.find_run(run.id).state != "Paused":
+                return True
+            time.sleep(_LOOK_S)
+    return False
+
+
+def _tell_resumed(run: FlowRun, *, as_json: bool) -> int:
+    with open_reader() as reader:
+        now = reader.find_run(run.id)
+        why = reader.why_waiting(run.id) if now.state in ("Scheduled", "Late") else ""
+    if as_json:
+        click.echo(dumps(run_shape(now)))
+    else:
+        click.echo(f"{one_line(now.name)} goes on{f', once it can: {one_line(why)}' if why else ''}.")
+        click.echo(f"Watch it: ostinato watch {reference(now)}")
+    return exits.OK
+
+
+def _resume_here(found: FlowRun, manner: Manner, changed: Changed, *, as_json: bool) -> int:
+    style = style_of(plain=manner.plain, quiet=manner.quiet)
 
     def work() -> State:
         # With --json, stdout is for the outcome alone.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
-            return engine.resume(found, changed=wanted)
+            return engine.resume(found, changed=changed)
 
     find = one_run(found.id, found.epoch + 1)
     state = carry_out(work, find, style, recent=0)
     error = state.error if state is not None else None
     if isinstance(error, Refused):
         raise error
-    return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
+    return conclude(find, style, as_json=as_json, error=error, full_trace=manner.full_trace)
 
 
 def _show_plan(run: FlowRun, decisions: list[Decision], *, as_json: bool) -> int:

@@ -24,6 +24,7 @@ from ostinato.cli.summary import plain_summary, summary_box, summary_lines
 from ostinato.cli.survey import BAD, Survey
 from ostinato.cli.values import value_said
 from ostinato.core.states import UNSUCCESSFUL
+from ostinato.engine.interrupts import Suspended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,14 +71,14 @@ def loading(target: str, style: Style) -> Iterator[None]:
 
 
 def carry_out(work: Callable[[], T], find: Finder, style: Style, *, recent: int | None = None) -> T | None:
-    """Do the work and show its runs while they go; None after Ctrl-C."""
+    """Do the work and show its runs while they go; None after Ctrl-C, or when it waits for `resume`."""
     if style != "plain":
         # The tree reads states and log lines from the home.
         os.environ["OSTINATO_CONSOLE"] = "false"
     with Live(live_look(find, recent)) if style == "live" else nullcontext():
         try:
             return work()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Suspended):
             return None
 
 

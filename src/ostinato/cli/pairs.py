@@ -25,7 +25,7 @@ def read_pairs(words: Iterable[str], schema: dict[str, Any]) -> dict[str, Any]:
         if not sign or not name:
             message = f"{word!r} is no NAME=VALUE; write for example `n=3`."
             raise click.BadArgumentUsage(message)
-        found[name] = _value(text, _schema_of(name, schema))
+        found[name] = read_value(text, _schema_of(name, schema))
     return found
 
 
@@ -36,7 +36,8 @@ def _schema_of(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {**own, "$defs": schema["$defs"]}
 
 
-def _value(text: str, schema: dict[str, Any]) -> Any:
+def read_value(text: str, schema: dict[str, Any]) -> Any:
+    """Give the value that a text means: JSON where that fits the schema, else the text."""
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from ostinato.cli.command import Command, json_option
+from ostinato.cli.command import json_option
 from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.home import open_reader
 from ostinato.cli.lines import clip, columns_of, one_line
 from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
+from ostinato.cli.selection import FIELD_WORDS, QueryCommand
 from ostinato.cli.shapes import dumps, run_shape
-from ostinato.cli.summary import brief_reason
+from ostinato.cli.summary import brief_reason, waiting_reason
 from ostinato.cli.times import ago, now_us, took
 from ostinato.core.query import RUN_FIELDS, Query, Term, parse
 
@@ -31,24 +31,12 @@ _NAME, _FLOW, _ANY = 16, 12, 1_000_000
 _MOST_NARROW = 6
 _SHORTEST = 10
 """Characters of an id that are shown, or more where another run begins alike."""
-_FIELDS = {f"{name}:": field.help for name, field in RUN_FIELDS.items()}
-
-
-class _Runs(Command):
-    """Takes `-state:completed` as a term, not as options."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Move negated terms behind `--`, where nothing is an option."""
-        terms = [word for word in args if _NEGATED.match(word)]
-        others = [word for word in args if not _NEGATED.match(word)]
-        return super().parse_args(ctx, [*others, *([] if "--" in others else ["--"]), *terms] if terms else args)
-
-
-_NEGATED = re.compile(r"-[A-Za-z_][\w.-]*:")
+_ASKED = 50
+"""Of so many runs that wait it is asked why."""
 
 
 @click.command(
-    cls=_Runs,
+    cls=QueryCommand,
     short_help="List runs.",
     examples={
         "ostinato runs": "the newest runs",
@@ -57,7 +45,7 @@ _NEGATED = re.compile(r"-[A-Za-z_][\w.-]*:")
         "ostinato runs parent:none tag:gpu --json": "as one JSON array",
         "ostinato runs state:crashed -q": "ids only, for a script",
     },
-    words=_FIELDS,
+    words=FIELD_WORDS,
 )
 @click.argument("query", nargs=-1, shell_complete=complete_query)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="At most so many runs.")
@@ -107,16 +95,23 @@ def _print_table(reader: Reader, found: list[FlowRun]) -> None:
 def _columns(reader: Reader, found: list[FlowRun], *, narrow: bool) -> list[list[Piece]]:
     now = now_us()
     name, flow = (_NAME, _FLOW) if narrow else (_ANY, _ANY)
+    waiting = [run for run in found if run.state in ("Scheduled", "Late")][:_ASKED]
+    reasons = {run.id: waiting_reason(reader, run, now) for run in waiting}
     cells = {
-        "STATE": [(f"{GLYPHS[run.state][0]} {run.state}", GLYPHS[run.state][1]) for run in found],
+        "STATE": [(f"{GLYPHS[run.state][0]} {run.state}{late_mark(run)}", GLYPHS[run.state][1]) for run in found],
         "RUN": [(clip(("└ " if run.parent_id else "") + one_line(run.name), name), "bold") for run in found],
         "FLOW": [(clip(one_line(run.flow), flow), "") for run in found],
         "MADE": [(ago(run.created_at, now), "dim") for run in found],
         "TOOK": [(_took(run, now), "") for run in found],
-        "WHY": [(brief_reason(run), "dim") for run in found],
+        "WHY": [(reasons.get(run.id, brief_reason(run)), "dim") for run in found],
         "ID": [(_short_id(reader, run.id), "dim") for run in found],
     }
     return [[(head, "dim"), *column] for head, column in cells.items()]
+
+
+def late_mark(run: FlowRun) -> str:
+    """Give the mark of a run that is late."""
+    return " (**)" if run.state == "Late" else ""
 
 
 def _took(run: FlowRun, now: int) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ostinato.cli.advice import next_commands
+from ostinato.cli.advice import next_commands, reference
+from ostinato.cli.asked import asked_lines, asked_of, asked_shape
 from ostinato.cli.command import Command, json_option, run_argument, trace_option
 from ostinato.cli.failure import failure_lines, short_path
 from ostinato.cli.glyphs import GLYPHS
@@ -27,7 +28,7 @@ from ostinato.cli.shapes import (
     run_shape,
     task_shape,
 )
-from ostinato.cli.summary import facts_of
+from ostinato.cli.summary import facts_of, waiting_reason
 from ostinato.cli.survey import BAD, Survey, is_superseded
 from ostinato.cli.times import ago, clock, local, now_us, took
 from ostinato.cli.tree import Pace, View, state_piece, tree_of
@@ -83,6 +84,8 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
     """Give all that `show --json` says about a run."""
     return {
         **run_shape(run),
+        "waits_for": asked_shape(asked_of(reader, run)),
+        "why_waiting": _why_waiting(reader, run) or None,
         "tasks": counts_shape(reader.counts(run.id), run.epoch, reader.tallies(run.id)),
         "failures": [
             {**task_shape(task), "superseded": is_superseded(task, run)}
@@ -96,10 +99,13 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
 
 def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> list[Line]:
     history = reader.history(run.id)
-    lines = _head(run, history, value_said(reader, run))
+    lines = _head(run, history, value_said(reader, run), _why_waiting(reader, run))
     if run.error is not None and run.state in BAD:
         lines += [[], *failure_lines(run.error, whole=full_trace)]
     lines += _section("Parameters", _parameters(run, screen))
+    asked = asked_of(reader, run)
+    if asked is not None:
+        lines += _section("Waits for", asked_lines(asked, reference(run), now_us(), screen.table_columns))
     branch = Survey(reader).take(run)
     tree = tree_of(branch, View(columns=screen.columns, rows=_TREE_ROWS, now=now_us(), pace=Pace()))
     lines += _section("Tasks", tree[1:])
@@ -122,7 +128,11 @@ def _artifacts(artifacts: list[Artifact], ref: str, screen: Screen) -> list[Line
     return lines
 
 
-def _head(run: FlowRun, history: list[StateChange], value: str) -> list[Line]:
+def _why_waiting(reader: Reader, run: FlowRun) -> str:
+    return waiting_reason(reader, run, now_us()) if run.state in ("Scheduled", "Late") else ""
+
+
+def _head(run: FlowRun, history: list[StateChange], value: str, why_waiting: str) -> list[Line]:
     start = run.started_at or run.created_at
     facts = [f"made {local(run.created_at)} ({ago(run.created_at, now_us())})"]
     if run.started_at is not None:
@@ -133,8 +143,9 @@ def _head(run: FlowRun, history: list[StateChange], value: str) -> list[Line]:
         [(" · ".join(facts), "dim")],
         [(f"id {run.id}", "dim")],
     ]
-    if run.message and run.error is None:
-        rows.insert(1, [(one_line(run.message), "")])
+    said = why_waiting or (run.message if run.error is None else "")
+    if said:
+        rows.insert(1, [(one_line(said), "")])
     if run.source.file:
         rows.append([(f"{short_path(run.source.file)}:{run.source.function}", "dim")])
     if run.tags:

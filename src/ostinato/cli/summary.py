@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from ostinato.cli.advice import next_commands, reference
 from ostinato.cli.failure import place_of, said_by
 from ostinato.cli.lines import Line, clip_line, line_width, one_line, pad, width, wrap_line
-from ostinato.cli.times import took
+from ostinato.cli.times import ago, took
 from ostinato.cli.tree import counts_line, state_piece, superseded_said, tasks_said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.cli.survey import Branch
+    from ostinato.core.ports import Reader
     from ostinato.core.records import Artifact, FlowRun, StateChange
 
 _WIDEST = 100
@@ -109,6 +110,13 @@ def _all_epochs(history: Sequence[StateChange]) -> int:
 def _took(run: FlowRun, history: Sequence[StateChange]) -> str:
     last = took((run.ended_at or run.created_at) - (run.started_at or run.created_at))
     return ", ".join((last, *facts_of(run, history)))
+
+
+def waiting_reason(reader: Reader, run: FlowRun, now: int) -> str:
+    """Give in one line when a run is due that no worker has begun, or what keeps it from beginning."""
+    if run.due_at > now:
+        return f"due {ago(run.due_at, now)}"
+    return one_line(reader.why_waiting(run.id)) or "a worker takes it"
 
 
 def brief_reason(run: FlowRun) -> str:

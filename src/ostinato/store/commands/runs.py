@@ -198,7 +198,7 @@ def delete_run(tx: Tx, command: DeleteRun) -> None:
     run = find_run(tx.db, command.run, tx.home)
     if run.parent_id and run.root_id != run.id:
         raise ControlRefused(run=run.name, what="deleted", reason="it is a subflow", fix="Delete its root run.")
-    if run.held or (run.state not in TERMINAL and not run.queue):
+    if run.held or (run.state not in TERMINAL and not run.queue and not run.suspended):
         raise ControlRefused(run=run.name, what="deleted", reason=f"it is {run.state}", fix="Cancel it first.")
     tx.append(RunDropped(run.id, tx.now, tx.actor))
 
@@ -225,9 +225,12 @@ def _not_of_worker(tx: Tx, run: FlowRun, what: str) -> ControlRefused:
     if run.state in TERMINAL or run.suspended:
         fix = f"`ostinato resume {run.name}` on the host of its code goes on."
         return ControlRefused(run=run.name, what=what, reason=f"it is {run.state}, and no worker runs it", fix=fix)
-    pid, host = tx.db.execute(sql.load("append")["writer_of_stream"], (run.stream,)).fetchone() or ("?", "?")
+    found = tx.db.execute(sql.load("append")["writer_of_stream"], (run.stream,)).fetchone()
+    pid, host, began_at = found or (0, "an unknown host", 0)
     reason = f"no worker runs it, but process {pid} on {host}"
-    return ControlRefused(run=run.name, what=what, reason=reason, fix=f"On that host: `ostinato cancel {run.name}`.")
+    fix = f"On that host: `ostinato cancel {run.name}`, or Ctrl-C."
+    facts = {"stream": run.stream, "pid": pid, "host": host, "began_at": began_at}
+    return ControlRefused(run=run.name, what=what, reason=reason, fix=fix, **facts)
 
 
 def _move(tx: Tx, run: FlowRun, state: Any, message: str) -> RunMoved:

@@ -162,4 +162,4 @@ DELETE FROM blob_refs WHERE run_id IN (SELECT id FROM flow_runs WHERE root_id = 
 
 -- writer_of_stream --
 -- The process that writes a stream.
-SELECT pid, host FROM streams WHERE stream = ?;
+SELECT pid, host, started_at FROM streams WHERE stream = ?;
