@@ -193,6 +193,18 @@ def test_a_server_that_hangs_lets_its_workers_end_what_others_may_have(fleet: Fl
     assert fleet.wait(run).state == "Completed", fleet.told(run)
 
 
+def test_when_all_of_it_dies_the_next_server_and_worker_go_on(fleet: Fleet) -> None:
+    worker = fleet.worker("--lease", "1")
+    run, pid = walking(fleet)
+    reported = done(fleet, run)
+    worker.kill()
+    os.kill(pid, signal.SIGKILL)
+    fleet.programs[0].kill()
+    fleet.server()
+    fleet.worker("--lease", "1")
+    check_walked(fleet, run, reported)
+
+
 def test_retries_after_a_crash_come_to_an_end_and_the_last_output_is_kept(fleet: Fleet) -> None:
     file = fleet.write("""
         import os, signal

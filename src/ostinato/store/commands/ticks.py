@@ -80,7 +80,7 @@ def begin(tx: Tx) -> int:
     Gives the microseconds for which no server was alive.
     """
     alive_at = work.fact(tx.db, ALIVE)
-    tx.db.execute(sql.load("work")["extend_leases"], (tx.now + LATE_US,))
+    tx.db.execute(sql.load("work")["extend_leases"], (tx.now,))
     if alive_at is None:
         return 0
     for deployment in work.deployments(tx.db):

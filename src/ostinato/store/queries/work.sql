@@ -91,8 +91,11 @@ UPDATE workers SET seen_at = ?1, lease_until = ?2 WHERE id = ?3 AND left_at IS N
 SELECT id, name, info FROM workers WHERE left_at IS NULL AND lease_until < ?;
 
 -- extend_leases --
--- After a time without a server: no worker could renew its lease.
-UPDATE workers SET lease_until = max(lease_until, ?1) WHERE left_at IS NULL;
+-- After a time without a server no worker could renew its lease: each gets a whole one, and a second to find the server.
+UPDATE workers
+SET lease_until = max(lease_until, ?1 + 1000000
+    + CAST(json_extract(CAST(info AS TEXT), '$.lease_s') * 1000000 AS INTEGER))
+WHERE left_at IS NULL;
 
 -- late --
 -- Runs that should have begun before an instant.
