@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.terminal import Terminal
 
 from ostinato import session
-from ostinato.core.commands import CreateRun
+from ostinato.core.commands import CreateRun, DeleteRun
 
 if TYPE_CHECKING:
     from typing import Any
@@ -139,16 +139,10 @@ def test_a_queue_in_which_runs_wait_stays(project: Cli) -> None:
     refused = project("queue", "rm", "ml", code=4).stderr
     assert "1 runs wait in it" in refused
     commands = session.commands(str(project.home))
-    commands.do(_delete(run))
+    commands.do(DeleteRun(run=run))
     commands.close()
     assert project("queue", "rm", "ml").stdout == "Queue ml is removed.\n"
     assert list(queues(project)) == ["default"]
-
-
-def _delete(run: str) -> Any:
-    from ostinato.core.commands import DeleteRun
-
-    return DeleteRun(run=run)
 
 
 def test_wrong_names_are_refused_with_what_there_is(project: Cli) -> None:

@@ -183,3 +183,11 @@ def test_the_month_before_is_found_across_the_turn_of_the_year() -> None:
         check=True,
     )
     assert ended.stdout.split() == ["2023-12", "2024-02", "2024-01"]
+
+
+@pytest.mark.skipif(not ALL_MONTHS.is_dir(), reason="the raw months are elsewhere; OSTINATO_DATA names their folder")
+def test_the_samples_are_every_fortieth_trip_of_the_raw_months() -> None:
+    for sample in sorted(SAMPLES.glob("*.parquet")):
+        kept = pd.read_parquet(sample)
+        raw = pd.read_parquet(ALL_MONTHS / sample.name, columns=list(kept.columns))
+        assert kept.equals(raw[::40].reset_index(drop=True)), sample.name
