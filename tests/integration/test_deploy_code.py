@@ -30,6 +30,8 @@ from ostinato.session import maintenance
 from ostinato.workers.code import KEEP_S, prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import RunPython
 
     from ostinato.engine.flows import Flow
@@ -47,7 +49,7 @@ def train(n: int = 1, day: date | None = None) -> int:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder with a flow and a module, which is the working directory."""
     folder = tmp_path / "project"
     (folder / "lib").mkdir(parents=True)
@@ -55,9 +57,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "lib" / "mod.py").write_text("FACTOR = 2", encoding="utf-8")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OSTINATO_CONSOLE", "false")
-    for name in ("flow", "lib", "lib.mod"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return folder
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield folder
+    for name in [name for name, module in sys.modules.items() if place_of(module).startswith(str(folder))]:
+        del sys.modules[name]
+
+
+def place_of(module: object) -> str:
+    """Give the file or folder of a module."""
+    return str(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), ""))
 
 
 @pytest.fixture
@@ -231,6 +239,9 @@ def test_under_git_a_snapshot_has_what_is_not_ignored(repository: Path, tmp_path
     clean = train().deploy("x", code="snapshot")
     assert clean.version == git(repository, "rev-parse", "HEAD")[:12]
     (repository / "new.py").write_text("", encoding="utf-8")
+    more = train().deploy("x", code="snapshot")
+    assert more.version == f"{clean.version}+dirty.{more.code.revision[:6]}"
+    assert train().deploy("x").version == clean.version
     (repository / "flow.py").write_text(FLOW + "\n", encoding="utf-8")
     changed = train().deploy("x", code="snapshot")
     assert changed.version == f"{clean.version}+dirty.{changed.code.revision[:6]}"

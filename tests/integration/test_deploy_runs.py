@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def fleet(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Give a fleet with a server and a worker, and the deployment double/test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OSTINATO_CONSOLE", "false")
-    monkeypatch.delitem(sys.modules, "child", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("child", "snap", "snap_lib"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with fleet_on(home, tmp_path) as one:
         one.server()
         one.worker()
@@ -177,11 +180,12 @@ def test_a_snapshot_runs_though_the_folder_is_gone_and_fails_by_name_when_it_is_
     project.mkdir()
     monkeypatch.chdir(project)
     fleet.write(
-        "from lib import A\nfrom ostinato import flow\n@flow\ndef snap() -> int:\n    return A\n", "project/snap.py"
+        "from snap_lib import A\nfrom ostinato import flow\n@flow\ndef snap() -> int:\n    return A\n",
+        "project/snap.py",
     )
-    fleet.write("A = 7\n", "project/lib.py")
+    fleet.write("A = 7\n", "project/snap_lib.py")
     made = load_flow("snap.py").deploy("test", code="snapshot")
-    for name in ("snap.py", "lib.py"):
+    for name in ("snap.py", "snap_lib.py"):
         (project / name).unlink()
     assert run_deployment("snap/test").result() == 7
     fleet.write("from ostinato import flow\n@flow\ndef snap() -> int:\n    return 8\n", "project/snap.py")
@@ -229,3 +233,44 @@ def test_a_served_flow_runs_by_its_schedule_until_it_is_told_to_end(home: Path, 
         (made,) = fleet.reader.deployments()
         assert made.paused
         assert fleet.reader.workers()[0].left_at is not None
+
+
+def test_a_run_that_no_worker_takes_says_why(home: Path, tmp_path: Path, run_python: RunPython) -> None:
+    with fleet_on(home, tmp_path) as fleet:
+        load_flow(str(fleet.write(CHILD, "child_of_nobody.py"))).deploy("test", queue="empty")
+    ran = run_python("""
+    from ostinato import run_deployment
+    print(run_deployment("double/test", timeout=4).state)
+    """)
+    assert ran.stdout == "Scheduled()\n"
+    assert "Waits for run " in ran.stderr
+    assert "of double/test has not begun: no worker serves queue 'empty'" in ran.stderr
+
+
+def test_another_machine_deploys_to_a_server_and_works_for_it(home: Path, tmp_path: Path) -> None:
+    with fleet_on(home, tmp_path) as fleet:
+        fleet.server()
+        card = json.loads((home / "server.json").read_text(encoding="utf-8"))
+        env = {
+            "OSTINATO_API_URL": card["url"],
+            "OSTINATO_API_KEY": card["token"],
+            "OSTINATO_HOME": str(tmp_path / "other-home"),
+        }
+        file = fleet.write(CHILD, "elsewhere/child.py")
+        words = ["deploy", f"{file}:double", "--name", "test", "--code", "snapshot"]
+        made = subprocess.run(
+            [sys.executable, "-m", "ostinato.cli", *words],
+            cwd=file.parent,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        assert not (tmp_path / "other-home" / "blobs").exists()
+        file.unlink()
+        fleet.worker(env=env)
+        (deployment,) = fleet.reader.deployments()
+        run = fleet.wait(fleet.run(deployment, parameters={"n": 21}))
+        assert run.state == "Completed", fleet.told(run)
+        assert (tmp_path / "other-home" / "code" / deployment.code.revision / "child.py").is_file()

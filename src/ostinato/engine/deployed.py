@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostinato.core import settings as settings_of
 from ostinato.core.commands import CreateRun
 from ostinato.core.errors import DeployedRunEnded, NotEnded, ResultLost
 from ostinato.core.literals import literals
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SHORTEST_S: Final = 0.05
 LONGEST_S: Final = 1.0
 """The pauses between two looks at a run grow from the one to the other."""
+PATIENCE_S: Final = 3.0
+"""After so long it is told why a run has not begun."""
 
 
 class DeployedState(State, frozen=True, kw_only=True):
@@ -158,6 +161,7 @@ class _Wait:
         """Whether the idempotency key is the caller's own."""
         self._pause_s = SHORTEST_S
         self._began_s = time.monotonic()
+        self._told = False
         self._reader: Reader | None = None
         self._record: FlowRun
 
@@ -189,8 +193,7 @@ class _Wait:
         while asked.key and not self._is_chosen and self._record.state in TERMINAL - SUCCESSFUL:
             n += 1
             self._record = carry_out(msgspec.structs.replace(asked, key=f"{asked.key}:{n}"))
-        if self._scope is not None:
-            logs.emit(self._scope, 20, "ostinato.engine", f"Waits for run {self._record.name!r} of {asked.deployment}")
+        self._tell(20, f"Waits for run {self._record.name!r} of {self._record.deployment}")
 
     def _look(self) -> bool:
         """Look at the run; say whether the wait is over."""
@@ -201,7 +204,18 @@ class _Wait:
         run = self._record = self._reader.find_run(self._record.id)
         if run.state in TERMINAL and not (run.state == "Crashed" and run.held):  # else it is taken up again
             return True
+        if not self._told and run.state in ("Scheduled", "Late") and time.monotonic() - self._began_s > PATIENCE_S:
+            self._told = True
+            reason = self._reader.why_waiting(run.id)
+            if reason:
+                self._tell(30, f"Run {run.name!r} of {run.deployment} has not begun: {reason}")
         return self._timeout_s is not None and self._left_s() <= 0
+
+    def _tell(self, level: int, text: str) -> None:
+        if self._scope is not None:
+            logs.emit(self._scope, level, "ostinato.engine", text)
+        elif settings_of.load().console:
+            logs.write(logs.line(level, text, now_us()))
 
     def _left_s(self) -> float:
         return self._began_s + (self._timeout_s or 0.0) - time.monotonic()

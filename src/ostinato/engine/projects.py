@@ -32,6 +32,8 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """Of the remote that it is pushed to, without a login; empty when there is none."""
     changed: tuple[str, ...]
     """Files that differ from the commit, relative to the root."""
+    untracked: tuple[str, ...] = ()
+    """Files, or folders of files, that git does not know and does not ignore."""
 
     @property
     def version(self) -> str:
@@ -108,12 +110,13 @@ def checkout_of(file: str) -> Checkout | None:
     root, commit = git(folder, "rev-parse", "--show-toplevel"), git(folder, "rev-parse", "--verify", "HEAD")
     if not root or not commit:  # nothing is committed yet
         return None
-    status = git(folder, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames") or ""
+    status = (git(folder, "status", "--porcelain", "-z", "--no-renames") or "").split("\0")
     return Checkout(
         root=root.strip(),
         commit=commit.strip(),
         url=_url(folder),
-        changed=tuple(line[3:] for line in status.split("\0") if line),
+        changed=tuple(line[3:] for line in status if line and not line.startswith("??")),
+        untracked=tuple(line[3:] for line in status if line.startswith("??")),
     )
 
 

@@ -108,7 +108,8 @@ def _snapshot(source: Source, checkout: projects.Checkout | None, storage: str) 
     )
     version = revision[:12]
     if checkout is not None:
-        version = checkout.version + (f".{revision[:6]}" if checkout.changed else "")
+        is_other = checkout.changed or checkout.untracked  # than the commit
+        version = f"{checkout.commit[:12]}+dirty.{revision[:6]}" if is_other else checkout.version
     return Located(code, version, ())
 
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -85,8 +86,9 @@ def _remove_old(folder: str) -> None:
     before = time.time() - KEEP_S
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.stat().st_mtime < before:
-                shutil.rmtree(entry.path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another worker renamed it, or was faster
+                if entry.stat().st_mtime < before:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 # --- snapshots
