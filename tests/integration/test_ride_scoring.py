@@ -50,11 +50,11 @@ def fleet(home: Path, tmp_path: Path) -> Iterator[Fleet]:
         yield one
 
 
-def call(fleet: Fleet, *words: str, code: int = 0) -> str:
+def call(fleet: Fleet, *words: str, code: int = 0, cwd: Path | None = None) -> str:
     """Give what a command prints to stdout."""
     ended = subprocess.run(
         [*OSTINATO, *words],
-        cwd=fleet.folder,
+        cwd=cwd or fleet.folder,
         env={**os.environ, "OSTINATO_HOME": str(fleet.home), "PYTHONWARNINGS": "error"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -183,6 +183,14 @@ def test_the_month_before_is_found_across_the_turn_of_the_year() -> None:
         check=True,
     )
     assert ended.stdout.split() == ["2023-12", "2024-02", "2024-01"]
+
+
+def test_the_manifest_of_the_example_deploys_scoring_on_the_second_of_each_month(home: Path, tmp_path: Path) -> None:
+    with fleet_on(home, tmp_path) as fleet:
+        call(fleet, "deploy", cwd=EXAMPLE)
+        (found,) = json.loads(call(fleet, "schedule", "ls", "score-month/monthly", "--json"))
+    assert found["words"] == "at 03:00 on day 2 of each month, UTC"
+    assert all(at[8:16] == "02T03:00" for at in found["next"])
 
 
 @pytest.mark.skipif(not ALL_MONTHS.is_dir(), reason="the raw months are elsewhere; OSTINATO_DATA names their folder")
