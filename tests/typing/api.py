@@ -64,6 +64,8 @@ def plain_code() -> None:
     assert_type(asyncio.run(async_flow(1)), list[int])
     waiting: Coroutine[Any, Any, list[int]] = async_flow(1)
     waiting.close()
+    made = sync_flow.deploy("nightly", cron="@daily", timezone="Europe/Berlin", parameters={"n": 3}, overlap="skip")
+    assert_type(made.title, str)
 
 
 def wrong_code() -> None:
@@ -71,5 +73,7 @@ def wrong_code() -> None:
     bare("three")  # type: ignore[call-overload]
     called()  # type: ignore[call-overload]
     sync_flow(word=1)  # type: ignore[call-overload]
+    sync_flow.deploy("nightly", crn="@daily")  # type: ignore[call-arg]
+    sync_flow.deploy("nightly", overlap="never")  # type: ignore[arg-type]
     word: int = bare(1)  # type: ignore[assignment]
     assert word
