@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.commands import Command
 
+STRICT = {"PYTHONWARNINGS": "error"}
 DEPLOYMENT = {"flow": "train", "name": "nightly", "code": {"kind": "local", "file": "/flows.py", "function": "train"}}
 
 
@@ -27,7 +28,7 @@ class Served:
     def __init__(self, fleet: Fleet, *words: str) -> None:
         self.fleet = fleet
         self.words = words
-        self.program: Program = fleet.server(*words)
+        self.program: Program = fleet.server(*words, env=STRICT)
         self._stack = contextlib.ExitStack()
         self.http = self.client()
 
@@ -67,7 +68,7 @@ class Served:
             self.program.kill()
         else:
             assert self.program.end() == 0, self.program.said
-        self.program = self.fleet.server(*self.words)
+        self.program = self.fleet.server(*self.words, env=STRICT)
         self.http = self.client()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,6 +15,7 @@ with warnings.catch_warnings():
     import schemathesis
     from schemathesis import GenerationMode
     from schemathesis.checks import not_a_server_error
+    from schemathesis.core.result import Ok
     from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def test_no_request_brings_a_fault(server: Served, half: int) -> None:
     for number, found in enumerate(schema.get_all_operations()):
         if number % 2 != half:
             continue
+        assert isinstance(found, Ok)
         operation = found.ok()
 
         @settings(
@@ -52,7 +54,7 @@ def test_no_request_brings_a_fault(server: Served, half: int) -> None:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=st.one_of(*(operation.as_strategy(mode) for mode in GenerationMode)))
-        def send(case: schemathesis.Case) -> None:
+        def send(case: schemathesis.Case[Any]) -> None:
             nonlocal n_requests
             n_requests += 1
             case.call_and_validate(checks=checks, headers=dict(server.http.headers))

@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from ostinato.core.commands import CreateRun, Deploy, PauseDeployment, RemoveDeployment
 from ostinato.core.deployments import Deployment
 from ostinato.core.schedules import upcoming
 from ostinato.core.views import DeploymentView, RunView, deployment_view, instant, microseconds, run_view
-from ostinato.server.doors import Ask, Limit, act_at, make_at, read_at, remove_at
+from ostinato.server.doors import Ask, Limit, Ref, act_at, make_at, read_at, remove_at
 from ostinato.server.runs import Instant, Priority
 
 
@@ -63,33 +63,33 @@ async def list_deployments(
 
 
 @make_at("/api/deployments")
-async def make_deployment(request: Ask, data: NewDeployment) -> DeploymentView:
+async def make_deployment(request: Ask, data: JSONBody[NewDeployment]) -> DeploymentView:
     """Make or change a deployment."""
     wanted = Deployment(**{name: getattr(data, name) for name in Deployment.__struct_fields__})
     return deployment_view(await request.do(Deploy(deployment=wanted)))
 
 
 @read_at("/api/deployments/{ref:str}")
-async def show_deployment(request: Ask, ref: str) -> DeploymentView:
+async def show_deployment(request: Ask, ref: Ref) -> DeploymentView:
     """Give a deployment by id, or by a name that only one has."""
     return deployment_view(await request.look(lambda shelf: shelf.reader.find_deployment(ref)))
 
 
 @remove_at("/api/deployments/{ref:str}")
-async def remove_deployment(request: Ask, ref: str) -> None:
+async def remove_deployment(request: Ask, ref: Ref) -> None:
     """Remove a deployment and its runs that have not begun."""
     await request.do(RemoveDeployment(deployment=ref))
 
 
 @act_at("/api/deployments/{ref:str}/pause")
-async def pause_deployment(request: Ask, ref: str, data: Pause | None = None) -> DeploymentView:
+async def pause_deployment(request: Ask, ref: Ref, data: JSONBody[Pause | None] = None) -> DeploymentView:
     """Stop the schedules of a deployment or one of them, or let them go on."""
     how = data if data is not None else Pause()
     return deployment_view(await request.do(PauseDeployment(deployment=ref, slug=how.slug, paused=how.paused)))
 
 
 @make_at("/api/deployments/{ref:str}/runs")
-async def run_deployment(request: Ask, ref: str, data: RunOf | None = None) -> RunView:
+async def run_deployment(request: Ask, ref: Ref, data: JSONBody[RunOf | None] = None) -> RunView:
     """Make a run of a deployment, now or later."""
     how = data if data is not None else RunOf()
     made = await request.do(
@@ -108,7 +108,7 @@ async def run_deployment(request: Ask, ref: str, data: RunOf | None = None) -> R
 
 
 @read_at("/api/deployments/{ref:str}/upcoming")
-async def list_upcoming(request: Ask, ref: str, limit: Limit = 20) -> list[Coming]:
+async def list_upcoming(request: Ask, ref: Ref, limit: Limit = 20) -> list[Coming]:
     """List the next instants that the schedules of a deployment name."""
     one = await request.look(lambda shelf: shelf.reader.find_deployment(ref))
     now = time.time_ns() // 1000

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request, delete, get, post, put
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from ostinato.core.rights import ACTIONS
 from ostinato.server.problems import TITLES, Problem
@@ -28,6 +28,7 @@ OFFICE: Final = "ostinato.office"
 IDENTITY: Final = "ostinato.identity"
 MOST_INT: Final = 1 << 62
 
+Ref = Annotated[str, PathParameter(min_length=1, max_length=500)]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Items on a page.")]
 After = Annotated[str, QueryParameter(max_length=200, description="`next` of the page before.")]
 Number = Annotated[int, QueryParameter(ge=0, le=MOST_INT, description="`next` of the page before.")]

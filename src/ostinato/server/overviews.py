@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from ostinato import __version__
 from ostinato.core.errors import VariableMissing
@@ -16,7 +16,7 @@ from ostinato.core.events import VariableSet
 from ostinato.core.happenings import KINDS
 from ostinato.core.states import StateName
 from ostinato.core.views import VariableView, instant, variable_view
-from ostinato.server.doors import After, Ask, Limit, Page, page, read_at, remove_at, set_at
+from ostinato.server.doors import After, Ask, Limit, Page, Ref, page, read_at, remove_at, set_at
 from ostinato.store import overview, variables
 
 HOUR_US: Final = 3_600_000_000
@@ -97,12 +97,12 @@ async def list_variables(request: Ask) -> list[VariableView]:
 
 
 @read_at("/api/variables/{name:str}")
-async def show_variable(request: Ask, name: str) -> VariableView:
+async def show_variable(request: Ask, name: Ref) -> VariableView:
     """Give a variable."""
     return await _variable(request, name)
 
 
-async def _variable(request: Ask, name: str) -> VariableView:
+async def _variable(request: Ask, name: Ref) -> VariableView:
     found = await request.look(lambda shelf: variables.variable(shelf.db, name))
     if found is None:
         raise VariableMissing(name=name)
@@ -110,7 +110,7 @@ async def _variable(request: Ask, name: str) -> VariableView:
 
 
 @set_at("/api/variables/{name:str}")
-async def set_variable(request: Ask, name: str, data: VariableBody) -> VariableView:
+async def set_variable(request: Ask, name: Ref, data: JSONBody[VariableBody]) -> VariableView:
     """Set a variable."""
     request.identity.check("set-variable")
     value = msgspec.json.encode(data.value)
@@ -121,7 +121,7 @@ async def set_variable(request: Ask, name: str, data: VariableBody) -> VariableV
 
 
 @remove_at("/api/variables/{name:str}")
-async def unset_variable(request: Ask, name: str) -> None:
+async def unset_variable(request: Ask, name: Ref) -> None:
     """Unset a variable."""
     request.identity.check("set-variable")
     await _variable(request, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import msgspec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from ostinato.core.access import Role, Scope
@@ -29,7 +29,7 @@ from ostinato.core.views import (
     secret_view,
     user_view,
 )
-from ostinato.server.doors import MOST_INT, After, Ask, Limit, Page, make_at, page, read_at, remove_at, set_at
+from ostinato.server.doors import MOST_INT, After, Ask, Limit, Page, Ref, make_at, page, read_at, remove_at, set_at
 from ostinato.server.runs import Instant
 
 
@@ -79,13 +79,13 @@ async def list_users(request: Ask, limit: Limit = 100, after: After = "") -> Pag
 
 
 @make_at("/api/users")
-async def create_user(request: Ask, data: NewUser) -> UserView:
+async def create_user(request: Ask, data: JSONBody[NewUser]) -> UserView:
     """Make a user."""
     return user_view(await request.do(CreateUser(name=data.name, role=data.role)))
 
 
 @set_at("/api/users/{name:str}")
-async def change_user(request: Ask, name: str, data: UserChange) -> UserView:
+async def change_user(request: Ask, name: Ref, data: JSONBody[UserChange]) -> UserView:
     """Give a user a role; refuse its keys, or let them hold again."""
     await request.do(SetRole(name=name, role=data.role))
     return user_view(await request.do(DisableUser(name=name, disabled=data.disabled)))
@@ -106,7 +106,7 @@ async def list_keys(
 
 
 @make_at("/api/keys")
-async def create_key(request: Ask, data: NewKey) -> MadeKeyView:
+async def create_key(request: Ask, data: JSONBody[NewKey]) -> MadeKeyView:
     """Make an API key; the answer is the only place where its text stands."""
     made = await request.do(
         CreateKey(
@@ -121,7 +121,7 @@ async def create_key(request: Ask, data: NewKey) -> MadeKeyView:
 
 
 @remove_at("/api/keys/{key_id:str}")
-async def revoke_key(request: Ask, key_id: str) -> None:
+async def revoke_key(request: Ask, key_id: Ref) -> None:
     """Let an API key hold no longer."""
     await request.do(RevokeKey(id=key_id))
 
@@ -134,13 +134,13 @@ async def list_secrets(request: Ask, limit: Limit = 100, after: After = "") -> P
 
 
 @set_at("/api/secrets/{name:str}")
-async def set_secret(request: Ask, name: str, data: SecretBody) -> None:
+async def set_secret(request: Ask, name: Ref, data: JSONBody[SecretBody]) -> None:
     """Keep a secret; it is sealed before it is written."""
     await request.do(SetSecret(name=name, value=data.value))
 
 
 @remove_at("/api/secrets/{name:str}")
-async def unset_secret(request: Ask, name: str) -> None:
+async def unset_secret(request: Ask, name: Ref) -> None:
     """Forget a secret."""
     await request.do(UnsetSecret(name=name))
 

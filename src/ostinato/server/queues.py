@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from ostinato.core.commands import RemoveLimit, RemoveQueue, SetLimit, SetQueue
 from ostinato.core.deployments import Limit as Slots
 from ostinato.core.deployments import Queue, QueueLoad
 from ostinato.core.views import RunView, WorkerView, maybe, run_view, worker_view
-from ostinato.server.doors import MOST_INT, Ask, Limit, read_at, remove_at, set_at
+from ostinato.server.doors import MOST_INT, Ask, Limit, Ref, read_at, remove_at, set_at
 from ostinato.server.runs import Priority
 from ostinato.store import overview
 
@@ -78,13 +78,13 @@ def _view(queue: Queue, load: QueueLoad, oldest: int | None) -> QueueView:
 
 
 @set_at("/api/queues/{name:str}")
-async def set_queue(request: Ask, name: str, data: QueueBody) -> Queue:
+async def set_queue(request: Ask, name: Ref, data: JSONBody[QueueBody]) -> Queue:
     """Make or change a queue."""
     return await request.do(SetQueue(queue=Queue(name=name, **msgspec.structs.asdict(data))))
 
 
 @remove_at("/api/queues/{name:str}")
-async def remove_queue(request: Ask, name: str) -> None:
+async def remove_queue(request: Ask, name: Ref) -> None:
     """Remove a queue in which nothing waits."""
     await request.do(RemoveQueue(name=name))
 
@@ -93,7 +93,7 @@ Hours = Annotated[float, QueryParameter(ge=0, le=100_000, description="How far t
 
 
 @read_at("/api/queues/{name:str}/preview")
-async def preview_queue(request: Ask, name: str, hours: Hours = 24, limit: Limit = 100) -> list[RunView]:
+async def preview_queue(request: Ask, name: Ref, hours: Hours = 24, limit: Limit = 100) -> list[RunView]:
     """List the runs that wait in a queue, in the order of their due times; the late ones come first."""
     until = min(time.time_ns() // 1000 + int(hours * HOUR_US), MOST_INT)
     return [run_view(run) for run in await request.look(lambda shelf: shelf.reader.preview(name, until, limit))]
@@ -106,13 +106,13 @@ async def list_limits(request: Ask) -> list[Slots]:
 
 
 @set_at("/api/limits/{name:str}")
-async def set_limit(request: Ask, name: str, data: LimitBody) -> Slots:
+async def set_limit(request: Ask, name: Ref, data: JSONBody[LimitBody]) -> Slots:
     """Make or change a limit."""
     return await request.do(SetLimit(limit=Slots(name=name, slots=data.slots)))
 
 
 @remove_at("/api/limits/{name:str}")
-async def remove_limit(request: Ask, name: str) -> None:
+async def remove_limit(request: Ask, name: Ref) -> None:
     """Remove a limit."""
     await request.do(RemoveLimit(name=name))
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from ostinato.core.commands import CancelRun, Command, CreateRun, DeleteRun, PauseRun, ResumeRun
@@ -31,7 +31,7 @@ from ostinato.core.views import (
     run_view,
     task_view,
 )
-from ostinato.server.doors import After, Ask, Limit, Number, Page, act_at, make_at, page, read_at, remove_at
+from ostinato.server.doors import After, Ask, Limit, Number, Page, Ref, act_at, make_at, page, read_at, remove_at
 from ostinato.store import runs as store
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _runs(db: Any, query: str, limit: int, after: str) -> tuple[list[FlowRun], s
 
 
 @make_at("/api/runs")
-async def create_run(request: Ask, data: NewRun) -> RunView:
+async def create_run(request: Ask, data: JSONBody[NewRun]) -> RunView:
     """Make a run of a deployment, now or later."""
     made = await request.do(
         CreateRun(
@@ -147,7 +147,7 @@ async def create_run(request: Ask, data: NewRun) -> RunView:
 
 
 @act_at("/api/runs/bulk")
-async def change_runs(request: Ask, data: Bulk) -> BulkDone:
+async def change_runs(request: Ask, data: JSONBody[Bulk]) -> BulkDone:
     """Cancel, pause, resume or delete all runs that match a query."""
     found, cursor = await request.look(lambda shelf: _runs(shelf.db, data.query, data.limit, data.after))
     done, refused = [], []
@@ -173,31 +173,31 @@ def _command(data: Bulk, run: str) -> Command[Any]:
 
 
 @read_at("/api/runs/{ref:str}")
-async def show_run(request: Ask, ref: str) -> RunView:
+async def show_run(request: Ask, ref: Ref) -> RunView:
     """Give a run by id, unique beginning of an id, name (the newest), or `last`."""
     return run_view(await request.look(lambda shelf: shelf.reader.find_run(ref)))
 
 
 @remove_at("/api/runs/{ref:str}")
-async def delete_run(request: Ask, ref: str) -> None:
+async def delete_run(request: Ask, ref: Ref) -> None:
     """Forget a run that has ended, or not begun."""
     await request.do(DeleteRun(run=ref))
 
 
 @act_at("/api/runs/{ref:str}/cancel")
-async def cancel_run(request: Ask, ref: str, data: Cancel | None = None) -> RunView:
+async def cancel_run(request: Ask, ref: Ref, data: JSONBody[Cancel | None] = None) -> RunView:
     """Cancel a run."""
     return run_view(await request.do(CancelRun(run=ref, reason=data.reason if data is not None else "")))
 
 
 @act_at("/api/runs/{ref:str}/pause")
-async def pause_run(request: Ask, ref: str) -> RunView:
+async def pause_run(request: Ask, ref: Ref) -> RunView:
     """Pause a run: at once when it has not begun, else at its next task."""
     return run_view(await request.do(PauseRun(run=ref)))
 
 
 @act_at("/api/runs/{ref:str}/resume")
-async def resume_run(request: Ask, ref: str, data: Resume | None = None) -> RunView:
+async def resume_run(request: Ask, ref: Ref, data: JSONBody[Resume | None] = None) -> RunView:
     """Let a run that is Paused, Failed, Crashed, TimedOut or Cancelled go on."""
     how = data if data is not None else Resume()
     return run_view(await request.do(ResumeRun(run=ref, input=how.input, changed=how.changed)))
@@ -208,7 +208,7 @@ States = Annotated[list[StateName] | None, QueryParameter(name="state", descript
 
 @read_at("/api/runs/{ref:str}/tasks")
 async def list_tasks(
-    request: Ask, ref: str, states: States = None, limit: Limit = 200, after: Number = 0
+    request: Ask, ref: Ref, states: States = None, limit: Limit = 200, after: Number = 0
 ) -> Page[TaskView]:
     """List the task runs of a run, in call order."""
     found = await request.look(
@@ -220,7 +220,7 @@ async def list_tasks(
 
 
 @read_at("/api/runs/{ref:str}/counts")
-async def count_tasks(request: Ask, ref: str) -> list[TaskCountView]:
+async def count_tasks(request: Ask, ref: Ref) -> list[TaskCountView]:
     """Count the task runs of a run by task and state."""
     return count_views(await request.look(lambda shelf: shelf.reader.counts(shelf.reader.find_run(ref).id)))
 
@@ -228,9 +228,12 @@ async def count_tasks(request: Ask, ref: str) -> list[TaskCountView]:
 Level = Annotated[int, QueryParameter(ge=0, le=100, description="Least numeric level: 20 is INFO, 40 is ERROR.")]
 
 
+Tail = Annotated[bool, QueryParameter(description="Give the last lines instead.")]
+
+
 @read_at("/api/runs/{ref:str}/logs")
 async def list_logs(
-    request: Ask, ref: str, level: Level = 0, limit: Limit = 1000, after: Number = 0, *, tail: bool = False
+    request: Ask, ref: Ref, level: Level = 0, limit: Limit = 1000, after: Number = 0, *, tail: Tail = False
 ) -> Page[LogView]:
     """List the log lines of a run in commit order; `tail` gives the last ones instead."""
     found = await request.look(
@@ -242,35 +245,35 @@ async def list_logs(
 
 
 @read_at("/api/runs/{ref:str}/history")
-async def show_history(request: Ask, ref: str) -> list[ChangeView]:
+async def show_history(request: Ask, ref: Ref) -> list[ChangeView]:
     """List the state changes of a run, oldest first."""
     found = await request.look(lambda shelf: shelf.reader.history(shelf.reader.find_run(ref).id))
     return [change_view(change) for change in found]
 
 
 @read_at("/api/runs/{ref:str}/artifacts")
-async def list_artifacts(request: Ask, ref: str) -> list[ArtifactView]:
+async def list_artifacts(request: Ask, ref: Ref) -> list[ArtifactView]:
     """List the artifacts of a run and its subflows; the bytes of an image are at `/api/blobs/<blob>`."""
     found = await request.look(lambda shelf: shelf.reader.artifacts(shelf.reader.find_run(ref).id))
     return [artifact_view(artifact) for artifact in found]
 
 
 @read_at("/api/runs/{ref:str}/inputs")
-async def list_inputs(request: Ask, ref: str) -> list[InputView]:
+async def list_inputs(request: Ask, ref: Ref) -> list[InputView]:
     """List what a run waits, or waited, for."""
     found = await request.look(lambda shelf: shelf.reader.inputs(shelf.reader.find_run(ref).id))
     return [input_view(one) for one in found]
 
 
 @read_at("/api/runs/{ref:str}/subflows")
-async def list_subflows(request: Ask, ref: str) -> list[RunView]:
+async def list_subflows(request: Ask, ref: Ref) -> list[RunView]:
     """List the direct subflow runs of a run, in call order."""
     found = await request.look(lambda shelf: shelf.reader.subflow_runs(shelf.reader.find_run(ref).id))
     return [run_view(run) for run in found]
 
 
 @read_at("/api/runs/{ref:str}/why")
-async def explain_wait(request: Ask, ref: str) -> Reason:
+async def explain_wait(request: Ask, ref: Ref) -> Reason:
     """Say in one line why a run that is due does not run."""
     found = await request.look(lambda shelf: shelf.reader.why_waiting(shelf.reader.find_run(ref).id))
     return Reason(reason=found or None)
