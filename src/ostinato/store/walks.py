@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.query import Query, Term
 
-LOOKED_AT: Final = 20_000
+LOOKED_AT: Final = 10_000
 """Runs that one page looks at, at most."""
 SLACK_US: Final = 3_600_000_000
 """The instant in an id and that of its event differ by less."""
