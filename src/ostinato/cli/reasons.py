@@ -34,7 +34,7 @@ REASONS: Final[dict[str, str]] = {
     "deployment-ambiguous": "Deployments of several flows have this name.",
     "deployment-invalid": "A deployment needs a flow that workers can find, and options that make sense together.",
     "parameters-misfit": "The parameters of a run are checked against the schema that was taken when it was deployed.",
-    "schedule-invalid": "Schedules are checked when they are written, so that none is found wrong at three in the night.",
+    "schedule-invalid": "Schedules are checked when they are written, so none is found wrong at three in the night.",
     "not-literal": "Parameters of a run that a worker starts travel as JSON; a value of this class cannot.",
     "manifest-invalid": "`ostinato deploy` read ostinato.toml, and something in it cannot be a deployment.",
     "snapshot-too-large": "A snapshot takes all files of the project along; data and environments do not belong to it.",
