@@ -35,9 +35,7 @@ def summary_lines(
     if value:
         rows.append(("value", [(value, "")]))
     if run.error is not None:
-        stopped = run.state == "Cancelled"
-        said = "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
-        rows.append(("because", [(said, "" if stopped else "red")]))
+        rows.append(("because", [(brief_reason(run), "" if run.state == "Cancelled" else "red")]))
         place = "  ".join(filter(None, (place_of(run.error), run.error.task and f"in {run.error.task}")))
         rows += [("", [(one_line(place), "dim")])] if place else []
     elif run.message:
@@ -121,6 +119,8 @@ def waiting_reason(reader: Reader, run: FlowRun, now: int) -> str:
 
 def brief_reason(run: FlowRun) -> str:
     """Give in one line why a run is in its state, nothing for one that ended well."""
-    if run.error is not None:
-        return "stopped by Ctrl-C" if run.error.type == "KeyboardInterrupt" else said_by(run.error)
+    if run.error is not None and run.error.type == "KeyboardInterrupt":
+        return "stopped by Ctrl-C"
+    if run.error is not None and run.state != "Cancelled":
+        return said_by(run.error)
     return one_line(run.message.partition("\n")[0])
