@@ -222,6 +222,22 @@ def test_retries_after_a_crash_come_to_an_end_and_the_last_output_is_kept(fleet:
     assert any("about to fall" in line.text for line in fleet.logs(run))
 
 
+def test_a_flow_that_leaves_its_process_is_crashed(fleet: Fleet) -> None:
+    file = fleet.write("""
+        import os
+        from ostinato import flow
+
+        @flow
+        def leave():
+            print("good bye")
+            os._exit(0)
+    """)
+    fleet.worker()
+    run = fleet.wait(fleet.run(fleet.deploy(file, "leave", crash_retries=0)))
+    assert (run.state, run.message) == ("Crashed", "exit code 0 before its flow had ended")
+    assert any("good bye" in line.text for line in fleet.logs(run))
+
+
 def test_a_fork_that_hangs_is_replaced_by_a_fresh_process(fleet: Fleet) -> None:
     file = fleet.write("""
         import os, time

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -76,6 +77,9 @@ def carry_out(job: Job, loaded: Loaded, line: socket.socket) -> int:
         return STALE
     except KeyboardInterrupt:
         return CANCELLED
+    finally:
+        with suppress(OSError):  # user code may have closed it
+            line.send(jobs.DONE)
     return OK if state.name in SUCCESSFUL else FAILED
 
 

@@ -1,7 +1,7 @@
 """Jobs: what the process of a run is told, and how worker, zygote and process speak to each other.
 
 A job travels in a file without a name, since it may be larger than a pipe holds. On the control
-socket of its process lines go both ways: `reached` upwards, `cancel REASON`, `pause`, `go-on` downwards.
+socket of its process lines go both ways: `reached` and `done` upwards, `cancel REASON`, `pause`, `go-on` downwards.
 Between worker and zygote packets travel: `Fork` (with three file descriptors) one way, the others back.
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import socket
 
 REACHED: Final = b"reached\n"
+DONE: Final = b"done\n"
 LINE_MOST: Final = 4096
 PACKET_MOST: Final = 1 << 16
 
@@ -57,6 +58,13 @@ class Stale(msgspec.Struct, frozen=True, tag="stale"):
     number: int
 
 
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """A process could not be forked."""
+
+    number: int
+    reason: str
+
+
 class Started(msgspec.Struct, frozen=True, tag="started"):
     """A process was forked."""
 
@@ -72,7 +80,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """As `os.waitpid` gives it."""
 
 
-Word: TypeAlias = Ready | Unfit | Stale | Started | Ended
+Word: TypeAlias = Ready | Unfit | Stale | Failed | Started | Ended
 """What a zygote says."""
 
 _job: Final = msgspec.msgpack.Decoder(Job).decode

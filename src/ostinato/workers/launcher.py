@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ostinato.workers import jobs
-from ostinato.workers.jobs import Ended, Ready, Stale, Started, Unfit
+from ostinato.workers.jobs import Ended, Failed, Ready, Stale, Started, Unfit
 from ostinato.workers.zygotes import Zygote, key_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ IDLE_S: Final = 600.0
 """A zygote that forked nothing for so long ends."""
 REACH_S: Final = 2.0
 """A forked process that has not reached user code after so long is taken for stuck, and started afresh."""
-UNFIT_S: Final = 60.0
+UNFIT_S: Final = 600.0
 """After so long it is tried again whether code can be forked."""
 LOOK_S: Final = 0.1
 """Pause between looks at what no selector tells of."""
@@ -51,6 +51,7 @@ class Launcher:
         """No processes are asked of them any more."""
         self._unfit: dict[bytes, float] = {}
         """Code that cannot be forked, and until when that is believed."""
+        self._told: set[str] = set()
         self._fresh: dict[Process, subprocess.Popen[bytes]] = {}
         """Processes that were started afresh."""
 
@@ -86,10 +87,9 @@ class Launcher:
     def tick(self) -> float | None:
         """Look after what takes its time; give the seconds until the next look, None when there is nothing."""
         now_s = time.monotonic()
-        for zygote in list(self._zygotes.values()):
+        for zygote in self._all():
             self._free_stuck(zygote, now_s)
-            if not zygote.busy and now_s - zygote.used_s > IDLE_S:
-                self._retire(zygote)
+        self._retire_idle(now_s)
         for zygote in list(self._leaving):
             if zygote.popen.poll() is not None:
                 self._gone(zygote)
@@ -99,7 +99,7 @@ class Launcher:
         waits = (
             bool(looks)
             or any(zygote.silent for zygote in self._leaving)
-            or any(not process.reached for zygote in self._zygotes.values() for process in zygote.forked.values())
+            or any(not process.reached for zygote in self._all() for process in zygote.forked.values())
         )
         return LOOK_S if waits else IDLE_S if self._zygotes else None
 
@@ -107,8 +107,7 @@ class Launcher:
         """End all zygotes and processes at once."""
         for process in list(self._fresh):
             process.kill(signal.SIGKILL)
-            self._fresh[process].wait()
-            self._look_at(process)
+            self._reap(process)
         for zygote in self._all():
             for process in zygote.forked.values():
                 process.kill(signal.SIGKILL)
@@ -130,9 +129,6 @@ class Launcher:
         key = key_of(job)
         zygote = self._zygotes.get(key)
         if zygote is None:
-            idle = [one for one in self._zygotes.values() if not one.busy]
-            if len(self._zygotes) >= self._most and idle:
-                self._retire(min(idle, key=lambda one: one.used_s))
             zygote = self._zygotes[key] = Zygote(key, job)
             self._selector.register(zygote.control, selectors.EVENT_READ, lambda: self._hear(zygote))
             self._selector.register(zygote.output.fd, selectors.EVENT_READ, lambda: self._read(zygote.output))
@@ -145,6 +141,18 @@ class Launcher:
             self._leaving.append(zygote)
             if not zygote.forked:
                 zygote.hang_up()
+
+    def _retire_idle(self, now_s: float) -> None:
+        """Let go of zygotes that nobody has used for long, and of those that are too many."""
+        idle = sorted((one for one in self._zygotes.values() if not one.busy), key=lambda one: one.used_s)
+        for zygote in idle:
+            if len(self._zygotes) > self._most or now_s - zygote.used_s > IDLE_S:
+                self._retire(zygote)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)
 
     def _hear(self, zygote: Zygote) -> None:
         """Take in a word of a zygote."""
@@ -159,7 +167,7 @@ class Launcher:
             zygote.begin()
         elif isinstance(word, Unfit):
             self._unfit[zygote.key] = time.monotonic() + UNFIT_S
-            self._tell(f"{zygote.title}: each run gets a fresh process, since {word.reason}.")
+            self._tell_once(f"{zygote.title}: each run gets a fresh process, since {word.reason}.")
             self._retire(zygote)
             waiting, zygote.waiting = zygote.waiting, []
             for process in waiting:
@@ -171,6 +179,8 @@ class Launcher:
                 self._end(process, "it had not been started")
             else:
                 self._again(process)
+        elif isinstance(word, Failed):
+            self._end(zygote.forked.pop(word.number), f"it could not be started: {word.reason}")
         elif isinstance(word, Started):
             process = zygote.forked[word.number]
             process.started(word.pid)
@@ -184,7 +194,9 @@ class Launcher:
         process.output.tail.before = zygote.output.tail
         process.listen()
         if process.stuck and not process.reached:
-            self._tell(f"{zygote.title}: a forked process did not reach its code within {REACH_S:g} s; started afresh.")
+            self._tell_once(
+                f"{zygote.title}: a forked process did not reach its code within {REACH_S:g} s; started afresh."
+            )
             self._unfit[zygote.key] = time.monotonic() + UNFIT_S
             self._again(process)
             return
@@ -239,8 +251,10 @@ class Launcher:
         if os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return
         process.kill(signal.SIGKILL)  # what it left behind goes with it
-        code = popen.wait()
-        del self._fresh[process]
+        self._reap(process)
+
+    def _reap(self, process: Process) -> None:
+        code = self._fresh.pop(process).wait()
         self._end(process, f"exit code {code}" if code >= 0 else jobs.ending(-code), code)
 
     def _listen(self, process: Process) -> None:

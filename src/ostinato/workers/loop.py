@@ -169,6 +169,7 @@ class Worker:
         if self.supervisor.busy and time.monotonic() > self._lease_ends_s() and self._server.lives():
             self._tell(f"No answer for {LEASE_SHARE * self.info.lease_s:g} s: the runs go on elsewhere.")
             self.supervisor.end_all("its worker could not renew its lease")
+            self._renewed_s = time.monotonic()
 
     # --- asking
 

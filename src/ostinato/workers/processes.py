@@ -80,6 +80,8 @@ class Process:
         """Monotonic instant at which it was started."""
         self.reached = False
         """Whether it has said that user code begins."""
+        self.done = False
+        """Whether it has said that its run has come to an end of any kind."""
         self.dropped = False
         """Whether nobody wants it any more."""
         self.stuck = False
@@ -144,8 +146,8 @@ class Process:
         except OSError:
             return False
         *lines, self._kept = (self._kept + data).split(b"\n")
-        if jobs.REACHED.strip() in lines:
-            self.reached = True
+        self.reached = self.reached or jobs.REACHED.strip() in lines
+        self.done = self.done or jobs.DONE.strip() in lines
         return bool(data)
 
     def kill(self, sign: signal.Signals) -> None:
@@ -164,6 +166,8 @@ class Process:
 
     def end(self, how: str, code: int | None = None) -> None:
         """Note that it has ended; take in its last words."""
-        self.ended, self.how, self.code = True, how, code
         self.output.read()
         self.listen()
+        if self.reached and not self.done and code == 0:
+            how = "exit code 0 before its flow had ended"
+        self.ended, self.how, self.code = True, how, code

@@ -203,7 +203,8 @@ class Supervisor:
         self._leaving.discard(process)
         charge = self._charges.get(process.job.run.id)
         if charge is not None and charge.process is process:
-            self._done(charge, process.how, "" if process.code == 0 else process.output.tail.text())
+            well = process.done and process.code == 0
+            self._done(charge, process.how, "" if well else process.output.tail.text())
 
     def _done(self, charge: Charge, how: str, tail: str) -> None:
         charge.done = True

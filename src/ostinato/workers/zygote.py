@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ostinato.core.deployments import Code
     from ostinato.workers.child import Loaded
 
-LAST_S: Final = 5.0
-"""So long after SIGTERM the processes of a worker that is gone may live."""
+LAST_S: Final = child.LAST_S + 1.0
+"""So long the processes of a worker that is gone may take to end by themselves."""
 
 
 class Zygote:
@@ -51,8 +51,7 @@ class Zygote:
         while self._numbers or not self._is_stale:
             ready, _, _ = select.select([self._control.fileno(), self._wake_r], [], [])
             if self._wake_r in ready:
-                with suppress(BlockingIOError):
-                    os.read(self._wake_r, 4096)
+                self._hush()
                 self._reap()
             if self._control.fileno() in ready and not self._take():
                 self._end_all()
@@ -75,15 +74,19 @@ class Zygote:
         return True
 
     def _fork(self, number: int, job: int, control: int, output: int) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: only native ones are left
-            pid = os.fork()
-        if pid == 0:
-            child.end(lambda: self._begin(job, control, output))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: only native ones are left
+                pid = os.fork()
+        except OSError as error:
+            jobs.say(self._control, jobs.Failed(number, str(error.strerror)))
+        else:
+            if pid == 0:
+                child.end(lambda: self._begin(job, control, output))
+            self._numbers[pid] = number
+            jobs.say(self._control, jobs.Started(number, pid))
         for fd in (job, control, output):
             os.close(fd)
-        self._numbers[pid] = number
-        jobs.say(self._control, jobs.Started(number, pid))
 
     def _begin(self, job: int, control: int, output: int) -> int:
         """In the forked process: leave the zygote behind, and run."""
@@ -94,6 +97,10 @@ class Zygote:
         self._control.close()
         child.cut_loose(output)
         return child.carry_out(jobs.read_job(job), self._loaded, socket.socket(fileno=control))
+
+    def _hush(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_r, 4096)
 
     def _reap(self) -> None:
         for pid, number in list(self._numbers.items()):
@@ -108,15 +115,16 @@ class Zygote:
                 jobs.say(self._control, jobs.Ended(number, status))
 
     def _end_all(self) -> None:
-        """The worker is gone: end the processes, gently first."""
-        for sign, wait_s in ((signal.SIGTERM, LAST_S), (signal.SIGKILL, LAST_S)):
-            for pid in self._numbers:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, sign)
-            end_s = time.monotonic() + wait_s
-            while self._numbers and time.monotonic() < end_s:
-                select.select([self._wake_r], [], [], 0.05)
-                self._reap()
+        """The worker is gone: let the processes end, as they do when they see that, and kill those that do not."""
+        end_s = time.monotonic() + LAST_S
+        while self._numbers:
+            if time.monotonic() > end_s:
+                for pid in self._numbers:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(pid, signal.SIGKILL)
+            select.select([self._wake_r], [], [], 0.1)
+            self._hush()
+            self._reap()
 
 
 class Sources:
