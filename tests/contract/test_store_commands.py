@@ -21,8 +21,8 @@ from ostinato.core.events import InputAsked, RunCreated, RunMoved, Source, TaskM
 from ostinato.core.ids import new_id
 from ostinato.core.workers import Held, WorkerInfo
 from ostinato.session.home import Home
+from ostinato.session.home_reader import EmbeddedReader
 from ostinato.session.ledger import Ledger
-from ostinato.session.reader import EmbeddedReader
 from ostinato.store.commands import workers
 from ostinato.store.commands.handlers import carry_out
 

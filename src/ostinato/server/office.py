@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ostinato.core.errors import OstinatoError
 from ostinato.core.ids import new_id
 from ostinato.scheduler.loop import Scheduler
 from ostinato.server.sessions import Sessions
 from ostinato.server.signals import Signal
+from ostinato.session.home_reader import EmbeddedReader
 from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
-from ostinato.session.reader import EmbeddedReader
 from ostinato.store.blobs import Blobs
-from ostinato.store.sqlite import Database
+from ostinato.store.sqlite import Database, explain
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
 
     from ostinato.session.home import Home
@@ -33,6 +35,8 @@ N_READERS: Final = 4
 LOOK_S: Final = 0.05
 """How often commits of other processes are looked for."""
 ORPHANS_EVERY_S: Final = 1.0
+
+_log: Final = logging.getLogger("ostinato.server")
 
 
 class Shelf:
@@ -116,7 +120,10 @@ class Office:
         if shelf is None:
             shelf = self._held.shelf = Shelf(self.home)
             self._shelves.append(shelf)
-        return question(shelf)
+        try:
+            return question(shelf)
+        except sqlite3.Error as error:
+            raise explain(error, self.home.database) from error
 
     # --- looking after the home
 
@@ -130,7 +137,10 @@ class Office:
         version, seen = self._version(), self.committed.count
         while True:
             await asyncio.sleep(LOOK_S)
-            found = self._version()
+            try:
+                found = self._version()
+            except sqlite3.Error:  # the disk has a bad moment; it is asked again
+                continue
             if found != version and self.committed.count == seen:
                 self.committed.send()
                 self.work.send()
@@ -141,10 +151,14 @@ class Office:
         return found
 
     async def _deliver_orphans(self) -> None:
+        """Take in what processes left that died, soon after they did."""
         database = Database(self.home.database)
         try:
             while True:
-                await asyncio.to_thread(deliver_orphans, self.home, database)
+                try:
+                    await asyncio.to_thread(deliver_orphans, self.home, database)
+                except (OstinatoError, OSError, sqlite3.Error) as error:
+                    _log.warning("journals of processes that are gone could not be delivered: %s", error)
                 await asyncio.sleep(ORPHANS_EVERY_S)
         finally:
             database.close()

@@ -52,13 +52,9 @@ def reader(home: str | None = None) -> Reader:
         from ostinato.session.remote import RemoteReader
 
         return cast("Reader", RemoteReader(Client(Address(url=settings.api_url, token=settings.api_key))))
-    from ostinato.session.reader import EmbeddedReader
+    from ostinato.session.home_reader import EmbeddedReader
 
-    globals()["reader"] = _reader  # the import put the module of that name in its place
     return EmbeddedReader(Home(home or settings.home))
-
-
-_reader = reader
 
 
 def commands(home: str | None = None) -> Commands:
@@ -69,13 +65,9 @@ def commands(home: str | None = None) -> Commands:
         from ostinato.session.remote import RemoteCommands
 
         return RemoteCommands(Client(Address(url=settings.api_url, token=settings.api_key)))
-    from ostinato.session.commands import HomeCommands
+    from ostinato.session.home_commands import HomeCommands
 
-    globals()["commands"] = _commands
     return HomeCommands(Home(home or settings.home))
-
-
-_commands = commands
 
 
 def prepare() -> None:
