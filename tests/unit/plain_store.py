@@ -177,13 +177,14 @@ class PlainStore:
             run["started_at"] = event.at
         self._refer(event.run_id, event.result)
         self._note(event.run_id, event.at, old)
-        if is_root and event.state == "Completed" and event.run_id not in self.pinned:
+        if is_root and event.state == "Completed" and event.run_id not in self.pinned and not run["queue"]:
             self._drop(event.run_id)
 
     def _is_over(self, run_id: str) -> bool:
         """Say whether the root run ended well: it needs no stored values any more."""
         root_id = self.runs[run_id]["root_id"]
-        return root_id in self.runs and self.runs[root_id]["state"] == "Completed" and root_id not in self.pinned
+        root = self.runs.get(root_id)
+        return root is not None and root["state"] == "Completed" and root_id not in self.pinned and not root["queue"]
 
     def _refer(self, run_id: str, result: Result | None) -> None:
         if result is not None and result.blob and not self._is_over(run_id):

@@ -155,6 +155,7 @@ class Run:
         self.made: RunCreated | None = None
         """What the whole row is written from."""
         self.pinned = False
+        """Its stored values stay when it ends well: somebody needs them, or it is a run of a deployment."""
         self.placed = False
         """Who holds it, or what is asked of it, is to be updated."""
         self.moved = False
@@ -336,6 +337,7 @@ class Fold:
         if run.root is run:
             self._catch_up()
         run.made = event
+        run.pinned = run.pinned or event.planned is not None
         run.flow = event.flow
         run.epoch = event.epoch
         run.state = event.state

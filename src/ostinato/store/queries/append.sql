@@ -19,7 +19,7 @@ INSERT INTO blocks (stream, first_seq, last_seq, at, payload) VALUES (?, ?, ?, ?
 -- What the projection must know of runs (a JSON array of ids) and their roots, in one JSON row.
 SELECT json_group_array(json_array(
     r.id, r.root_id, r.flow, r.epoch, r.state, r.stream, r.created_at, r.started_at,
-    EXISTS (SELECT 1 FROM pins AS p WHERE p.run_id = r.id),
+    r.queue <> '' OR EXISTS (SELECT 1 FROM pins AS p WHERE p.run_id = r.id),
     (SELECT max(t.no) FROM task_runs AS t WHERE t.run_id = r.id)
 ))
 FROM flow_runs AS r

@@ -90,11 +90,11 @@ DELETE FROM checkpoints WHERE run_id IN (SELECT value FROM json_each(?));
 DELETE FROM blob_refs WHERE run_id IN (SELECT value FROM json_each(?));
 
 -- drop_refs_of_ended --
--- Stored values of root runs that ended well and are not pinned; late events may have brought some back.
+-- Stored values of ad-hoc root runs that ended well and are not pinned, since late events may have brought some back.
 DELETE FROM blob_refs WHERE EXISTS (
     SELECT 1 FROM flow_runs AS r JOIN flow_runs AS root ON root.id = r.root_id
     WHERE r.id = blob_refs.run_id AND root.state = 'Completed'
-      AND NOT EXISTS (SELECT 1 FROM pins AS p WHERE p.run_id = root.id)
+      AND root.queue = '' AND NOT EXISTS (SELECT 1 FROM pins AS p WHERE p.run_id = root.id)
 );
 
 -- delete_expired_cache --
