@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages import api, commands, errors, settings, states
+from pages import addresses, api, commands, errors, settings, states
 
 
 def render() -> dict[str, str]:
@@ -11,6 +11,7 @@ def render() -> dict[str, str]:
         "api.md": api.page(),
         "cli.md": commands.page(),
         "errors.md": errors.page(),
+        "http.md": addresses.page(),
         "settings.md": settings.page(),
         "states.md": states.page(),
     }

@@ -12,7 +12,7 @@ import click
 from ostinato.cli.command import Command
 from ostinato.cli.server import reach_options, serve, tell
 from ostinato.core.errors import BadOption
-from ostinato.server.children import deploy_on_change, keep
+from ostinato.server.children import keep, run_on_change
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostinato.server.office import Office
 
 WORKER = [sys.executable, "-m", "ostinato.cli.leash", "worker", "--drain-s", "1"]
+DEPLOY = [sys.executable, "-m", "ostinato.cli", "deploy"]
 
 
 @click.command(
@@ -51,11 +52,11 @@ def up(*, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool,
         if not os.path.exists(os.path.join(watch, "ostinato.toml")):
             fix = "Write the deployments of that folder into an ostinato.toml there."
             raise BadOption(option="--watch", value=watch, where="`ostinato up`", reason="no ostinato.toml", fix=fix)
-        beside.append(partial(deploy_on_change, watch))
+        beside.append(partial(run_on_change, DEPLOY, watch))
 
     def ready(office: Office, url: str) -> None:
         tell(office, url)
-        click.echo("worker  " + ("none" if no_worker else "1, as many runs at once as twice the cores"))
+        click.echo(f"worker  {'none' if no_worker else 'one, it is started again when it dies'}")
         click.echo(f"open    {url}/login?link={office.sessions.new_link()}  (works once)")
         click.echo("Ctrl-C ends all of it.")
 

@@ -99,9 +99,7 @@ class App:
         await exchange.answer(await self.metrics.text(), b"text/plain; version=0.0.4; charset=utf-8")
 
     async def _feed(self, exchange: Exchange) -> None:
-        identity = self.guard.identify(exchange)
-        identity.check("read")
-        await self.feed.serve(exchange, identity)
+        await self.feed.serve(exchange, lambda: self.guard.identify(exchange))
 
 
 async def refuse(exchange: Exchange, problem: Problem) -> None:

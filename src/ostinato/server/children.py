@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -46,14 +45,13 @@ async def keep(command: list[str]) -> NoReturn:
         await asyncio.sleep(pause_s)
 
 
-async def deploy_on_change(folder: str) -> NoReturn:
-    """Make the deployments of `ostinato.toml` in a folder, and make them anew when a file below it changes."""
+async def run_on_change(command: list[str], folder: str) -> NoReturn:
+    """Run a command in a folder, now and whenever a file below it has changed that deployments may depend on."""
     known: dict[str, tuple[int, int]] = {}
     while True:
         found = await asyncio.to_thread(lambda: dict(_files(folder)))
         if found != known:
             known = found
-            command = [sys.executable, "-m", "ostinato.cli", "deploy"]
             process = await asyncio.create_subprocess_exec(*command, cwd=folder, stdin=subprocess.DEVNULL)
             try:
                 await process.wait()

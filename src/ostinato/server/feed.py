@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ostinato.core import query
-from ostinato.core.errors import MethodRefused, QueryInvalid, RequestInvalid
+from ostinato.core.errors import MethodRefused, OstinatoError, QueryInvalid, RequestInvalid
 from ostinato.core.events import StreamLost
 from ostinato.core.happenings import KINDS, NEEDS, told
 from ostinato.store import feed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ostinato.core.access import Identity
     from ostinato.core.events import Event
@@ -78,8 +78,10 @@ class Feed:
         self._reading = asyncio.Lock()
         self._places: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
-    async def serve(self, exchange: Exchange, identity: Identity) -> None:
-        """Answer one reader, until it hangs up."""
+    async def serve(self, exchange: Exchange, identify: Callable[[], Identity]) -> None:
+        """Answer one reader, until it hangs up or is not let in any more."""
+        identity = identify()
+        identity.check("read")
         if exchange.method != "GET":
             raise MethodRefused(path=exchange.path, method=exchange.method)
         asked = _asked(exchange)
@@ -89,7 +91,7 @@ class Feed:
         self.office.n_feed_readers += 1
         try:
             await exchange.begin(200, STREAM_HEADERS)
-            await exchange.until_gone(self._tell(exchange, wanted, block, index))
+            await exchange.until_gone(self._tell(exchange, identify, wanted, block, index))
         finally:
             self.office.n_feed_readers -= 1
 
@@ -124,12 +126,20 @@ class Feed:
             return await self.office.read(lambda shelf: feed.since(shelf.db, at)) - 1, _END
         return await self.office.read(lambda shelf: feed.last(shelf.db)), _END
 
-    async def _tell(self, exchange: Exchange, wanted: Wanted, block: int, index: int) -> None:
+    async def _tell(
+        self, exchange: Exchange, identify: Callable[[], Identity], wanted: Wanted, block: int, index: int
+    ) -> None:
         """Send what is wanted after a position, and what comes."""
         await exchange.more(b"retry: 1000\n\n")
         loop = asyncio.get_running_loop()
-        sent_at = loop.time()
+        sent_at = known_at = loop.time()
         while not self.office.closing.is_set():
+            if loop.time() > known_at + HEARTBEAT_S:
+                try:
+                    identify().check("read")
+                except OstinatoError:
+                    break
+                known_at = loop.time()
             seen = self.office.committed.count
             page = await self._page(block if index < _END else block + 1)
             for number, frames in page:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/rpc/"
 MOST_ROWS: Final = 10_000
 """Rows in one answer."""
+MOST_TERMS: Final = 500
+"""SQLite takes no longer chain of conditions than 1,000."""
 SHIPPED: Final = frozenset(
     {
         e.RunCreated,
@@ -98,6 +100,8 @@ class Rpc:
         args = READS[method].arguments(await exchange.body())
         if "limit" in args:
             args["limit"] = max(0, min(args["limit"], MOST_ROWS))
+        if "query" in args and sum(1 + len(term.values) for term in args["query"].terms) > MOST_TERMS:
+            raise RequestInvalid(reason=f"a query has at most {MOST_TERMS} terms and values")
         await exchange.answer(await self.office.read(lambda shelf: _pack(getattr(shelf.reader, method)(**args))))
 
     async def _append(self, exchange: Exchange, identity: Identity) -> None:
