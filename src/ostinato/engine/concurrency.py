@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.commands import GiveSlots, TakeSlots
-from ostinato.core.errors import BadOption, OstinatoError, SlotsTimedOut
+from ostinato.core.errors import BadOption, OstinatoError, ServerUnreachable, SlotsTimedOut
 from ostinato.core.ids import new_id
 from ostinato.core.ports import COMMANDS, resolve
 from ostinato.engine import logs
@@ -145,8 +145,12 @@ class _Keeper:
         threading.Thread(target=self._renew, name="ostinato-slots", daemon=True).start()
 
     def take(self, wanted: TakeSlots) -> bool:
-        """Take slots, when they are free; hold them until they are given back."""
-        if not self._commands.do(wanted):
+        """Take slots, when they are free and can be asked for; hold them until they are given back."""
+        try:
+            if not self._commands.do(wanted):
+                return False
+        except ServerUnreachable:
+            self._commands = resolve(COMMANDS)()  # another server has come, or the home is ours again
             return False
         with self._lock:
             unwanted = wanted.holder in self._unwanted
