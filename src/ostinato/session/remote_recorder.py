@@ -89,12 +89,12 @@ class RemoteRecorder(Stream):
         return claimed
 
     def find_cached(self, cache_key: str, now: int) -> tuple[bool, Result | None]:
-        """Give (True, result) when a fresh cache entry exists, by the clock of the server, else (False, None)."""
+        """Give (True, result) when a fresh cache entry exists at instant `now`, else (False, None)."""
         own = self._own_cached(cache_key, now)
         if own is not None:
             return own
         try:
-            found, result = self._ask("find_cached", (cache_key, 0), tuple[bool, Result | None], patience_s=0.0)
+            found, result = self._ask("find_cached", (cache_key, now), tuple[bool, Result | None], patience_s=0.0)
             if result is not None and result.blob and not self.has_blob(result.blob, result.storage):
                 return False, None
         except _AWAY:
