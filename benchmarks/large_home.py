@@ -65,6 +65,8 @@ DAYS: Final = 60
 WEEK_US: Final = 7 * 86_400_000_000
 DAY_US: Final = 86_400_000_000
 MARK: Final = "large_home.json"
+FRESH_S: Final = 12 * 3600
+"""An older home has nothing in the last hours, for which many queries ask."""
 EVENTS_A_COMMIT: Final = 20_000
 RARE_TAG: Final = "audit-of-spring"
 QUEUES: Final = ("default", "gpu", "night")
@@ -326,11 +328,11 @@ def make(folder: Path, n_runs: int) -> Plan:
 
 
 def ready(folder: Path, n_runs: int) -> dict[str, Any]:
-    """Give what a home holds that is there, or is made now; one of another size, or an older schema, is made anew."""
+    """Give what a home holds that is there, or is made now; an old one, or of another size or schema, is made anew."""
     mark = folder / MARK
     if mark.exists():
         found: dict[str, Any] = json.loads(mark.read_text())
-        if found["n_runs"] == n_runs and _is_current(folder):
+        if found["n_runs"] == n_runs and time.time() - found["made_at"] < FRESH_S and _is_current(folder):
             return found
     make(folder, n_runs)
     made: dict[str, Any] = json.loads(mark.read_text())

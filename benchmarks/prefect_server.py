@@ -45,23 +45,29 @@ class PrefectServer:
 
     def n_completed(self) -> int:
         """Give how many task runs are Completed."""
-        body = json.dumps({"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}).encode()
-        headers = {"content-type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/task_runs/count", body, headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return int(answer.read())
+        return int(self._fetch("/task_runs/count", {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}))
 
-    def ask(self, path: str, body: dict[str, Any]) -> Any:
-        """Give the answer to a POST."""
-        headers = {"content-type": "application/json"}
-        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
+    def n_flow_runs(self, *states: str) -> int:
+        """Give how many flow runs are in states of these types."""
+        return int(self.ask("/flow_runs/count", {"flow_runs": {"state": {"type": {"any_": states}}}}))
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Give the answer to a POST, or to a GET without a body; a server that says 503 is asked again."""
+        for _ in range(60):
+            with contextlib.suppress(TimeoutError):
+                try:
+                    return self._fetch(path, body)
+                except urllib.error.HTTPError as error:
+                    if error.code != 503:
+                        raise
+            time.sleep(0.5)
+        raise TimeoutError(path)
+
+    def _fetch(self, path: str, body: dict[str, Any] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
-
-    def run_state(self, run_id: str) -> str:
-        """Give the type of the state that a flow run is in."""
-        with urllib.request.urlopen(f"{self.url}/flow_runs/{run_id}", timeout=60) as answer:
-            return str(json.loads(answer.read())["state_type"])
 
     def deploy(self, pool: str, subject: Path) -> str:
         """Deploy the flow that a program deploys; give the id of the deployment."""
