@@ -253,7 +253,8 @@ def test_a_range_without_instants_is_no_failure(project: Cli) -> None:
 
 @pytest.fixture
 def served(project: Cli) -> Cli:
-    """Give the two deployments with a server and a worker."""
+    """Give the two deployments with a server and a worker that has nothing to do yet."""
+    project("schedule", "pause", "often/tick")
     project.start("server", "--port", "0")
     project.start("worker", "--name", "w1")
     deadline = time.monotonic() + 20
