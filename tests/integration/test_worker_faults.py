@@ -372,3 +372,39 @@ def test_a_paused_run_goes_on_in_its_process(fleet: Fleet) -> None:
     fleet.do(ResumeRun(run=run.id))
     check_walked(fleet, run, set(), epoch=1)
     assert len({pid for _, pid, _ in notes(fleet)}) == 1
+
+
+# --- clocks
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_worker_whose_clock_is_wrong_by_an_hour_starts_runs_on_time_and_keeps_its_lease(
+    fleet: Fleet, hours: int
+) -> None:
+    file = fleet.write("""
+        import time
+        from pathlib import Path
+        from ostinato import flow
+
+        @flow
+        def work():
+            (Path(__file__).parent / "began").touch()
+            time.sleep(1.5)
+    """)
+    clock = fleet.write(
+        f"""
+        import time
+        now_s, now_ns = time.time, time.time_ns
+        time.time = lambda: now_s() + {hours * 3600}
+        time.time_ns = lambda: now_ns() + {hours * 3600} * 10**9
+        """,
+        "clock/sitecustomize.py",
+    )
+    paths = os.pathsep.join([str(clock.parent), os.environ.get("PYTHONPATH", "")])
+    fleet.worker("--lease", "1", env={"PYTHONPATH": paths})
+    due = time.time() + 1.2
+    run = fleet.wait(fleet.run(fleet.deploy(file, "work"), due_at=int(due * 1e6)))
+    assert (run.state, run.epoch) == ("Completed", 1), fleet.told(run)
+    assert 0 <= (fleet.folder / "began").stat().st_mtime - due + 0.01 < 0.7
+    assert run.started_at is not None
+    assert abs(run.started_at / 1e6 - due - hours * 3600) < 2, "the wrong clock was in use"

@@ -122,7 +122,7 @@ class Supervisor:
     def _is_new(self, assignment: Assignment) -> bool:
         run = assignment.run
         known = self._charges.get(run.id)
-        return (run.id, run.epoch) not in self._past and (known is None or known.epoch != run.epoch)
+        return (run.id, run.epoch) not in self._past and (known is None or known.epoch < run.epoch)
 
     def _accept(self, assignment: Assignment) -> None:
         run = assignment.run
