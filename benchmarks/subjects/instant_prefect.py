@@ -26,7 +26,8 @@ def instant(file: str, number: int) -> int:
 def main() -> None:
     folder = Path(__file__).parent
     remote = flow.from_source(source=str(folder), entrypoint=f"{Path(__file__).name}:instant")
-    deployment = remote.deploy(name="bench", work_pool_name=sys.argv[1], build=False, push=False, print_next_steps=False)
+    options = {"build": False, "push": False, "print_next_steps": False}
+    deployment = remote.deploy(name="bench", work_pool_name=sys.argv[1], **options)
     print(json.dumps({"deployment": str(deployment)}))
 
 

@@ -48,7 +48,25 @@ LISTS = (
     f"root:{'0' * 32}",
     f"parent:{'0' * 32}",
     "started:none ended:none",
+    "deployment:train/nightly",
+    "deployment:train/nightly,score/nightly state:crashed",
+    "queue:gpu state:scheduled worker:01 schedule:main due:<24h",
 )
+
+LOOPED_ELSEWHERE = (
+    ("claims", "active_streams"),
+    ("feed", "blocks_after"),
+    ("feed", "first_block"),
+    ("feed", "block_since"),
+    ("feed", "place_of_run"),
+    ("logs", "logs_after"),
+    ("logs", "newest_logs"),
+    ("overview", "counts_of_flow"),
+    ("overview", "flows"),
+    ("overview", "oldest_waiting"),
+    ("runs", "runs_by_ids"),
+)
+"""Other queries that run for each page of a reader, or look of the server."""
 
 LOOPED = (
     "busy",
@@ -137,15 +155,20 @@ def scans(plan: list[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", LOOPED)
-def test_a_query_in_a_loop_of_the_server_reads_no_table_from_end_to_end(db: Watched, name: str) -> None:
-    query = sql.load("work")[name]
+@pytest.mark.parametrize(("subject", "name"), [*(("work", name) for name in LOOPED), *LOOPED_ELSEWHERE])
+def test_a_query_in_a_loop_reads_no_table_from_end_to_end(db: Watched, subject: str, name: str) -> None:
+    query = sql.load(subject)[name]
     n_values = max([int(number) for number in re.findall(r"\?(\d+)", query)], default=0) or query.count("?")
     plan = [row[3] for row in sqlite3.Connection.execute(db, f"EXPLAIN QUERY PLAN {query}", [None] * n_values)]
     tiny = (
         r"SCAN (?:l|p|q|soonest|workers|limits|json_each)\b"  # what comes out of lists, and of tables that stay small
     )
     assert [step for step in scans(plan) if not re.match(tiny, step)] == []
+
+
+def test_the_newest_root_run_is_the_first_of_an_index(db: Watched) -> None:
+    db.execute(sql.load("runs")["newest_root_run"])
+    assert db.plans == ["SCAN flow_runs USING INDEX flow_runs_roots"]
 
 
 @pytest.mark.parametrize("text", LISTS)
