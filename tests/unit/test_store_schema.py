@@ -28,7 +28,8 @@ def _fresh(*scripts: str) -> sqlite3.Connection:
 def _shape(db: sqlite3.Connection) -> dict[str, str]:
     """Give every table and index with its text, blanks and comments aside."""
     rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
-    return {name: " ".join(re.sub(r"--[^\n]*", "", text).split()).replace(" )", ")").replace(" ,", ",") for name, text in rows}
+    plain = {name: " ".join(re.sub(r"--[^\n]*", "", text).split()) for name, text in rows}
+    return {name: re.sub(r" ([),])", r"\1", text) for name, text in plain.items()}
 
 
 def test_all_migrations_in_sequence_give_the_schema() -> None:
