@@ -63,7 +63,7 @@ def test_every_command_has_examples_that_it_would_accept() -> None:
 
 def test_every_command_that_prints_facts_has_json() -> None:
     without = {path[-1] for path, command in all_commands() if not any(p.name == "as_json" for p in command.params)}
-    assert without == {"completion"}
+    assert without == {"completion", "worker"}
 
 
 def test_the_help_has_sections_and_exit_codes(cli: Cli) -> None:

@@ -73,7 +73,7 @@ def test_it_tells_where_it_is_and_runs_what_is_deployed(cli: Cli) -> None:
     cli("deploy", "flow.py:hello", "--name", "asked")
     cli("deploy", "run", "hello/asked", "name=you")
     until(lambda: cli.json("runs")[0]["state"] == "Completed", "the run is at its end")
-    link = told["open"].split()[0]
+    link = told["open"]
     with httpx.Client(follow_redirects=True) as browser:
         assert "This browser speaks for local" in browser.get(link).text
         assert browser.get(f"{told['server']}/api/runs").json()["items"][0]["flow"] == "hello"
@@ -97,6 +97,14 @@ def test_the_worker_ends_though_the_server_is_killed(cli: Cli) -> None:
     (worker,) = until(lambda: workers(cli), "a worker joins")
     process.kill()
     until(lambda: not is_there(worker["pid"]), "the worker is gone")
+
+
+def test_its_facts_are_one_line_of_json(cli: Cli) -> None:
+    process = cli.start("up", "--port", "0", "--no-worker", "--json")
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    assert set(told) == {"server", "home", "worker", "open"}
+    assert httpx.get(f"{told['server']}/health").status_code == 200
 
 
 def test_without_a_worker_nothing_runs(cli: Cli) -> None:

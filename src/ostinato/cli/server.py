@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ostinato.cli.command import Command
+from ostinato.cli.command import Command, json_option
+from ostinato.cli.shapes import dumps
 from ostinato.core.settings import load
 from ostinato.server import lifecycle
 from ostinato.session.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ostinato.server.office import Office
 
@@ -47,12 +48,17 @@ def reach_options(function: F) -> F:
     },
 )
 @reach_options
-def server(*, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
+@json_option
+def server(*, host: str, port: int, allowed_hosts: tuple[str, ...], as_json: bool) -> None:
     """Start the server: API, feed and scheduler. Ctrl-C ends it.
 
     Workers are started apart: `ostinato worker`. `ostinato up` is both.
     """
-    serve(host, port, allowed_hosts, tell)
+
+    def ready(office: Office, url: str) -> None:
+        tell({"server": url, "home": office.home.folder}, as_json=as_json)
+
+    serve(host, port, allowed_hosts, ready)
 
 
 def serve(
@@ -67,7 +73,10 @@ def serve(
     lifecycle.serve(Home(load().home), options, ready, beside)
 
 
-def tell(office: Office, url: str) -> None:
-    """Say where the server is."""
-    click.echo(f"server  {url}")
-    click.echo(f"home    {office.home.folder}")
+def tell(facts: Mapping[str, str], *, as_json: bool) -> None:
+    """Say where the server is, and what else there is to know."""
+    if as_json:
+        click.echo(dumps(facts))
+        return
+    for name, text in facts.items():
+        click.echo(f"{name:<8}{text}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ostinato.cli.command import Command
+from ostinato.cli.command import Command, json_option
 from ostinato.cli.server import reach_options, serve, tell
 from ostinato.core.errors import BadOption
 from ostinato.server.children import keep, run_on_change
@@ -40,7 +40,10 @@ DEPLOY = [sys.executable, "-m", "ostinato.cli", "deploy"]
     type=click.Path(exists=True, file_okay=False, resolve_path=True),
     help="Make the deployments of its ostinato.toml, and make them anew when its files change.",
 )
-def up(*, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool, watch: str | None) -> None:
+@json_option
+def up(
+    *, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool, watch: str | None, as_json: bool
+) -> None:
     """Start everything on this home: API, feed, scheduler and a worker. Ctrl-C ends all of it.
 
     Runs that are under way then go on when `ostinato up` is started again.
@@ -55,9 +58,14 @@ def up(*, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool,
         beside.append(partial(run_on_change, DEPLOY, watch))
 
     def ready(office: Office, url: str) -> None:
-        tell(office, url)
-        click.echo(f"worker  {'none' if no_worker else 'one, it is started again when it dies'}")
-        click.echo(f"open    {url}/login?link={office.sessions.new_link()}  (works once)")
-        click.echo("Ctrl-C ends all of it.")
+        facts = {
+            "server": url,
+            "home": office.home.folder,
+            "worker": "none" if no_worker else "one, it is started again when it dies",
+            "open": f"{url}/login?link={office.sessions.new_link()}",
+        }
+        tell(facts, as_json=as_json)
+        if not as_json:
+            click.echo("The address to open lets one browser in, once. Ctrl-C ends all.")
 
     serve(host, port, allowed_hosts, ready, beside)
