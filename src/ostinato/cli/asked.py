@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ostinato.cli.lines import Line
     from ostinato.core.ports import Reader
     from ostinato.core.records import FlowRun, RunInput
-
-_SWITCH: Final = {"yes": True, "no": False}
 
 
 def asked_of(reader: Reader, run: FlowRun) -> RunInput | None:
@@ -42,8 +40,6 @@ def read_words(asked: RunInput, words: Sequence[str]) -> Any:
     if len(words) != 1:
         message = f"The run waits for one value ({_kind(schema)}): `ostinato resume RUN VALUE`."
         raise click.UsageError(message)
-    if schema.get("type") == "boolean" and words[0] in _SWITCH:
-        return _SWITCH[words[0]]
     return read_value(words[0], schema)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
@@ -11,6 +11,9 @@ from ostinato.core.validation import first_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_SWITCH: Final = {"yes": True, "no": False}
 
 
 def read_pairs(words: Iterable[str], schema: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +40,9 @@ def _schema_of(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_value(text: str, schema: dict[str, Any]) -> Any:
-    """Give the value that a text means: JSON where that fits the schema, else the text."""
+    """Give the value that a text means: JSON where that fits the schema, else the text; `yes` and `no` for a switch."""
+    if schema.get("type") == "boolean" and text in _SWITCH:
+        return _SWITCH[text]
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
