@@ -123,11 +123,31 @@ def test_a_killed_worker_and_flow_process_are_replaced(fleet: Fleet) -> None:
     check_walked(fleet, run, reported)
 
 
-def test_the_flow_process_of_a_killed_worker_ends(fleet: Fleet) -> None:
-    worker = fleet.worker("--lease", "60")
+@pytest.mark.parametrize("zygotes", ["4", "0"])
+def test_the_flow_process_of_a_killed_worker_ends(fleet: Fleet, zygotes: str) -> None:
+    worker = fleet.worker("--lease", "60", env={"OSTINATO_ZYGOTES": zygotes})
     _, pid = walking(fleet)
     worker.kill()
     fleet.until(lambda: not is_alive(pid), "it ends with its worker", patience_s=8)
+
+
+def test_the_process_of_a_killed_worker_ends_even_when_it_never_lets_go_of_the_interpreter(fleet: Fleet) -> None:
+    file = fleet.write("""
+        import os
+        from pathlib import Path
+        from ostinato import flow
+
+        @flow
+        def busy():
+            (Path(__file__).parent / "notes.txt").write_text(f"busy {os.getpid()} 1\\n")
+            sum(range(20_000_000_000))
+    """)
+    worker = fleet.worker("--lease", "60")
+    fleet.run(fleet.deploy(file, "busy"))
+    fleet.until(lambda: bool(notes(fleet)), "it begins")
+    worker.kill()
+    pid = notes(fleet)[0][1]
+    fleet.until(lambda: not is_alive(pid), "it ends with its worker", patience_s=10)
 
 
 def test_a_killed_zygote_costs_its_runs_a_retry(fleet: Fleet) -> None:

@@ -363,6 +363,14 @@ def test_once_runs_what_is_due_and_ends(fleet: Fleet) -> None:
     assert fleet.see(later).due_at == later.due_at
 
 
+@pytest.mark.parametrize("word", ["gpu", "gpu=", "=1", "gpu=-1", "gpu=many", "gpu=inf"])
+def test_a_resource_needs_a_name_and_an_amount(home: Path, tmp_path: Path, word: str) -> None:
+    with fleet_on(home, tmp_path) as fleet:
+        worker = fleet.worker("--resource", word, joined=False)
+        assert worker.popen.wait(10) == 2
+        assert "write for example gpu=1" in worker.said
+
+
 def test_a_worker_waits_for_a_server_and_says_so_once(home: Path, tmp_path: Path) -> None:
     with fleet_on(home, tmp_path) as fleet:
         worker = fleet.worker(joined=False)

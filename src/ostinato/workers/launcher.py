@@ -248,7 +248,10 @@ class Launcher:
     def _look_at(self, process: Process) -> None:
         """See whether a process that was started afresh has ended."""
         popen = self._fresh[process]
-        if os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if hasattr(os, "waitid"):  # its number is not given anew while it is not waited for
+            if os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return
+        elif popen.poll() is None:
             return
         process.kill(signal.SIGKILL)  # what it left behind goes with it
         self._reap(process)

@@ -39,6 +39,8 @@ LEASE_S: Final = 15.0
 LEAST_SLOTS: Final = 8
 LEASE_SHARE: Final = 0.9
 """When so much of the lease is over, what it holds is ended before somebody else takes it over."""
+MOST_WAIT_S: Final = 20.0
+"""Longest wait of a question at the server: a line that is dead without a sign is found out in the end."""
 QUICK_S: Final = 0.02
 """An answer without content that comes sooner is not asked for again at once."""
 
@@ -193,7 +195,7 @@ class Worker:
 
     def _poll(self) -> Poll:
         supervisor = self.supervisor
-        wait_s = 0.0 if self.options.once and supervisor.idle else self.info.lease_s / 3
+        wait_s = 0.0 if self.options.once and supervisor.idle else min(self.info.lease_s / 3, MOST_WAIT_S)
         return Poll(
             worker_id=self.info.id,
             held=supervisor.held(),

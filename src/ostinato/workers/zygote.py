@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostinato import session
 from ostinato.engine.takeup import warm_up
+from ostinato.engine.traces import LIBRARY_FOLDER, OWN_FOLDER
 from ostinato.workers import child, jobs
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Sources:
         self._stamps: dict[str, tuple[int, int, int]] = {}
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if not isinstance(file, str) or "site-packages" in file:
+            if not isinstance(file, str) or "site-packages" in file or file.startswith((OWN_FOLDER, LIBRARY_FOLDER)):
                 continue
             if os.path.realpath(file).startswith(kept):
                 self._stamps[file] = _stamp(file)
