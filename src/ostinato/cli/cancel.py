@@ -14,9 +14,8 @@ from ostinato.cli import exits
 from ostinato.cli.command import json_option
 from ostinato.cli.home import open_commands, open_reader
 from ostinato.cli.lines import one_line
-from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
-from ostinato.cli.selection import FIELD_WORDS, QueryCommand, do_to_all, is_query, yes_option
+from ostinato.cli.selection import FIELD_WORDS, QueryCommand, complete_selection, do_to_all, is_query, yes_option
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.tree import state_piece
 from ostinato.core import settings
@@ -45,7 +44,7 @@ _LOOK_S: Final = 0.1
     },
     words=FIELD_WORDS,
 )
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...|QUERY...", shell_complete=complete_query)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...|QUERY...", shell_complete=complete_selection)
 @click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it has ended.")
 @yes_option

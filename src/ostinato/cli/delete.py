@@ -10,8 +10,15 @@ from ostinato.cli import exits
 from ostinato.cli.command import json_option
 from ostinato.cli.home import open_commands, open_reader
 from ostinato.cli.lines import one_line
-from ostinato.cli.offers import complete_query
-from ostinato.cli.selection import FIELD_WORDS, QueryCommand, confirm_one, do_to_all, is_query, yes_option
+from ostinato.cli.selection import (
+    FIELD_WORDS,
+    QueryCommand,
+    complete_selection,
+    confirm_one,
+    do_to_all,
+    is_query,
+    yes_option,
+)
 from ostinato.cli.shapes import dumps
 from ostinato.core.commands import DeleteRun
 from ostinato.core.states import TERMINAL
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     },
     words=FIELD_WORDS,
 )
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...|QUERY...", shell_complete=complete_query)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...|QUERY...", shell_complete=complete_selection)
 @yes_option
 @json_option
 def delete(*, runs: tuple[str, ...], yes: bool, as_json: bool) -> int:

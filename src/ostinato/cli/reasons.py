@@ -48,6 +48,7 @@ REASONS: Final[dict[str, str]] = {
     "not-ended": "The wait was shorter than the work, which still goes on.",
     "epoch-taken": "Two processes wanted to go on with the same run; exactly one gets it.",
     "plan-refused": "With `--changed refuse`, completed tasks whose code or inputs changed stop the resume.",
+    "control-refused": "A run is paused, cancelled and resumed as its state allows, and by who runs it.",
     "epoch-stale": "Another process resumed this run in a newer epoch. Only the newest epoch may record states.",
     "key-refused": "A server lets in who sends a key that it knows, that has not ended, of a user who is not disabled.",
     "access-refused": "Each action needs a role; the key or its user has a lesser one, or a scope that leaves it out.",

@@ -10,8 +10,7 @@ from ostinato.cli.again import Manner, changed_option, go_on, plan_option
 from ostinato.cli.command import json_option, trace_option
 from ostinato.cli.execute import plain_option, quiet_option
 from ostinato.cli.home import open_commands
-from ostinato.cli.offers import complete_query
-from ostinato.cli.selection import FIELD_WORDS, QueryCommand, do_to_all, is_query, yes_option
+from ostinato.cli.selection import FIELD_WORDS, QueryCommand, complete_selection, do_to_all, is_query, yes_option
 from ostinato.core.commands import ResumeRun
 from ostinato.core.states import UNSUCCESSFUL
 
@@ -34,7 +33,7 @@ RETRIED: Final[list[StateName]] = sorted(UNSUCCESSFUL - {"Skipped"})
     },
     words=FIELD_WORDS,
 )
-@click.argument("runs", nargs=-1, required=True, metavar="RUN|QUERY...", shell_complete=complete_query)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN|QUERY...", shell_complete=complete_selection)
 @plan_option
 @changed_option
 @yes_option

@@ -14,6 +14,7 @@ from ostinato.cli import exits
 from ostinato.cli.command import Command
 from ostinato.cli.home import open_reader
 from ostinato.cli.lines import one_line
+from ostinato.cli.offers import complete_query, runs_beginning
 from ostinato.cli.shapes import dumps
 from ostinato.core.errors import OstinatoError
 from ostinato.core.query import RUN_FIELDS, Query, Term, parse
@@ -21,6 +22,8 @@ from ostinato.core.records import FlowRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from click.shell_completion import CompletionItem
 
     from ostinato.core.ports import Reader
     from ostinato.core.states import StateName
@@ -45,6 +48,11 @@ class QueryCommand(Command):
         terms = [word for word in args if _NEGATED.match(word)]
         others = [word for word in args if not _NEGATED.match(word)]
         return super().parse_args(ctx, [*others, *([] if "--" in others else ["--"]), *terms] if terms else args)
+
+
+def complete_selection(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Give the names of the newest runs that begin so, then terms of a query."""
+    return [*runs_beginning(incomplete), *complete_query(ctx, param, incomplete)]
 
 
 class Refusal(msgspec.Struct, frozen=True):
