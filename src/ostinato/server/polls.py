@@ -37,21 +37,23 @@ class Polls:
         asked = replace(command, wait_s=0.0)
         while True:
             seen = self.office.work.count
-            answer = await self.office.write(lambda tx: workers.poll(tx, asked), actor)
+            # A lease that a power cut undoes is handed out anew, and whatever the run has recorded since keeps it.
+            answer = await self.office.write(lambda tx: workers.poll(tx, asked), actor, relaxed=True)
             if answer.assignments or not answer.known:
                 return answer
             orders = frozenset((order.kind, order.run_id, order.epoch) for order in answer.orders)
-            if orders != self._told.get(command.worker_id, frozenset()):
+            if not orders:
+                self.forget(command.worker_id)
+            elif orders != self._told.get(command.worker_id):
                 self._told[command.worker_id] = orders
-                if orders:
-                    return answer
+                return answer
             left_s = begin + (min(wait_s, REMIND_S) if orders else wait_s) - loop.time()
             if left_s <= 0 or self.office.closing.is_set():
                 return answer
             await self.office.work.wait(seen, min(left_s, _until_due(answer)))
 
     def forget(self, worker_id: str) -> None:
-        """A worker begins anew or is gone."""
+        """A worker begins anew, is gone, or has nothing to carry out."""
         self._told.pop(worker_id, None)
 
 

@@ -84,7 +84,7 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What is to be done to all runs that match, the newest first."""
 
     query: Annotated[str, Meta(min_length=1, max_length=1000)]
-    action: Literal["cancel", "pause", "resume", "delete"]
+    action: Literal["cancel", "pause", "resume", "retry", "delete"]
     reason: str = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     after: Annotated[str, Meta(max_length=200)] = ""
@@ -148,7 +148,7 @@ async def create_run(request: Ask, data: JSONBody[NewRun]) -> RunView:
 
 @act_at("/api/runs/bulk")
 async def change_runs(request: Ask, data: JSONBody[Bulk]) -> BulkDone:
-    """Cancel, pause, resume or delete all runs that match a query."""
+    """Cancel, pause, resume, retry or delete all runs that match a query."""
     found, cursor = await request.look(lambda shelf: _runs(shelf.db, data.query, data.limit, data.after))
     done, refused = [], []
     for run in found:
@@ -166,7 +166,7 @@ def _command(data: Bulk, run: str) -> Command[Any]:
             return CancelRun(run=run, reason=data.reason)
         case "pause":
             return PauseRun(run=run)
-        case "resume":
+        case "resume" | "retry":
             return ResumeRun(run=run)
         case "delete":
             return DeleteRun(run=run)

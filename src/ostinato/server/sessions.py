@@ -37,8 +37,10 @@ class Sessions:
 
     def new_link(self) -> str:
         """Give the secret of a link that works once."""
+        now = time.monotonic()
+        self._links = {link: until for link, until in self._links.items() if until > now}
         link = secrets.token_urlsafe(32)
-        self._links[link] = time.monotonic() + LINK_S
+        self._links[link] = now + LINK_S
         return link
 
     def follow(self, link: str, identity: Identity) -> str | None:
