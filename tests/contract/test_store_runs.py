@@ -237,6 +237,9 @@ def test_a_full_last_page_has_no_cursor(store: Store) -> None:
         ("train", "abd"),
         ("-otter", "b"),
         ("100%", ""),
+        ("%", ""),
+        ("quiet_otter", ""),
+        ('"\\\\"', ""),
         ("name:heron flow:train -state:failed", "b"),
     ],
 )

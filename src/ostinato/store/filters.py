@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ COLUMNS: Final[dict[str, str]] = {
 _NULLABLE: Final = frozenset({"started", "ended"})
 """Fields that are NULL when they are none; others are empty text."""
 _TAG: Final = "EXISTS (SELECT 1 FROM flow_run_tags AS t WHERE t.run_id = r.id AND t.tag IN ({marks}))"
+_SPECIAL: Final = re.compile(r"[%_\\]")
+_LONGEST_LIKE: Final = 1000
 _DURATION: Final = "(CASE WHEN r.ended_at IS NULL THEN {now} ELSE r.ended_at END - r.started_at)"
 
 
@@ -51,8 +54,7 @@ def _term(term: Term, now: int) -> tuple[str, list[Any]]:
     if term.field == "tag":
         return _TAG.format(marks=marks), values
     if not term.field:
-        part = " OR ".join(["instr(lower(r.name), ?) > 0 OR instr(lower(r.flow), ?) > 0"] * len(values))
-        return part, [str(value).lower() for value in values for _ in range(2)]
+        return _has(("r.name", "r.flow"), values)
     column = COLUMNS.get(term.field) or _DURATION.format(now=int(now))
     match term.op:
         case "in":
@@ -66,7 +68,19 @@ def _term(term: Term, now: int) -> tuple[str, list[Any]]:
         case "within":
             return f"({column} >= ? AND {column} < ?)", values
         case "has":
-            part = " OR ".join([f"instr(lower({column}), ?) > 0"] * len(values))
-            return part, [str(value).lower() for value in values]
+            return _has((column,), values)
         case _:
             return f"{column} {term.op} ?", values
+
+
+def _has(columns: tuple[str, ...], words: list[Any]) -> tuple[str, list[Any]]:
+    """Give the condition that one of the columns contains one of the words, in any case."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for word in map(str, words):
+        # LIKE knows ASCII only; `lower`, which knows all alphabets, is ours and takes the GIL for each row.
+        plain = word.isascii() and word.isprintable() and len(word) <= _LONGEST_LIKE
+        text = "%" + _SPECIAL.sub(r"\\\g<0>", word) + "%" if plain else word.lower()
+        parts += [f"{column} LIKE ? ESCAPE '\\'" if plain else f"instr(lower({column}), ?) > 0" for column in columns]
+        values += [text] * len(columns)
+    return " OR ".join(parts), values
