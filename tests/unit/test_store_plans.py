@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -260,4 +261,58 @@ def test_the_walk_that_finds_least_is_taken() -> None:
     ):
         walk, bound = walks.choose(db, parse(text, RUN_FIELDS, now=NOW), "", walks.BEYOND)
         assert (source in walk.source, bound) == (True, ""), walk
+    db.close()
+
+
+def waiting_runs(seed: int) -> Iterator[dict[str, Any]]:
+    """Give runs in two queues, of five priorities, some not due yet, some that no longer wait."""
+    for number in range(400):
+        drawn = (seed * 7919 + number * 104_729) % 1_000_003
+        state = ("Scheduled", "Late", "Scheduled", "Running")[drawn % 4]
+        yield run_at(
+            NOW - number, state=state, queue=("default", "gpu", "")[drawn // 4 % 3], priority=drawn // 12 % 5 - 2,
+            due_at=drawn // 60 % 50, deployment_id=("d1", "d2", "d3")[drawn // 3000 % 3], deployment="train/test",
+            held=int(state == "Running"), worker="w" if state == "Running" else "",
+        )  # fmt: skip
+
+
+def test_the_most_urgent_run_that_is_due_comes_first(seed: int) -> None:
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    rows = list(waiting_runs(seed))
+    add_runs(db, rows)
+    for queue, until, blocked in (
+        ("default", 25, ()),
+        ("default", 99, ("d2",)),
+        ("gpu", 10, ("d1", "d3")),
+        ("no", 9, ()),
+    ):
+        wanted = sorted(
+            (-row["priority"], row["due_at"], row["id"])
+            for row in rows
+            if row["state"] in ("Scheduled", "Late") and row["queue"] == queue
+            and row["due_at"] <= until and row["deployment_id"] not in blocked
+        )  # fmt: skip
+        found: list[str] = []
+        while page := db.execute(
+            sql.load("work")["waiting"], (queue, until, json.dumps(blocked), 16, len(found))
+        ).fetchall():
+            found += [row[0] for row in page]
+        assert found == [run_id for _, _, run_id in wanted]
+    db.close()
+
+
+def test_the_next_due_run_of_some_queues_is_found(seed: int) -> None:
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    rows = list(waiting_runs(seed))
+    add_runs(db, rows)
+    for queues, after in ((["default", "gpu"], 20), (["gpu", "no"], 40), (["no"], 0), (["default"], 50), ([], 0)):
+        wanted = [
+            row["due_at"]
+            for row in rows
+            if row["state"] in ("Scheduled", "Late") and row["queue"] in queues and row["due_at"] > after
+        ]
+        found = db.execute(sql.load("work")["next_due"], (after, json.dumps(queues))).fetchone()
+        assert found == ((min(wanted),) if wanted else None)
     db.close()
