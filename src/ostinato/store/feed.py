@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_BLOCKS: Final = 64
 """Blocks that are read at once."""
+ENOUGH_BYTES: Final = 1 << 20
+"""When so many bytes are read, no further block is."""
 
 _block: Final = msgspec.msgpack.Decoder(Block).decode
 
@@ -44,9 +46,15 @@ def check(db: sqlite3.Connection, block: int, index: int) -> None:
 
 
 def blocks(db: sqlite3.Connection, begin: int, limit: int = MOST_BLOCKS) -> list[tuple[int, list[Event]]]:
-    """Give blocks from an id on."""
-    rows = db.execute(sql.load("feed")["blocks_after"], (begin, limit))
-    return [(number, _block(payload).events) for number, payload in rows]
+    """Give some blocks from an id on: at least one when there is one, else as many as are not much together."""
+    found: list[tuple[int, list[Event]]] = []
+    size = 0
+    for number, payload in db.execute(sql.load("feed")["blocks_after"], (begin, limit)):
+        found.append((number, _block(payload).events))
+        size += len(payload)
+        if size >= ENOUGH_BYTES:
+            break
+    return found
 
 
 def place_of_run(db: sqlite3.Connection, run_id: str) -> tuple[str, str]:
