@@ -184,13 +184,14 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_server_that_is_killed_and_comes_back_disturbs_no_run(fleet: Fleet) -> None:
-    fleet.worker("--lease", str(LEASE_S))
+    worker = fleet.worker("--lease", str(LEASE_S))
     run, _ = walking(fleet)
     fleet.programs[0].kill()
     time.sleep(0.5)
     fleet.server()
     check_walked(fleet, run, set(), epoch=1)
     assert {of for _, _, of in notes(fleet)} == {1}
+    fleet.until(lambda: worker.said.count("The server is back.") == 1, "it says so")
     assert sum(one.left_at is None for one in fleet.reader.workers()) == 1
 
 

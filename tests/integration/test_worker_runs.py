@@ -359,8 +359,9 @@ def test_once_runs_what_is_due_and_ends(fleet: Fleet) -> None:
     worker = fleet.worker("--once", "--limit", "3")
     assert worker.popen.wait(30) == 0, worker.said
     assert {fleet.wait(run).state for run in due} == {"Completed"}
-    assert fleet.see(later).state == "Scheduled"
-    assert fleet.see(later).due_at == later.due_at
+    after = fleet.see(later)
+    assert after.due_at == later.due_at
+    assert after.state == "Scheduled" or (after.started_at or 0) >= later.due_at, "a slow machine"
 
 
 @pytest.mark.parametrize("word", ["gpu", "gpu=", "=1", "gpu=-1", "gpu=many", "gpu=inf"])

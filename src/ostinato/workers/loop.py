@@ -183,7 +183,7 @@ class Worker:
         if line is None:
             return None
         if now_s < self._again_s:
-            return None if asking else self._again_s - now_s
+            return self._again_s - now_s
         if not self._joined:
             if not asking:
                 line.ask(Join(worker=self.info))
@@ -222,6 +222,9 @@ class Worker:
         if not answer.known:
             self._joined = False
             return
+        if self._told_waiting:
+            self._told_waiting = False
+            self._tell("The server is back.")
         took_s = time.monotonic() - line.sent_s
         self._renewed_s = max(self._renewed_s, line.sent_s)
         if took_s > LEASE_SHARE * self.info.lease_s:
