@@ -37,8 +37,8 @@ class Polls:
         asked = replace(command, wait_s=0.0)
         while True:
             seen = self.office.work.count
-            # A lease that a power cut undoes is handed out anew, and whatever the run has recorded since keeps it.
-            answer = await self.office.write(lambda tx: workers.poll(tx, asked), actor, relaxed=True)
+            # A lease that a power cut undid would be given again, in the same epoch, while its run goes on elsewhere.
+            answer = await self.office.write(lambda tx: workers.poll(tx, asked), actor, relaxed=not asked.free)
             if answer.assignments or not answer.known:
                 return answer
             orders = frozenset((order.kind, order.run_id, order.epoch) for order in answer.orders)
