@@ -115,6 +115,9 @@ def hold(caller: Scope) -> None:
     _refuse()
 
 
+Root.hold = staticmethod(hold)
+
+
 async def hold_async(caller: Scope) -> None:
     """Wait, in an event loop, while the flow is to pause.
 

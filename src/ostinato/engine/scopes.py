@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ostinato.core.errors import KeyTaken, RunCancelled, StaleEpoch
 from ostinato.core.keys import chosen_key, nth_key
 from ostinato.core.names import run_name
-from ostinato.core.ports import resolve
 from ostinato.core.states import TERMINAL
 from ostinato.engine.effects import Move
 from ostinato.engine.lineage import Lineage
@@ -53,6 +52,8 @@ class Root:
 
     asked: ClassVar[str] = ""
     """What a supervisor asks of this process (see `control`): `pause`, `cancel`, or nothing."""
+    hold: ClassVar[Callable[[Scope], None]]
+    """Waits as long as it is to pause, refuses when it is to stop; set by what sets `asked`."""
 
     def __init__(self, recorder: Recorder, settings: Settings, run_id: str, epoch: int, name: str) -> None:
         self.recorder = recorder
@@ -164,7 +165,7 @@ class Scope:
         if self.cut or self.flow.cut:
             raise RunCancelled(name=self.name, reason=self.cut or self.flow.cut)
         if root.asked and (hold or root.asked == "cancel"):
-            resolve("ostinato.engine.control:hold")(self)
+            Root.hold(self)
         newer = root.recorder.is_stale(root.id)
         if newer > root.epoch:
             raise StaleEpoch(run=root.name, epoch=newer, own=root.epoch)
