@@ -295,7 +295,7 @@ def test_the_most_urgent_run_that_is_due_comes_first(seed: int) -> None:
         )  # fmt: skip
         found: list[str] = []
         while page := db.execute(
-            sql.load("work")["waiting"], (queue, until, json.dumps(blocked), 16, len(found))
+            sql.load("work")["waiting"], (queue, until, json.dumps(blocked), "[]", 16, len(found))
         ).fetchall():
             found += [row[0] for row in page]
         assert found == [run_id for _, _, run_id in wanted]

@@ -34,7 +34,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     left_at: int | None
     message: str
     n_held: int = 0
-    """Runs that it holds."""
+    """Runs that it has under way."""
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True):

@@ -19,7 +19,7 @@ from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ostinato.core.commands import Ended, Join, Leave, Poll
     from ostinato.core.deployments import Deployment, Queue
@@ -76,9 +76,9 @@ def poll(tx: Tx, command: Poll) -> Answer:
         for run_id, epoch in there.items()
         if run_id not in leased or leased[run_id].epoch != epoch
     ]
-    # What was handed out by an answer that never arrived is handed out again.
-    lost = [row.id for row in leased.values() if row.id not in there and row.state == "Pending"]
-    given = lost + (_lease(tx, info, command) if command.free > len(lost) else [])
+    # What was handed out by an answer that has not arrived takes room, and is handed out again.
+    unheard = [row for row in leased.values() if row.id not in there]
+    given = [row.id for row in unheard if row.state == "Pending"] + _lease(tx, info, command, unheard)
     return Answer(
         assignments=tuple(_assignment(tx, run_id) for run_id in given),
         orders=tuple(orders),
@@ -142,7 +142,7 @@ def _queues(tx: Tx, info: WorkerInfo) -> list[Queue]:
 class _Round:
     """One look of one worker over what waits."""
 
-    def __init__(self, tx: Tx, info: WorkerInfo, command: Poll) -> None:
+    def __init__(self, tx: Tx, info: WorkerInfo, command: Poll, unheard: Iterable[Row]) -> None:
         self.tx = tx
         self.info = info
         self.free = command.free
@@ -153,32 +153,52 @@ class _Round:
         self.blocked: set[str] = set()
         """Deployments of which no run may start now."""
         self.given: list[str] = []
+        for row in unheard:
+            self.take(self.wanted(row.deployment_id))
 
     def deployment(self, deployment_id: str) -> Deployment | None:
         if deployment_id not in self.deployments:
             self.deployments[deployment_id] = work.deployment_by_id(self.tx.db, deployment_id)
         return self.deployments[deployment_id]
 
+    def wanted(self, deployment_id: str) -> Mapping[str, float]:
+        deployment = self.deployment(deployment_id)
+        return deployment.resources if deployment is not None else {}
+
+    def take(self, wanted: Mapping[str, float]) -> None:
+        """Count a run of the worker that it does not count itself yet."""
+        self.free -= 1
+        for name, amount in wanted.items():
+            self.left[name] = self.left.get(name, 0.0) - amount
+
     def look(self, queue: Queue) -> None:
         """Hand out runs of one queue while there is room."""
-        looked = skipped = 0
+        looked = passed = gone = 0
         while self.free > 0 and looked < MOST_LOOKED_AT:
-            blocked = msgspec.json.encode(sorted(self.blocked)).decode()
-            values = (queue.name, self.tx.now + EARLY_US, blocked, PAGE, skipped)
+            blocked, full = (msgspec.json.encode(sorted(one)).decode() for one in (self.blocked, self.full_tags()))
+            values = (queue.name, self.tx.now + EARLY_US, blocked, full, PAGE, passed)
             rows = self.tx.db.execute(sql.load("work")["waiting"], values).fetchall()
             for row in rows:
                 verdict = self.judge(queue, row)
                 if verdict == "queue":
                     return
-                skipped += verdict == "passed"
+                passed += verdict == "passed"
+                gone += verdict == "gone"
                 if self.free <= 0:
                     return
             looked += len(rows)
             if len(rows) < PAGE:
                 return
+        self.tx.wakes = self.tx.wakes or gone > 0  # so many were skipped that others wait behind them
+
+    def full_tags(self) -> list[str]:
+        return [tag for tag, slots in self.limits.items() if self.load.tags[tag] >= slots]
 
     def judge(self, queue: Queue, row: tuple[Any, ...]) -> str:
-        """Hand out one run, or say what it stays in: `queue`, `blocked` (its deployment), `passed`, or `gone`."""
+        """Hand out one run, or say why not: `queue`, `blocked` (its deployment), `full` (a tag), `passed`, or `gone`.
+
+        Only what is passed would be found again by the next look.
+        """
         run_id, name, deployment_id, tags, due_at, n_crashes, epoch, state = row
         if deployment_id in self.blocked:
             return "blocked"
@@ -206,20 +226,18 @@ class _Round:
             if verdict.scope == "deployment":
                 self.blocked.add(deployment_id)
                 return "blocked"
-            return "queue" if verdict.scope == "queue" else "passed"
-        wanted = deployment.resources if deployment is not None else {}
-        if admission.missing(wanted, self.left):
-            return "passed"
-        self.give(run, wanted, epoch, state)
+            return "queue" if verdict.scope == "queue" else "full"
+        if admission.missing(self.wanted(deployment_id), self.left):
+            self.blocked.add(deployment_id)
+            return "blocked"
+        self.give(run, epoch, state)
         return "gone"
 
-    def give(self, run: Candidate, wanted: Mapping[str, float], epoch: int, state: Any) -> None:
+    def give(self, run: Candidate, epoch: int, state: Any) -> None:
         moved = RunMoved(run.id, epoch, self.tx.now, "Pending", state, f"worker {self.info.name}", worker=self.info.id)
         self.tx.append(moved)
-        for name, amount in wanted.items():
-            self.left[name] -= amount
+        self.take(self.wanted(run.deployment_id))
         self.load.add(Busy(id=run.id, name="", queue=run.queue, deployment_id=run.deployment_id, tags=run.tags))
-        self.free -= 1
         self.given.append(run.id)
 
     def cancel_others(self, deployment_id: str, run_id: str, reason: str) -> None:
@@ -230,9 +248,11 @@ class _Round:
                 self.tx.wakes = True
 
 
-def _lease(tx: Tx, info: WorkerInfo, command: Poll) -> list[str]:
+def _lease(tx: Tx, info: WorkerInfo, command: Poll, unheard: Iterable[Row]) -> list[str]:
     """Hand out runs that may start; give their ids."""
-    round_ = _Round(tx, info, command)
+    if command.free <= 0:
+        return []
+    round_ = _Round(tx, info, command, unheard)
     for queue in _queues(tx, info):
         round_.look(queue)
     return round_.given

@@ -29,13 +29,17 @@ SELECT l.name, l.slots,
 FROM limits AS l ORDER BY l.name;
 
 -- workers --
--- All workers, the newest first.
-SELECT id, info, joined_at, seen_at, lease_until, left_at, message,
-    (SELECT count(*) FROM flow_runs AS r WHERE r.worker = workers.id AND r.held = 1)
+-- All workers, the newest first, and how many runs each has under way: an ended one is held until that is reported.
+SELECT id, info, joined_at, seen_at, lease_until, left_at, message, (
+    SELECT count(*) FROM flow_runs AS r
+    WHERE r.worker = workers.id AND r.held = 1
+        AND r.state IN ('Pending', 'Running', 'Retrying', 'AwaitingRetry', 'Paused', 'Cancelling')
+)
 FROM workers ORDER BY left_at IS NOT NULL, joined_at DESC LIMIT ?;
 
 -- waiting --
--- Runs of a queue that are due until an instant, the most urgent first; some deployments (a JSON array) left out.
+-- Runs of a queue that are due until an instant, the most urgent first, but for those of some deployments and those
+-- with some tags (JSON arrays).
 -- Each priority that occurs is looked at by itself, so that runs which are due later are never read.
 WITH RECURSIVE priorities (priority) AS (
     SELECT max(priority) FROM flow_runs INDEXED BY flow_runs_waiting
@@ -52,9 +56,12 @@ FROM priorities AS p JOIN flow_runs AS r ON r.id IN (
     SELECT w.id FROM flow_runs AS w INDEXED BY flow_runs_waiting
     WHERE w.state IN ('Scheduled', 'Late') AND w.queue <> '' AND w.queue = ?1 AND w.priority = p.priority
         AND w.due_at <= ?2 AND w.deployment_id NOT IN (SELECT value FROM json_each(?3))
-    ORDER BY w.due_at, w.id LIMIT ?4 + ?5
+        AND NOT EXISTS (
+            SELECT 1 FROM flow_run_tags AS t WHERE t.run_id = w.id AND t.tag IN (SELECT value FROM json_each(?4))
+        )
+    ORDER BY w.due_at, w.id LIMIT ?5 + ?6
 )
-ORDER BY r.priority DESC, r.due_at, r.id LIMIT ?4 OFFSET ?5;
+ORDER BY r.priority DESC, r.due_at, r.id LIMIT ?5 OFFSET ?6;
 
 -- next_due --
 -- When the next run of these queues (a JSON array) is due after an instant.
