@@ -332,7 +332,7 @@ def ready(folder: Path, n_runs: int) -> dict[str, Any]:
     mark = folder / MARK
     if mark.exists():
         found: dict[str, Any] = json.loads(mark.read_text())
-        if found["n_runs"] == n_runs and time.time() - found["made_at"] < FRESH_S and _is_current(folder):
+        if found["n_runs"] == n_runs and time.time() - found.get("made_at", 0) < FRESH_S and _is_current(folder):
             return found
     make(folder, n_runs)
     made: dict[str, Any] = json.loads(mark.read_text())
