@@ -1,17 +1,18 @@
-"""Runs of schedules before and after their due time: made ahead with their tags, late without a worker, made up for."""
+"""Runs before and after their due time: made ahead with their tags, handed out in order, late without a worker."""
 
 from __future__ import annotations
 
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.integration.fleet import Fleet, fleet_on
 
-from ostinato.core.commands import Deploy
-from ostinato.core.deployments import Code, Deployment, Timetable
+from ostinato.core.commands import CreateRun, Deploy, Join, Poll, SetQueue
+from ostinato.core.deployments import Code, Deployment, Queue, Timetable
 from ostinato.core.schedules import Cron, Interval
+from ostinato.core.workers import WorkerInfo
 from ostinato.scheduler.loop import Scheduler
 from ostinato.session.home import Home
 from ostinato.session.home_reader import EmbeddedReader
@@ -21,7 +22,10 @@ from ostinato.store.commands.handlers import carry_out
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ostinato.core.commands import Command
     from ostinato.core.records import FlowRun
+
+R = TypeVar("R")
 
 T0 = 1_654_000_000_000_000  # 2022-05-31 12:26:40
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +45,10 @@ FLOW = """
 """
 
 
+def _do(ledger: Ledger, command: Command[R]) -> R:
+    return ledger.do(lambda tx: carry_out(tx, command))
+
+
 def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_and_they_have_its_tags(home: Path) -> None:
     ledger = Ledger(Home(str(home)), lambda: T0)
     scheduler = Scheduler(ledger, lambda: T0)
@@ -49,7 +57,7 @@ def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_and_they
         code = Code(kind="local", file="/flow.py", function="score", directory="/")
         timetable = Timetable(slug="a", schedule=schedule)
         one = Deployment(id="", flow="score", name=name, code=code, tags=("ml",), schedules=(timetable,))
-        ledger.do(lambda tx, one=one: carry_out(tx, Deploy(deployment=one)))  # type: ignore[misc]
+        _do(ledger, Deploy(deployment=one))
     scheduler.turn()
     ledger.close()
     reader = EmbeddedReader(Home(str(home)))
@@ -59,6 +67,21 @@ def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_and_they
     assert sum(run.deployment == "score/minutely" for run in waiting) == 100
     monthly = [time.strftime("%F %R", time.gmtime(run.due_at / 1e6)) for run in waiting if "monthly" in run.deployment]
     assert monthly == ["2022-06-02 03:00", "2022-07-02 03:00", "2022-08-02 03:00", "2022-09-02 03:00"]
+
+
+def test_the_queue_of_larger_priority_is_served_first(home: Path) -> None:
+    ledger = Ledger(Home(str(home)), lambda: T0)
+    for name, priority in (("low", -1), ("high", 5)):
+        _do(ledger, SetQueue(queue=Queue(name=name, priority=priority)))
+    code = Code(kind="local", file="/flow.py", function="score", directory="/")
+    one = Deployment(id="", flow="score", name="d", code=code)
+    _do(ledger, Deploy(deployment=one))
+    for name in ("low", "default", "high"):
+        _do(ledger, CreateRun(deployment="score/d", queue=name))
+    _do(ledger, Join(worker=WorkerInfo(id="w", name="w", host="h", pid=1)))
+    answer = _do(ledger, Poll(worker_id="w", free=2))
+    ledger.close()
+    assert [each.run.queue for each in answer.assignments] == ["high", "default"]
 
 
 def test_a_new_worker_starts_all_late_runs_beside_one_another_and_each_keeps_its_instant(
