@@ -49,14 +49,18 @@ def _do(ledger: Ledger, command: Command[R]) -> R:
     return ledger.do(lambda tx: carry_out(tx, command))
 
 
-def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_and_they_have_its_tags(home: Path) -> None:
+def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_with_its_tags_and_parameters(
+    home: Path,
+) -> None:
     ledger = Ledger(Home(str(home)), lambda: T0)
     scheduler = Scheduler(ledger, lambda: T0)
     scheduler.begin()
     for name, schedule in (("minutely", Interval(60)), ("monthly", Cron("0 3 2 * *"))):
         code = Code(kind="local", file="/flow.py", function="score", directory="/")
-        timetable = Timetable(slug="a", schedule=schedule)
-        one = Deployment(id="", flow="score", name=name, code=code, tags=("ml",), schedules=(timetable,))
+        timetable = Timetable(slug="a", schedule=schedule, parameters={"of": name})
+        one = Deployment(
+            id="", flow="score", name=name, code=code, tags=("ml",), parameters={"n": 1}, schedules=(timetable,)
+        )
         _do(ledger, Deploy(deployment=one))
     scheduler.turn()
     ledger.close()
@@ -64,6 +68,7 @@ def test_a_schedule_has_a_hundred_runs_ahead_or_those_of_a_hundred_days_and_they
     waiting = reader.preview("default", T0 + 200 * DAY_US)
     reader.close()
     assert {run.tags for run in waiting} == {("ml", "auto-scheduled")}
+    assert all(json.loads(run.parameters) == {"n": 1, "of": run.deployment.removeprefix("score/")} for run in waiting)
     assert sum(run.deployment == "score/minutely" for run in waiting) == 100
     monthly = [time.strftime("%F %R", time.gmtime(run.due_at / 1e6)) for run in waiting if "monthly" in run.deployment]
     assert monthly == ["2022-06-02 03:00", "2022-07-02 03:00", "2022-08-02 03:00", "2022-09-02 03:00"]
