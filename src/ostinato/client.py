@@ -10,7 +10,6 @@ import contextlib
 import os
 import select
 import socket
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -86,6 +85,8 @@ class Client:
             raise SettingInvalid(
                 name="api_url", value=address.url, where="OSTINATO_API_URL", reason="write http://HOST:PORT"
             )
+        if not (address.token.isascii() and address.token.isprintable()):
+            raise SettingInvalid(name="api_key", value="***", where="OSTINATO_API_KEY", reason="it is no API key")
         self._tls = parts.scheme == "https"
         self._host: str = parts.hostname
         self._port: int = port or (443 if self._tls else 80)
@@ -97,7 +98,7 @@ class Client:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        # Without a lock: a signal handler may call in the middle of a call of its thread. Each step is one operation.
         self._idle: list[_Connection] = []
         self._all: set[_Connection] = set()
 
@@ -183,11 +184,9 @@ class Client:
 
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when their call ends."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-            self._all.clear()
-        for connection in idle:
-            connection.close()
+        self._all.clear()
+        while self._idle:
+            self._idle.pop().close()
 
     # --- connections
 
@@ -198,9 +197,9 @@ class Client:
                 inherited.close()
             self._begin()
         while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
                 return self._connect(end), False
             if connection.is_open():
                 return connection, True
@@ -215,20 +214,17 @@ class Client:
             self._unreachable(f"no connection within {CONNECT_S:g} s", error)
         except OSError as error:
             self._unreachable(error.strerror or str(error), error)
-        with self._lock:
-            self._all.add(connection)
+        self._all.add(connection)
         return connection
 
     def _keep(self, connection: _Connection) -> None:
-        with self._lock:
-            if connection in self._all and connection.stays and len(self._idle) < MOST_IDLE:
-                self._idle.append(connection)
-                return
-        self._drop(connection)
+        if connection in self._all and connection.stays and len(self._idle) < MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
-        with self._lock:
-            self._all.discard(connection)
+        self._all.discard(connection)
         connection.close()
 
     # --- errors
@@ -273,7 +269,9 @@ class _Connection:
 
     def is_open(self) -> bool:
         """Say whether it can be used again: the other side has neither closed it nor sent what nobody asked for."""
-        return not self._data and not select.select((self._socket,), (), (), 0)[0]
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not self._data and not poll.poll(0)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

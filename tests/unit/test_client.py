@@ -265,6 +265,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         Client(Address(url=url))
 
 
+@pytest.mark.parametrize("token", ["ö" * 3, "a\r\nHost: b", "\x00"])
+def test_what_cannot_be_a_key_is_refused_and_not_told(token: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        Client(Address(url="http://a", token=token))
+    assert token not in str(caught.value)
+
+
 def test_an_address_may_have_a_path_before_the_doors() -> None:
     with peer([OK]) as (one, _):
         client = Client(Address(url=f"{one.address.url}/ostinato/"))
