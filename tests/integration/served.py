@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from tests.integration.fleet import Fleet, Program, fleet_on
 
-from ostinato.server.lifecycle import read_card
+from ostinato.session.discovery import read_card
 from ostinato.session.home import Home
 
 if TYPE_CHECKING:

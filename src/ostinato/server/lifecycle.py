@@ -19,6 +19,7 @@ import uvicorn
 from ostinato.core.errors import BadOption, KeysNeeded, PortInUse, ServerRunning
 from ostinato.server.app import App
 from ostinato.server.office import Office, read_only
+from ostinato.session.discovery import Card, read_card
 from ostinato.store import access
 
 if TYPE_CHECKING:
@@ -28,23 +29,11 @@ if TYPE_CHECKING:
     from ostinato.session.home import Home
 
 DEFAULT_PORT: Final = 4200
-LOCK: Final = "server.lock"
-CARD: Final = "server.json"
 GRACE_S: Final = 2
 """How long requests may take to end when the server ends."""
 LOCK_PATIENCE_S: Final = 0.5
 """Others look at the lock by holding it for a moment."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What `server.json` says of the server that holds the lock."""
-
-    id: str
-    url: str
-    token: str
-    pid: int
-    started_at: int
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +86,7 @@ async def _serve(
         await Server(office, announce, beside).serve(sockets=[listener])
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(os.path.join(home.folder, CARD))
+            os.unlink(home.server_card)
         await office.close()
 
 
@@ -163,27 +152,17 @@ def address(host: str, port: int) -> str:
     return f"http://{known.get(host, host)}:{port}"
 
 
-def read_card(home: Home) -> Card | None:
-    """Give what the server of a home has written of itself; it may be gone."""
-    try:
-        with open(os.path.join(home.folder, CARD), "rb") as file:
-            return msgspec.json.decode(file.read(), type=Card)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
 def _write_card(home: Home, card: Card) -> None:
-    path = os.path.join(home.folder, CARD)
-    hidden = f"{path}.{os.getpid()}.new"
+    hidden = f"{home.server_card}.{os.getpid()}.new"
     fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(fd, "wb") as file:
         file.write(msgspec.json.encode(card))
-    os.rename(hidden, path)
+    os.rename(hidden, home.server_card)
 
 
 @contextmanager
 def _lock(home: Home) -> Iterator[None]:
-    fd = os.open(os.path.join(home.folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(home.server_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         end = time.monotonic() + LOCK_PATIENCE_S
         while True:
