@@ -274,7 +274,10 @@ def _info(options: Options) -> WorkerInfo:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """Give what processes of runs get on top of the environment of the worker."""
-    return {"OSTINATO_HOME": settings.home, "OSTINATO_CONSOLE": "false"}
+    given = {"OSTINATO_HOME": settings.home, "OSTINATO_CONSOLE": "false"}
+    if settings.api_url:  # it may stand in a file that they do not see
+        given |= {"OSTINATO_API_URL": settings.api_url, "OSTINATO_API_KEY": settings.api_key}
+    return given
 
 
 def _described(info: WorkerInfo) -> str:
