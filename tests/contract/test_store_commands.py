@@ -8,17 +8,20 @@ import msgspec
 import pytest
 
 from ostinato.core import commands as asked
-from ostinato.core.deployments import Code, Deployment, Limit, Queue
+from ostinato.core.deployments import Code, Deployment, Limit, Queue, Timetable
 from ostinato.core.errors import (
     ControlRefused,
     DeploymentAmbiguous,
+    DeploymentInvalid,
     DeploymentNotFound,
     LimitNotFound,
     ParametersMisfit,
+    QueueNotFound,
     RunNotFound,
 )
 from ostinato.core.events import InputAsked, RunCreated, RunMoved, Source, TaskMoved, TaskStarted
 from ostinato.core.ids import new_id
+from ostinato.core.schedules import Interval
 from ostinato.core.workers import Held, WorkerInfo
 from ostinato.session.home import Home
 from ostinato.session.home_reader import EmbeddedReader
@@ -142,6 +145,23 @@ def test_parameters_that_do_not_fit_make_no_run(desk: Desk) -> None:
     with pytest.raises(ParametersMisfit, match="k"):
         desk.create(parameters={"k": 1})
     assert desk.create(parameters={"n": 1}).state == "Scheduled"
+
+
+def test_a_deployment_whose_runs_could_not_have_its_parameters_is_not_made(desk: Desk) -> None:
+    hourly = Timetable(slug="hourly", schedule=Interval(3600))
+    needs = {**SCHEMA, "required": ["n"]}
+    with pytest.raises(DeploymentInvalid, match="its parameters do not fit the flow: n: "):
+        desk.deploy(parameter_schema=needs, parameters={"n": "many"})
+    with pytest.raises(DeploymentInvalid, match="its schedule 'hourly' would make runs whose parameters do not fit"):
+        desk.deploy(parameter_schema=needs, schedules=(hourly,))
+    desk.deploy(parameter_schema=needs)  # who asks for a run gives them
+    desk.deploy(parameter_schema=needs, parameters={"n": 1}, schedules=(hourly,))
+
+
+def test_a_run_cannot_wait_in_a_queue_that_is_not_there(desk: Desk) -> None:
+    desk.deploy()
+    with pytest.raises(QueueNotFound):
+        desk.create(queue="nowhere")
 
 
 def test_deployments_are_named_by_title_id_and_a_name_that_only_one_has(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,25 @@ def test_a_changed_schedule_makes_its_runs_anew(clock: Clock) -> None:
     clock.scheduler.turn()
     found = list(clock.states())
     assert {after - before for before, after in pairwise(found)} == {60}
+
+
+def test_a_turn_that_fails_is_not_the_last_one(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """A deployment that could not be read ended the thread of the scheduler, and with it all schedules."""
+    clock.scheduler.start()
+    try:
+        with sqlite3.connect(clock.ledger.home.database) as db:
+            db.execute("INSERT INTO deployments VALUES ('x', 'f', 'n', '{}', 0)")
+        clock.now += 2_000_000
+        while "could not do its turn" not in caplog.text:
+            time.sleep(0.02)
+        with sqlite3.connect(clock.ledger.home.database) as db:
+            db.execute("DELETE FROM deployments WHERE id = 'x'")
+        clock.deploy("latest")
+        clock.now += 2_000_000
+        while not clock.states():
+            time.sleep(0.02)
+    finally:
+        clock.scheduler.close()
 
 
 def test_the_scheduler_goes_on_when_the_clock_is_set_back(clock: Clock) -> None:

@@ -28,6 +28,11 @@ SCHEDULED_TAG: Final = "auto-scheduled"
 LATE_US: Final = 15_000_000
 """A run is late when it has not begun so long after its due time."""
 
+MOST_AMOUNT: Final = 1e12
+MOST_PRIORITY: Final = 1_000_000
+MOST_S: Final = 36_525 * 86_400
+"""A hundred years."""
+
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Slug: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -137,6 +142,33 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     slots: Annotated[int, Meta(ge=0)]
     n_taken: int = 0
+
+
+def fault_of(one: Deployment) -> tuple[str, str] | None:
+    """Say what of a deployment could not be kept, or not be done by any worker, and how to mend that."""
+    slugs = [each.slug for each in one.schedules]
+    twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+    if twice is not None:
+        return f"two schedules are called {twice!r}", "Give each a slug of its own."
+    if "/" in one.name:
+        return "its name has a slash", "Use letters, digits, - and _."
+    unfit = next((text for text in (one.flow, one.name, *one.tags, *slugs) if not text or not text.isprintable()), None)
+    if unfit is not None:
+        return f"{unfit!r} is no name", "Names of flows, deployments, tags and schedules are printable text."
+    if one.queue and (len(one.queue) > 200 or not one.queue.isprintable()):
+        return f"{one.queue[:50]!r} is no name of a queue", "Use letters, digits, - and _, 200 at most."
+    for name, amount in one.resources.items():
+        if not name or not 0 <= amount <= MOST_AMOUNT:
+            return f"resource {name!r} is {amount:g}", "Write an amount of 0 or more, such as gpu=1."
+    for name, seconds in (("skip_if_late_s", one.skip_if_late_s), ("cancel_grace_s", one.cancel_grace_s)):
+        if seconds is not None and not 0 <= seconds <= MOST_S:
+            return f"{name} is {seconds:g}", "Write seconds from 0 to 100 years."
+    if abs(one.priority) > MOST_PRIORITY:
+        return f"priority is {one.priority}", f"Write a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}."
+    for name, text in one.env.items():
+        if not name or "=" in name or "\0" in name + text:
+            return f"no process can have the environment variable {name!r}", "Leave out `=` and zero bytes."
+    return None
 
 
 def queue_for(deployment: Deployment, tags: tuple[str, ...], queues: Iterable[Queue]) -> str:

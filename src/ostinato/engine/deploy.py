@@ -9,7 +9,7 @@ import msgspec
 
 from ostinato.core import settings as settings_of
 from ostinato.core.commands import Deploy, PauseDeployment
-from ostinato.core.deployments import Code, Deployment
+from ostinato.core.deployments import Code, Deployment, fault_of
 from ostinato.core.errors import BadOption, DeploymentInvalid, DeploymentNotFound
 from ostinato.core.literals import literals
 from ostinato.core.manifest import Wish, nearest
@@ -154,6 +154,10 @@ def plan(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
         wanted = msgspec.convert(msgspec.to_builtins(wanted), Deployment)  # checks what the annotations say
     except msgspec.ValidationError as error:
         raise _invalid(title, error) from error
+    fault = fault_of(wanted)
+    if fault is not None:
+        reason, fix = fault
+        raise DeploymentInvalid(name=title, reason=reason, fix=fix)
     return Made(wanted, located.notes)
 
 

@@ -80,6 +80,8 @@ class Scheduler:
                 self.turn()
             except OstinatoError as error:  # the disk is full, the database is busy: the next turn may go well
                 log.warning("the scheduler could not do its turn: %s", error)
+            except Exception:  # without the scheduler no run would be made or taken over any more
+                log.exception("the scheduler could not do its turn")
 
     # --- schedules
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato import __version__
-from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError, RequestInvalid
+from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError
 from ostinato.server import blobs, rpc
 from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
 from ostinato.server.metrics import Metrics
 from ostinato.server.pages import JSON, Pages
-from ostinato.server.problems import Problem, problem_of
+from ostinato.server.problems import Problem, problem_of, told
 from ostinato.server.rest import Rest
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from ostinato.server.office import Office
 
 PROBLEM: Final = b"application/problem+json"
-
-_MALFORMED: Final = (OverflowError, UnicodeError, RecursionError)
-"""What numbers that are too large do, text that is none, and values that are nested too deep."""
 _log: Final = logging.getLogger("ostinato.server")
 
 
@@ -61,9 +58,8 @@ class App:
                 await self._serve(exchange)
         except Gone:
             return
-        except _MALFORMED as error:
-            await refuse(exchange, problem_of(RequestInvalid(reason=f"it holds what cannot be kept: {error}")))
-        except Exception as error:
+        except Exception as cause:
+            error = told(cause)
             if not isinstance(error, OstinatoError):
                 _log.exception("%s %s failed", exchange.method, exchange.path)
             if exchange.answered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, Osti
 from ostinato.server import deployments, overviews, people, queues, runs
 from ostinato.server.doors import IDENTITY, OFFICE, Ask
 from ostinato.server.exchange import MOST_BYTES
-from ostinato.server.problems import problem_of
+from ostinato.server.problems import problem_of, told
 
 if TYPE_CHECKING:
     from litestar.plugins import PluginProtocol
@@ -36,6 +37,8 @@ HANDLERS: Final = (
 ABOUT: Final = """What runs, when and where. Send `Authorization: Bearer KEY`. Errors are problem+json with a `code`,
 a `detail` and a `hint`. Lists give `next`; send it as `after` for the page that follows. The feed of all that
 happens is at `/api/feed` (server-sent events)."""
+
+_log: Final = logging.getLogger("ostinato.server")
 
 
 class _Application(Litestar):
@@ -84,7 +87,10 @@ def application() -> Litestar:
 
 
 def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    problem = problem_of(_ours(request, error))
+    ours = _ours(request, told(error))
+    if not isinstance(ours, OstinatoError):
+        _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    problem = problem_of(ours)
     return Response(problem, status_code=problem.status, media_type="application/problem+json")
 
 

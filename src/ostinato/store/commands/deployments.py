@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ostinato.core.deployments import DEFAULT_QUEUE, SCHEDULED_TAG, Queue, queue_for
+from ostinato.core.deployments import DEFAULT_QUEUE, SCHEDULED_TAG, Queue, fault_of, queue_for
 from ostinato.core.errors import DeploymentInvalid, LimitNotFound, QueueInUse, QueueNotFound
 from ostinato.core.events import (
     Audited,
@@ -39,18 +39,10 @@ if TYPE_CHECKING:
 def deploy(tx: Tx, command: Deploy) -> Deployment:
     """Make or change a deployment; schedules that changed are planned anew."""
     wanted = command.deployment
-    slugs = [one.slug for one in wanted.schedules]
-    if len(set(slugs)) < len(slugs):
-        twice = next(slug for slug in slugs if slugs.count(slug) > 1)
-        raise DeploymentInvalid(
-            name=wanted.title, reason=f"two schedules are called {twice!r}", fix="Give each a slug of its own."
-        )
-    if "/" in wanted.name:
-        raise DeploymentInvalid(name=wanted.title, reason="its name has a slash", fix="Use letters, digits, - and _.")
-    error = resolve("ostinato.core.validation:schema_error")(wanted.parameter_schema) if wanted.parameter_schema else ""
-    if error:
-        fix = "Give the JSON schema of the flow's parameters, or leave it out."
-        raise DeploymentInvalid(name=wanted.title, reason=f"its parameter schema is none: {error}", fix=fix)
+    fault = fault_of(wanted) or _misfit(wanted)
+    if fault is not None:
+        reason, fix = fault
+        raise DeploymentInvalid(name=wanted.title, reason=reason, fix=fix)
     old = work.deployment_by_name(tx.db, wanted.flow, wanted.name)
     made = replace(
         wanted,
@@ -68,6 +60,26 @@ def deploy(tx: Tx, command: Deploy) -> Deployment:
     )
     tx.wakes = True
     return made
+
+
+def _misfit(one: Deployment) -> tuple[str, str] | None:
+    """Say which parameters do not fit the schema of the flow: what a run may still add is no fault of the others."""
+    schema = one.parameter_schema
+    if not schema:
+        return None
+    error = resolve("ostinato.core.validation:schema_error")(schema)
+    if error:
+        return f"its parameter schema is none: {error}", "Give that of the flow's parameters, or leave it out."
+    first_error = resolve("ostinato.core.validation:first_error")
+    error = first_error({name: part for name, part in schema.items() if name != "required"}, one.parameters)
+    if error:
+        return f"its parameters do not fit the flow: {error}", "Mend that parameter."
+    for each in one.schedules:
+        error = first_error(schema, {**one.parameters, **each.parameters})
+        if error:
+            fix = "Give parameters to the schedule, or to the deployment."
+            return f"its schedule {each.slug!r} would make runs whose parameters do not fit: {error}", fix
+    return None
 
 
 def _make_queue(tx: Tx, name: str) -> None:

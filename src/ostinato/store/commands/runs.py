@@ -9,7 +9,7 @@ import msgspec
 from ostinato.core import codec
 from ostinato.core.deployments import queue_for
 from ostinato.core.display import MASK, is_secret
-from ostinato.core.errors import ControlRefused, ParametersMisfit
+from ostinato.core.errors import ControlRefused, ParametersMisfit, QueueNotFound
 from ostinato.core.events import (
     InputGiven,
     Planned,
@@ -57,13 +57,17 @@ def planned(tx: Tx, deployment: Deployment, command: CreateRun) -> RunCreated:
 
     Raises:
         ParametersMisfit: (parameters-misfit) they do not fit the schema of the flow's parameters.
+        QueueNotFound: (queue-not-found) the one that was asked for is not there.
     """
+    queues = work.queues(tx.db)
+    if command.queue and all(one.name != command.queue for one in queues):
+        raise QueueNotFound(name=command.queue, known=", ".join(one.name for one in queues))
     parameters = {**deployment.parameters, **command.parameters}
     check_parameters(deployment, parameters)
     tags = tuple(dict.fromkeys((*deployment.tags, *command.tags)))
     due_at = command.due_at or tx.now
     priority = deployment.priority if command.priority is None else command.priority
-    queue = command.queue or queue_for(deployment, tags, work.queues(tx.db))
+    queue = command.queue or queue_for(deployment, tags, queues)
     code, run_id = deployment.code, new_id()
     here = code.kind == "local"
     return RunCreated(

@@ -327,7 +327,7 @@ def settle(tx: Tx, row: Row, how: str, tail: str, *, retry: bool) -> None:
         row.state = "Crashed"
     deployment = work.deployment_by_id(tx.db, row.deployment_id)
     if retry and deployment is not None and row.n_crashes < deployment.crash_retries:
-        wait_s = min(2.0**row.n_crashes - 1, BACKOFF_S)  # at once the first time
+        wait_s = min(2.0 ** min(row.n_crashes, 10) - 1, BACKOFF_S)  # at once the first time
         n = row.n_crashes + 1
         message = f"taken up again ({n} of {deployment.crash_retries}): {how}"
         due_at = tx.now + int(wait_s * 1e6)
