@@ -130,7 +130,8 @@ class World:
         assert self.must_have_seq <= acked <= len(events)
         assert acked >= self.acked_seq
         blocks = [
-            msgspec.msgpack.decode(row[0], type=Block) for row in db.execute("SELECT payload FROM blocks ORDER BY id")
+            msgspec.msgpack.decode(row[0], type=Block)
+            for row in db.execute("SELECT payload FROM blocks WHERE stream = ? ORDER BY id", (self.writer.stream,))
         ]
         assert [event for block in blocks for event in block.events] == events[:acked]  # none twice, dense
         plain = PlainStore()

@@ -29,7 +29,7 @@ from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, acked_seq, append
 from ostinato.store.journal import SUFFIX, Frame, read, read_writer, tail
 from ostinato.store.sqlite import explain
-from ostinato.store.transaction import Tx
+from ostinato.store.transaction import alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,10 +155,7 @@ def crash_stream(database: Database, stream: str, message: str, *, killed: bool)
     except sqlite3.Error as error:
         raise explain(error, database.path) from error
     with database.writing() as db:
-        # It ends with the word that it is lost.
-        writer = Writer(stream, 0, "", 0)
-        tx = Tx(db, writer, acked_seq(db, stream), time.time_ns() // 1000, "", os.path.dirname(database.path))
-        return len(claims.crash_stream(tx, stream, message, killed=killed))
+        return len(claims.crash_stream(alone(db, os.path.dirname(database.path)), stream, message, killed=killed))
 
 
 def _take(stream: str, paths: list[str]) -> Orphan | None:

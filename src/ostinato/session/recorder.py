@@ -9,17 +9,15 @@ import time
 from typing import TYPE_CHECKING
 
 from ostinato.core.errors import EpochTaken, RunNotFound
-from ostinato.core.ids import new_id
 from ostinato.session.orphans import crash_stream, deliver_orphans
 from ostinato.session.sinks import HomeSink
 from ostinato.session.stream import Stream
 from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
 from ostinato.store import cache, claims, runs, variables, work
-from ostinato.store.append import Writer
 from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
 from ostinato.store.sqlite import Database, explain
-from ostinato.store.transaction import Tx
+from ostinato.store.transaction import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,9 +88,7 @@ class EmbeddedRecorder(Stream):
         def ask(database: Database) -> int | None:
             with database.writing() as db:
                 # Not in its own stream: its thread alone knows how far that is.
-                now = time.time_ns() // 1000
-                tx = Tx(db, Writer(new_id(), os.getpid(), os.uname().nodename, now), 0, now, "", self.home.folder)
-                return claims.claim(tx, run_id, epoch, self.stream)
+                return claims.claim(alone(db, self.home.folder), run_id, epoch, self.stream)
 
         other = self._ask(ask)
         if other == -1:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ostinato.core.events import Block
+from ostinato.core.ids import new_id
 from ostinato.store.append import Entry, Writer, append
 
 if TYPE_CHECKING:
@@ -46,3 +49,9 @@ class Tx:
         payload = _pack(Block(self._writer.stream, first, list(events)))
         append(self.db, self._writer, [Entry(first, last, payload, list(events))], self.now)
         self.seq = last
+
+
+def alone(db: sqlite3.Connection, home: str) -> Tx:
+    """Give the view of a transaction that is all of its stream: for who has no ledger."""
+    now = time.time_ns() // 1000
+    return Tx(db, Writer(new_id(), os.getpid(), os.uname().nodename, now), 0, now, "", home)
