@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core.errors import OstinatoError
 from ostinato.core.ids import new_id
+from ostinato.core.settings import load
 from ostinato.scheduler.loop import Scheduler
 from ostinato.server.sessions import Sessions
 from ostinato.server.signals import Signal
 from ostinato.session.home_reader import EmbeddedReader
 from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
+from ostinato.session.upkeep import keep_house
 from ostinato.store.blobs import Blobs
 from ostinato.store.sqlite import Database, explain
 
@@ -35,6 +37,9 @@ N_READERS: Final = 4
 LOOK_S: Final = 0.05
 """How often commits of other processes are looked for."""
 ORPHANS_EVERY_S: Final = 1.0
+HOUSE_EVERY_S: Final = 3600.0
+HOUSE_S: Final = 30.0
+"""Longest that what is old is removed at a time."""
 
 _log: Final = logging.getLogger("ostinato.server")
 
@@ -85,7 +90,8 @@ class Office:
         loop = asyncio.get_running_loop()
         self.ledger.listeners.append(lambda wakes: _call(loop, self._note_commit, wakes))
         await asyncio.to_thread(self._scheduler.start)
-        self._tasks = [asyncio.create_task(self._watch_commits()), asyncio.create_task(self._deliver_orphans())]
+        duties = (self._watch_commits(), self._deliver_orphans(), self._keep_house())
+        self._tasks = [asyncio.create_task(duty) for duty in duties]
 
     def end_waits(self) -> None:
         """Answer all who wait: the server is about to end."""
@@ -162,6 +168,15 @@ class Office:
                 await asyncio.sleep(ORPHANS_EVERY_S)
         finally:
             database.close()
+
+    async def _keep_house(self) -> None:
+        """Remove what retention lets go."""
+        while True:
+            await asyncio.sleep(HOUSE_EVERY_S)
+            try:
+                await asyncio.to_thread(keep_house, self.home, load(), HOUSE_S)
+            except OstinatoError as error:
+                _log.warning("old runs could not be removed: %s", error)
 
 
 def read_only(home: Home) -> Database:

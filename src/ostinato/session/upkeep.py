@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final
 from ostinato.session.orphans import segments
 from ostinato.store.blobs import Blobs
 from ostinato.store.maintenance import DAY_US, Keep, remove_old, remove_unused_blobs
-from ostinato.store.sqlite import explain
+from ostinato.store.sqlite import Database, explain
 
 if TYPE_CHECKING:
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
-    from ostinato.store.sqlite import Database
 
 BLOBS_EVERY_S: Final = 600.0
 RUNS_EVERY_S: Final = 86_400.0
@@ -47,6 +46,18 @@ def sweep_blobs_at_times(home: Home, database: Database, settings: Settings) -> 
     """Remove unused blobs, once in ten minutes."""
     if os.path.isdir(home.blobs) and _is_time(os.path.join(home.blobs, "swept"), BLOBS_EVERY_S):
         remove_unused_blobs(database, Blobs(home.blobs), keep_by(settings).blobs_from)
+
+
+def keep_house(home: Home, settings: Settings, within_s: float) -> None:
+    """Remove what is old or unused, for as long as a server that does it by the way may take."""
+    database = Database(home.database)
+    try:
+        remove_old(database, keep_by(settings), list(segments(home)), within_s=within_s)
+        sweep_blobs_at_times(home, database, settings)
+    except sqlite3.Error as error:
+        raise explain(error, home.database) from error
+    finally:
+        database.close()
 
 
 def _is_time(mark: str, every_s: float) -> bool:

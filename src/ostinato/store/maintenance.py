@@ -89,6 +89,7 @@ def remove_old(
         db.execute(queries["delete_old_audit"], (keep.audit_from,))
         db.execute(queries["delete_left_workers"], (keep.blocks_from,))
         db.execute(queries["delete_expired_slots"], (now,))
+        db.execute(queries["delete_empty_flow_counts"])
         db.execute(queries["delete_streams"], (keep.blocks_from, _json(journals)))
     return n_blocks, n_roots
 

@@ -188,3 +188,7 @@ WHERE left_at < ? AND NOT EXISTS (SELECT 1 FROM flow_runs AS r WHERE r.worker = 
 -- delete_expired_slots --
 -- Slots whose lease was over before an instant.
 DELETE FROM taken_slots WHERE until < ?;
+
+-- delete_empty_flow_counts --
+-- Counters of flow runs that are back at nothing.
+DELETE FROM flow_counts WHERE n = 0;
