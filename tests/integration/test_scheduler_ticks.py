@@ -11,21 +11,30 @@ import sys
 import textwrap
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from ostinato.core.commands import Deploy
-from ostinato.core.deployments import LATE_US, Catchup, Code, Deployment, Timetable
+from ostinato.core.commands import CreateRun, Deploy, Join, Poll, SetLimit, TakeSlots
+from ostinato.core.deployments import LATE_US, Catchup, Code, Deployment, Limit, Timetable
+from ostinato.core.ids import new_id
 from ostinato.core.schedules import Interval
+from ostinato.core.workers import Held, WorkerInfo
 from ostinato.scheduler.loop import Scheduler
 from ostinato.session.home import Home
 from ostinato.session.ledger import Ledger
+from ostinato.store import work
 from ostinato.store.commands.handlers import carry_out
+from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ostinato.core.commands import Command
+    from ostinato.core.records import FlowRun
+
+R = TypeVar("R")
 
 MINUTE_US = 60_000_000
 T0 = 1_700_000_040_000_000  # a whole minute
@@ -96,10 +105,20 @@ class Clock:
     """A clock that the test drives, with a ledger and a scheduler on it."""
 
     def __init__(self, home: Path, now: int) -> None:
-        self.now = now
+        self.now = self.steady = now
         self.ledger = Ledger(Home(str(home)), lambda: self.now)
-        self.scheduler = Scheduler(self.ledger, lambda: self.now)
+        self.scheduler = Scheduler(self.ledger, lambda: self.now, lambda: self.steady)
         self.scheduler.begin()
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass, with a turn every second."""
+        for _ in range(int(seconds)):
+            self.now += 1_000_000
+            self.steady += 1_000_000
+            self.scheduler.turn()
+
+    def do(self, command: Command[R]) -> R:
+        return self.ledger.do(lambda tx: carry_out(tx, command))
 
     def deploy(self, catchup: Catchup) -> None:
         self.ledger.do(lambda tx: carry_out(tx, Deploy(deployment=_deployment(catchup))))
@@ -109,6 +128,18 @@ class Clock:
         query = "SELECT (t.due_at - ?) / 60000000, r.state FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id"
         with sqlite3.connect(self.ledger.home.database) as db:
             return dict(db.execute(f"{query} ORDER BY 1", (T0,)).fetchall())
+
+
+@pytest.fixture
+def leased(clock: Clock) -> tuple[WorkerInfo, FlowRun]:
+    """Give a worker with a lease of three seconds and the run that it has begun."""
+    clock.deploy("latest")
+    info = WorkerInfo(id=new_id(), name="w", host="h", pid=1, lease_s=3)
+    clock.do(Join(worker=info))
+    clock.do(CreateRun(deployment="tick/minutely"))
+    (given,) = clock.do(Poll(worker_id=info.id, free=1)).assignments
+    clock.scheduler.turn()
+    return info, given.run
 
 
 @pytest.fixture
@@ -235,3 +266,45 @@ def test_the_scheduler_goes_on_when_the_clock_is_set_back(clock: Clock) -> None:
     found = clock.states()
     assert min(found) == 1
     assert set(range(1, 121)) <= set(found)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_leases_go_on_when_the_clock_of_the_server_is_set(
+    clock: Clock, leased: tuple[WorkerInfo, FlowRun], hours: int
+) -> None:
+    """All runs were taken over when it was set forward, and none of a dead worker for an hour when it was set back."""
+    info, run = leased
+    clock.pass_s(2)
+    clock.do(Poll(worker_id=info.id, held=(Held(run.id, run.epoch),)))
+    clock.now += hours * 3600 * 1_000_000
+    clock.pass_s(2)
+    (worker,) = clock.ledger.do(lambda tx: work.workers(tx.db))
+    assert (worker.left_at, worker.n_held) == (None, 1)
+    clock.pass_s(4)
+    (worker,) = clock.ledger.do(lambda tx: work.workers(tx.db))
+    assert worker.left_at is not None
+    assert clock.ledger.do(lambda tx: find_run(tx.db, run.id, "")).epoch == run.epoch + 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_taken_slots_stay_taken_when_the_clock_of_the_server_is_set(clock: Clock, hours: int) -> None:
+    clock.do(SetLimit(limit=Limit(name="db", slots=1)))
+    assert clock.do(TakeSlots(name="db", holder="a", lease_s=10))
+    clock.scheduler.turn()
+    clock.now += hours * 3600 * 1_000_000
+    clock.pass_s(2)
+    assert not clock.do(TakeSlots(name="db", holder="b"))
+    clock.pass_s(10)
+    assert clock.do(TakeSlots(name="db", holder="b"))
+
+
+@pytest.mark.parametrize(("catchup", "expected"), [("none", set()), ("latest", {180}), ("all", set(range(1, 181)))])
+def test_catchup_decides_over_what_came_due_while_the_machine_slept(
+    clock: Clock, catchup: Catchup, expected: set[int]
+) -> None:
+    clock.deploy(catchup)
+    clock.scheduler.turn()
+    clock.now = T0 + 180 * MINUTE_US + 5
+    clock.scheduler.turn()
+    found = clock.states()
+    assert {minute for minute, state in found.items() if minute <= 180 and state in ("Scheduled", "Late")} == expected

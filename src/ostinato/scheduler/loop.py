@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXPIRE_EVERY_S: Final = 0.25
 LOOK_EVERY_S: Final = 1.0
+JUMP_US: Final = 2_000_000
+"""A clock that went by so much more or less than time did was set, or its machine slept."""
 LONGEST_US: Final = 60_000_000
 """A schedule is looked at again after so long at the latest."""
 
@@ -40,9 +42,18 @@ class Planned(msgspec.Struct):
 class Scheduler:
     """Keeps the runs of all schedules of a home made ahead, in a thread of its own."""
 
-    def __init__(self, ledger: Ledger, now_us: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        now_us: Callable[[], int] | None = None,
+        steady_us: Callable[[], int] | None = None,
+    ) -> None:
+        """Look after a home by these clocks; the steady one, which nobody sets, tells when the other one was."""
         self._ledger = ledger
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._steady_us = steady_us or now_us or (lambda: time.monotonic_ns() // 1000)
+        self._ahead = self._now_us() - self._steady_us()
+        """By how much the clock was ahead of the steady one at the last turn."""
         self._planned: dict[tuple[str, str], Planned] = {}
         self._stopped = threading.Event()
         self._looked_at = 0
@@ -67,12 +78,20 @@ class Scheduler:
 
     def turn(self) -> None:
         """Do what is due now: take over from silent workers, make runs, mark late ones."""
+        self._mind_the_clock()
         self._ledger.do(workers.expire, relaxed=True)
         now = self._now_us()
         if not 0 <= now - self._looked_at < LOOK_EVERY_S * 1e6:  # the clock may jump
             self._looked_at = now
             self._plan_all(now)
             self._ledger.do(_keep)
+
+    def _mind_the_clock(self) -> None:
+        ahead = self._now_us() - self._steady_us()
+        jump, self._ahead = ahead - self._ahead, ahead
+        if abs(jump) > JUMP_US:
+            log.warning("the clock went by %+.1f s beside time; leases begin anew", jump / 1e6)
+            self._ledger.do(lambda tx: ticks.follow_clock(tx, jump))
 
     def _run(self) -> None:
         while not self._stopped.wait(EXPIRE_EVERY_S):

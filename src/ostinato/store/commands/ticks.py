@@ -102,6 +102,14 @@ def _drop_missed(tx: Tx, deployment: Deployment, timetable: Timetable, alive_at:
     )
 
 
+def follow_clock(tx: Tx, jump_us: int) -> None:
+    """The clock was set, or the machine slept: leases begin anew, and what came due meanwhile came without a server."""
+    tx.db.execute(sql.load("work")["renew_leases"], (tx.now,))
+    tx.db.execute(sql.load("work")["move_slots"], (jump_us,))
+    begin(tx)
+    tx.wakes = True
+
+
 def stay_alive(tx: Tx) -> None:
     """Note that a server is alive."""
     tx.db.execute(sql.load("work")["put_fact"], (ALIVE, tx.now))

@@ -104,6 +104,16 @@ SET lease_until = max(lease_until, ?1 + 1000000
     + CAST(json_extract(CAST(info AS TEXT), '$.lease_s') * 1000000 AS INTEGER))
 WHERE left_at IS NULL;
 
+-- renew_leases --
+-- The clock was set: each worker has a whole lease by what it shows now.
+UPDATE workers
+SET lease_until = ?1 + CAST(json_extract(CAST(info AS TEXT), '$.lease_s') * 1000000 AS INTEGER)
+WHERE left_at IS NULL;
+
+-- move_slots --
+-- The clock was set: taken slots stay taken for as long as before.
+UPDATE taken_slots SET until = until + ?;
+
 -- late --
 -- Runs that should have begun before an instant.
 SELECT id, epoch FROM flow_runs INDEXED BY flow_runs_due
