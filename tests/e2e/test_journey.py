@@ -91,7 +91,7 @@ def test_a_day_with_a_server_through_the_command_line(cli: Cli) -> None:
     run = cli.json("deploy", "run", "ask/now")
     _until(lambda: _state(cli, run["id"]) == "Paused")
     assert "integer" in cli("show", run["id"]).stdout
-    cli("resume", run["id"], '"high"', code=2)
+    cli("resume", run["id"], '"high"', code=4)
     cli("resume", run["id"], "41")
     _until(lambda: _state(cli, run["id"]) == "Completed")
     assert cli.json("show", run["id"])["result"]["value"] == "limit 42"
@@ -109,10 +109,10 @@ def test_a_day_with_a_server_through_the_command_line(cli: Cli) -> None:
     # keys: what one may do, and no more after it is revoked
     cli("users", "create", "ann", "--role", "viewer")
     key = cli.json("keys", "create", "--user", "ann", "--role", "viewer", "--expires", "1d")
-    assert _get(card["url"], key["key"]) == 200
-    assert _post(card["url"], key["key"], run["id"]) == 403
+    assert _get(card["url"], key["text"]) == 200
+    assert _post(card["url"], key["text"], run["id"]) == 403
     cli("keys", "revoke", key["id"])
-    assert _get(card["url"], key["key"]) == 401
+    assert _get(card["url"], key["text"]) == 401
 
     up.send_signal(signal.SIGINT)
     assert up.wait(20) in (0, 3)

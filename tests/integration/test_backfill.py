@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MONTHLY = Timetable(slug="monthly", schedule=Cron("0 3 2 * *", timezone="Europe/Berlin"))
 RANGE = ("--from", "2023-02", "--to", "2023-07")
-INSTANTS = [f"2023-{month:02}-02T0{2 - (month in (4, 5, 6, 7))}:00:00.000000Z" for month in range(2, 8)]
+INSTANTS = [f"2023-{month:02}-02T0{2 - (month in (4, 5, 6, 7))}:00:00Z" for month in range(2, 8)]
 """03:00 in Berlin, winter and summer."""
 
 FLOW = """

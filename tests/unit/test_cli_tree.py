@@ -298,7 +298,8 @@ def test_instants_are_told_from_now(seconds: int, said: str) -> None:
     assert ago(NOW - seconds * 1_000_000, NOW) == said
 
 
-def test_json_instants_are_utc_with_microseconds() -> None:
+def test_json_instants_are_utc_with_microseconds_when_there_are_any() -> None:
+    assert iso(NOW) == "2026-09-21T14:13:20Z"
     assert iso(NOW + 7) == "2026-09-21T14:13:20.000007Z"
     assert iso(None) is None
 

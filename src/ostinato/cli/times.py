@@ -70,7 +70,8 @@ def clock(at: int) -> str:
 
 
 def iso(at: int | None) -> str | None:
-    """Give an instant as ISO 8601 in UTC with microseconds, for `--json`."""
+    """Give an instant as ISO 8601 in UTC, for `--json`: as the API does, with microseconds when there are any."""
     if at is None:
         return None
-    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at % 1_000_000:06d}Z"
+    seconds, us = divmod(at, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + (f".{us:06}Z" if us else "Z")
