@@ -104,6 +104,12 @@ def only_run(reader: Reader) -> FlowRun:
     return run
 
 
+def running(fleet: Fleet) -> FlowRun:
+    """Wait until the server knows the only run, and that it runs; give it."""
+    fleet.until(lambda: [run.state for run in fleet.reader.runs(Query())[0]] == ["Running"], "the run is seen")
+    return only_run(fleet.reader)
+
+
 def check_complete(reader: Reader, run: FlowRun, n: int) -> None:
     """Every task of the run is there once, Completed, in order, with its result."""
     assert run.state == "Completed"
@@ -306,6 +312,7 @@ def test_a_flow_without_its_server_ends_well_and_the_next_process_delivers(far: 
 def test_a_flow_killed_far_away_is_crashed_when_the_next_process_tells(far: Far) -> None:
     far.server()
     with flow(far.fleet, 30.0, env=far.env) as process:
+        running(far.fleet)
         process.kill()
         process.wait()
     assert only_run(far.fleet.reader).state == "Running"
@@ -379,7 +386,7 @@ def test_an_older_epoch_learns_from_the_server_that_it_is_old(far: Far) -> None:
         far.monkeypatch.setenv(name, value)
     session.close()
     with flow(far.fleet, 30.0, env=far.env) as process:
-        run = only_run(far.fleet.reader)
+        run = running(far.fleet)
         recorder = session.recorder()
         assert recorder.claim(run.id, 1) == 2
         _, err = process.communicate(timeout=20)

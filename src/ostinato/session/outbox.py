@@ -6,6 +6,7 @@ It has the layout of a home: journals of its own, and values that were to be sto
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from ostinato.store.append import Writer
     from ostinato.store.journal import Frame
 
+EVERY_S: Final = 5.0
+"""How often a process looks for what others have left."""
+
 _check: Final = msgspec.msgpack.Decoder(Block).decode
 
 
@@ -37,6 +41,30 @@ class Outbox:
         self.home = Home(os.path.join(folder, "outbox", name))
         self.blobs = Blobs(self.home.blobs)
         self._client = client
+        self._is_urgent = True
+        self._sent_s = 0.0
+
+    def put(self, data: bytes | memoryview, digest: bytes) -> str:
+        """Keep a value until it can be sent; give the hex digest."""
+        blob = self.blobs.put(data, digest)
+        self._is_urgent = True
+        return blob
+
+    def send_in_time(self) -> None:
+        """Send what this process has put here, at once, and what others have left, now and then.
+
+        Raises:
+            OstinatoError: the server does not take a value.
+        """
+        if not self._is_urgent and time.monotonic() - self._sent_s < EVERY_S:
+            return
+        self._is_urgent = False  # before it looks: what is put here meanwhile is sent next time
+        try:
+            self.send()
+        except BaseException:
+            self._is_urgent = True
+            raise
+        self._sent_s = time.monotonic()
 
     def send(self) -> list[str]:
         """Send stored values, and journals of processes that are gone; give a sentence for each of these.

@@ -41,7 +41,7 @@ class RemoteRecorder(Stream):
     def __init__(self, settings: Settings, *, watched: bool = False) -> None:
         self.client = Client(Address(url=settings.api_url, token=settings.api_key))
         self._outbox = Outbox(settings.home, self.client)
-        sink = ServerSink(self.client, prepare=self._outbox.send)
+        sink = ServerSink(self.client, prepare=self._outbox.send_in_time)
         super().__init__(settings, self._outbox.home, sink, watched=watched)
         self._places = Places(RemotePlace(self.client, self._outbox, sink))
         if not watched:
@@ -173,7 +173,7 @@ class RemotePlace:
                 pass
             else:
                 return blob
-        return self._outbox.blobs.put(data, digest)
+        return self._outbox.put(data, digest)
 
     def has(self, blob: str) -> bool:
         """Say whether a blob is there, unchecked."""

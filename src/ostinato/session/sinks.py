@@ -125,7 +125,7 @@ class ServerSink:
 
     pauses_s = (0.0,)
 
-    def __init__(self, client: Client, answer_s: float = APPEND_S, prepare: Callable[[], object] | None = None) -> None:
+    def __init__(self, client: Client, answer_s: float = APPEND_S, prepare: Callable[[], None] | None = None) -> None:
         self.client = client
         self.name = f"the server at {client.address.url}"
         self._answer_s = answer_s

@@ -249,6 +249,7 @@ class Stream:
             self._bell.ring()
             raise _again(self._error)
         if not self._relaxed:
+            self._queued_s = time.monotonic()
             self._settle_within(self.settings.exit_wait_s, self.settings.durability)
             return
         if self._limit <= 0:  # the thread sleeps
