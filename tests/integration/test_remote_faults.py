@@ -79,7 +79,7 @@ def flow(
     )
     assert process.stdout is not None
     try:
-        assert process.stdout.readline() == "begun\n"
+        assert process.stdout.readline() == "begun\n", process.communicate()[1]
         yield process
     finally:
         process.kill()
