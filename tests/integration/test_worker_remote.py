@@ -96,6 +96,20 @@ def test_what_a_run_recorded_while_the_server_was_away_is_delivered(fleet: Fleet
     assert (run.state, run.epoch) == ("Completed", 1), fleet.told(run)
 
 
+def test_a_server_that_is_away_for_longer_than_the_lease_gets_its_runs_back(fleet: Fleet) -> None:
+    port = fleet.programs[0].said.split()[1].rpartition(":")[2]
+    worker = fleet.worker("--lease", "1", env=far(fleet))
+    run = fleet.run(fleet.deploy(fleet.write(FLOWS), "measure"), parameters={"s": 6.0})
+    fleet.until((fleet.folder / "pid.txt").exists, "it begins", told=lambda: fleet.told(run))
+    fleet.until(lambda: any(one.state == "Completed" for one in fleet.tasks(run)), "the first task is reported")
+    process = Path("/proc") / (fleet.folder / "pid.txt").read_text(encoding="utf-8")
+    fleet.programs[0].kill()
+    fleet.until(lambda: not process.exists(), "its process ends with the lease", patience_s=5)
+    fleet.server("--port", port)
+    run = fleet.wait(run)
+    assert (run.state, run.epoch, run.n_reused) == ("Completed", 2, 1), fleet.told(run) + worker.said
+
+
 def test_a_worker_with_a_wrong_key_ends_and_says_why(fleet: Fleet) -> None:
     wrong = fleet.worker(env=far(fleet, "ost_abcdefgh_" + "x" * 43), joined=False)
     assert wrong.popen.wait(10) != 0
