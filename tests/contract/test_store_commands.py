@@ -140,7 +140,7 @@ def test_a_run_has_the_parameters_tags_and_queue_of_its_deployment_and_its_own_o
 
 def test_parameters_that_do_not_fit_make_no_run(desk: Desk) -> None:
     desk.deploy(parameter_schema=SCHEMA)
-    with pytest.raises(ParametersMisfit, match='n: "x" is not of type "integer"'):
+    with pytest.raises(ParametersMisfit, match='n: "x" is not a whole number'):
         desk.create(parameters={"n": "x"})
     with pytest.raises(ParametersMisfit, match="k"):
         desk.create(parameters={"k": 1})

@@ -117,7 +117,7 @@ def test_a_run_of_a_worker_is_shown_with_what_it_asks_and_gets_it(up: Cli) -> No
     assert re.search(r"  approved +boolean +required\n  note +string +default \"none\"\n", page)
     assert "ostinato resume two approved=...\n" in page
     assert up.json("show", "two")["waits_for"]["key"] == "approval"
-    assert '"approved" is a required property' in up("resume", "two", code=4).stderr
+    assert "it needs the field 'approved'" in up("resume", "two", code=4).stderr
     assert "NAME=VALUE" in up("resume", "two", "yes", code=2).stderr
     assert "two goes on." in up("resume", "two", "approved=true", "note=12").stdout
     assert "value     '12'" in up("watch", "two", "--plain").stderr

@@ -71,11 +71,13 @@ def _misfit(one: Deployment) -> tuple[str, str] | None:
     if error:
         return f"its parameter schema is none: {error}", "Give that of the flow's parameters, or leave it out."
     first_error = resolve("ostinato.core.validation:first_error")
-    error = first_error({name: part for name, part in schema.items() if name != "required"}, one.parameters)
+    error = first_error(
+        {name: part for name, part in schema.items() if name != "required"}, one.parameters, "parameter"
+    )
     if error:
         return f"its parameters do not fit the flow: {error}", "Mend that parameter."
     for each in one.schedules:
-        error = first_error(schema, {**one.parameters, **each.parameters})
+        error = first_error(schema, {**one.parameters, **each.parameters}, "parameter")
         if error:
             fix = "Give parameters to the schedule, or to the deployment."
             return f"its schedule {each.slug!r} would make runs whose parameters do not fit: {error}", fix
