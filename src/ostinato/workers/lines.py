@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 OLD_TOKEN: Final = frozenset({"not-authenticated", "key-refused"})
 """What the server of the home answers when it has begun anew, and with it its token."""
+N_REPORTERS: Final = 4
+"""Threads that tell of ends: the server commits what comes at once at once, and an end frees what its run occupies."""
 AGAIN_S: Final = 0.25
 """Until a server that did not answer is asked again."""
 
@@ -179,7 +181,7 @@ class Line:
 
 
 class Reports:
-    """Tells the server of ends, one after the other, each until it knows."""
+    """Tells the server of ends, a few at once, each until it knows."""
 
     def __init__(self, server: Server, inbox: Inbox, told: Callable[[Ended], None]) -> None:
         self._server = server
@@ -187,8 +189,9 @@ class Reports:
         self._told = told
         self._ends: SimpleQueue[Ended | None] = SimpleQueue()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ostinato-reports", daemon=True)
-        self._thread.start()
+        self._delivering = threading.Lock()
+        for number in range(N_REPORTERS):
+            threading.Thread(target=self._run, name=f"ostinato-reports-{number}", daemon=True).start()
 
     def tell(self, ended: Ended) -> None:
         """Report an end."""
@@ -197,13 +200,15 @@ class Reports:
     def close(self) -> None:
         """Report nothing more."""
         self._closing.set()
-        self._ends.put(None)
+        for _ in range(N_REPORTERS):
+            self._ends.put(None)
 
     def _run(self) -> None:
         while (ended := self._ends.get()) is not None:
             while not self._closing.is_set():
                 try:
-                    self._server.deliver()
+                    with self._delivering:
+                        self._server.deliver()
                     self._server.do(ended)
                 except NoServer:
                     self._closing.wait(AGAIN_S)
