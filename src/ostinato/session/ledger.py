@@ -60,8 +60,6 @@ class Ledger:
         self._jobs: deque[Job] = deque()
         self._bell = Bell()
         self._stopping = False
-        self.followers: list[Callable[[Tx], None]] = []
-        """Run before a commit in which a command said `tx.wakes`."""
         self.listeners: list[Callable[[bool], None]] = []
         """Told after each commit, in the ledger's thread, whether workers should look again."""
         self._thread = threading.Thread(target=self._run, name="ostinato-ledger", daemon=True)
@@ -124,11 +122,6 @@ class Ledger:
             self._carry_out(tx, job)
             if job.error is None:
                 seq, wakes = tx.seq, wakes or tx.wakes
-        if wakes and self.followers:
-            tx = Tx(db, self._writer, seq, self._now_us(), "", self.home.folder)
-            for follower in self.followers:
-                follower(tx)
-            seq = tx.seq
         return seq, wakes
 
     def _has_foreign_news(self, db: sqlite3.Connection) -> bool:
