@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,10 @@ def test_a_deployment_is_made_shown_changed_and_removed(cli: Cli) -> None:
         "ostinato deploy run train/nightly",
     ):
         assert part in said, said
-    assert "✓ Changed train/nightly" in cli(*words).stdout
+    changed = cli(*words).stdout
+    assert "✓ Changed train/nightly" in changed
+    for part in ("- n=3 (removed)", "- tags ml (removed)", "- limits at most 2 at once, overlap: skip (removed)"):
+        assert part in changed, changed
     assert "✓ Unchanged train/nightly" in cli(*words).stdout
     listed = cli("deploy", "ls").stdout
     assert "train/nightly  at 03:00 each day, Europe/Berlin  in " in listed
@@ -67,7 +71,8 @@ def test_a_deployment_is_made_shown_changed_and_removed(cli: Cli) -> None:
     assert "Train a model." in shown
     assert "n        integer   default 1" in shown
     assert "api_key  password  a secret" in shown
-    assert cli("deploy", "rm", "nightly").stdout == "Removed train/nightly.\n"
+    cli("deploy", "run", "nightly")
+    assert cli("deploy", "rm", "nightly").stdout == "Removed train/nightly and 1 run of it that had not begun.\n"
     assert cli("deploy", "ls").stdout == ""
     assert "error[deployment-not-found]" in cli("deploy", "inspect", "nightly", code=2).stderr
 
@@ -111,7 +116,7 @@ def test_a_secret_parameter_is_not_shown(cli: Cli) -> None:
     [
         (["flow.py:train", "--cron", "0 3 * *"], "error[schedule-invalid]"),
         (["flow.py:train", "--cron", "@daily", "--timezone", "Europe/Berlyn"], "Europe/Berlin"),
-        (["flow.py:train", "--interval", "soon"], "write 30s, 5m"),
+        (["flow.py:train", "--interval", "soon"], "with its unit: 30s, 5m"),
         (["flow.py:train", "-p", "m=1"], "error[parameter-unknown]"),
         (["flow.py:train", "-p", "n=many"], "error[parameter-invalid]"),
         (["flow.py:train", "-p", "n"], "is no NAME=VALUE"),
@@ -167,17 +172,62 @@ def test_schedules_are_paused_and_continued(cli: Cli) -> None:
     assert "cron-1, interval-1" in cli("deploy", "pause", "default", "--schedule", "x", code=2).stderr
 
 
+def test_what_a_change_takes_away_is_said_and_a_schedule_that_goes_is_marked(cli: Cli) -> None:
+    (cli.folder / "old.py").write_text(FLOW, encoding="utf-8")
+    old = ("--cron", "@daily", "--interval", "1h", "--env", "A=1", "-p", "n=3", "--crash-retries", "0")
+    cli("deploy", "old.py:train", "--name", "nightly", *old)
+    said = cli("deploy", "flow.py:train", "--name", "nightly", "--cron", "@hourly", "--env", "A=2", "-p", "n=4").stdout
+    for part in (
+        "! - runs every hour  interval-1 (removed)",
+        "  cron-1 was at 00:00 each day, UTC",
+        "  n was 3",
+        "  code was train in old.py",
+        "  - limits crash retries: 0 (removed)",
+        "  environment A had another value",
+    ):
+        assert part in said, said
+
+
+def test_what_goes_nowhere_is_said(cli: Cli) -> None:
+    refused = cli("deploy", "flow.py:train", "--timezone", "Europe/Berlin", code=2).stderr
+    assert "timezone='Europe/Berlin' without a schedule" in refused
+    made = cli("deploy", "flow.py:train", "--queue", "gpuu").stdout
+    assert "! Queue gpuu is new; no worker serves it." in made
+    assert "Queue gpuu" not in cli("deploy", "flow.py:train", "--queue", "gpuu", "-p", "n=2").stdout
+    for words in (("deploy", "pause"), ("schedule", "pause"), ("deploy", "continue")):
+        told = cli(*words, "train/default")
+        assert told.stdout == ""
+        assert "train/default has no schedules: it runs only when asked. Nothing changed." in told.stderr
+    assert "write it with its unit: 30s, 5m" in cli("deploy", "flow.py:train", "--interval", "10", code=2).stderr
+
+
+def test_with_a_server_it_is_not_offered_to_start_one(cli: Cli) -> None:
+    assert "ostinato up" in cli("deploy", "flow.py:train").stdout
+    cli.start("server", "--port", "0")
+    end = time.monotonic() + 20
+    while not (cli.home / "server.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert "ostinato up" not in cli("deploy", "flow.py:train", "-p", "n=2").stdout
+    assert "no worker serves queue 'default'" in cli("deploy", "run", "default").stdout
+
+
 def test_a_run_is_made_now_or_later_with_other_parameters(cli: Cli) -> None:
     cli("deploy", "flow.py:train", "--name", "asked", "-p", "n=2")
     said = cli("deploy", "run", "asked", "n=5", "model=3", "--name", "answer").stdout
     assert "○ Scheduled answer  of train/asked, due now" in said
-    assert "! It waits: no worker serves queue 'default'" in said
+    assert "! It waits: no server runs on this home: `ostinato up`" in said
     assert "ostinato watch answer" in said
     made = cli.json("show", "answer")
     assert made["parameters"] == {"n": 5, "model": "3"}
     later = cli.json("deploy", "run", "asked", "--at", "2030-01-31T03:00Z", "--key", "once")
     assert later["due_at"] == "2030-01-31T03:00:00Z"
-    assert cli.json("deploy", "run", "asked", "--key", "once")["id"] == later["id"]
+    again = cli("deploy", "run", "asked", "--key", "once", "--json")
+    assert json.loads(again.stdout)["id"] == later["id"]
+    assert "The run with this key was made before, " in again.stderr
+    assert "2020-01-31 03:00:00 has passed" in cli("deploy", "run", "asked", "--at", "2020-01-31T03:00Z").stderr
+    misfit = cli("deploy", "run", "asked", "m=1", code=2).stderr
+    assert "deployment 'train/asked': there is no parameter 'm'; there are: n, model, api_key." in misfit
     assert "in 10m00s" in cli("deploy", "run", "asked", "--in", "10m").stdout
     assert "error[parameters-misfit]" in cli("deploy", "run", "asked", "n=many", code=2).stderr
     assert "not both" in cli("deploy", "run", "asked", "--in", "1m", "--at", "2030-01-01", code=2).stderr

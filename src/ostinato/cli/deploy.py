@@ -14,9 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ostinato.cli import deployed
+from ostinato.cli.changes import change_lines
 from ostinato.cli.command import Command, json_option
 from ostinato.cli.deployments import deployment_shape, fact_lines
-from ostinato.cli.home import carry_out, open_reader
+from ostinato.cli.home import carry_out, is_served, open_reader
 from ostinato.cli.lines import Line, one_line
 from ostinato.cli.offers import complete_target
 from ostinato.cli.run import from_json, named_texts
@@ -55,7 +56,7 @@ class _Length(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         length = parse_duration(value) if isinstance(value, str) else round(value * 1e6)
         if not length:
-            self.fail(f"{value!r} is no length of time; write 30s, 5m, 1h30m or 7d.", param, ctx)
+            self.fail(f"{value!r} is no length of time; write it with its unit: 30s, 5m, 1h30m or 7d.", param, ctx)
         return length / 1e6
 
 
@@ -132,9 +133,11 @@ for one in (
     type=click.Choice(("none", "latest", "all")),
     help="Which runs that came due without a server are made up for.  [default: latest]",
 )
-@click.option("--skip-if-late", type=_Length(), help="Skip a run that could not begin for so long.")
+@click.option("--skip-if-late", type=_Length(), help="Skip a run that could not begin for so long, such as 30m.")
 @click.option("--crash-retries", type=click.IntRange(0), help="Take-ups of a run whose process died.  [default: 3]")
-@click.option("--cancel-grace", type=_Length(), help="What a cancelled run has to end by itself.  [default: 30s]")
+@click.option(
+    "--cancel-grace", type=_Length(), help="What a cancelled run has to end by itself, such as 2m.  [default: 30s]"
+)
 @click.option("--env", multiple=True, type=_Pair(), help="Environment variable of its processes.")
 @click.option("--resource", "resources", multiple=True, type=_Pair(), help="What a run occupies, such as gpu=1.")
 @click.option("--description", metavar="TEXT", help="What it is for.  [default: the docstring of the flow]")
@@ -152,22 +155,17 @@ def make(*, target: str | None, name: str | None, as_json: bool, **given: Any) -
     ostinato.toml are read; --name picks one of them.
     """
     made = _of_manifest(name, given) if target is None else [_planned(target, name or DEFAULT_NAME, given)]
-    with open_reader() as reader:
-        before = {one.title: one for one in reader.deployments()}
-    done = [_Done.of(one, before.get(one.deployment.title)) for one in made]
+    done = _carried_out(made)
     if as_json:
         shapes = [
             {**deployment_shape(one.deployment), "done": one.what.lower(), "notes": list(one.notes)} for one in done
         ]
         click.echo(dumps(shapes))
         return
-    screen = screen_of(sys.stdout)
+    screen, told = screen_of(sys.stdout), set[str]()
     for at, one in enumerate(done):
-        screen.print([*([[]] if at else []), *_lines(one, alone=len(done) == 1)], whole=True)
-    if len(done) > 1:
-        counts = Counter(one.what.lower() for one in done)
-        said = ", ".join(f"{n} {what}" for what, n in counts.items())
-        screen.print([[], [(f"{len(done)} deployments: {said}.", "bold")], [], *_next_commands("NAME")])
+        screen.print([*([[]] if at else []), *_lines(one, told)], whole=True)
+    screen.print([[], *_end_lines(done)], whole=True)
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -175,20 +173,37 @@ class _Done(msgspec.Struct, frozen=True):
 
     what: str
     deployment: Deployment
+    before: Deployment | None
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, made: Made, before: Deployment | None) -> _Done:
+    def of(cls, wanted: Deployment, before: Deployment | None, notes: tuple[str, ...]) -> _Done:
         """Make or change a deployment; leave it alone when it is as it shall be."""
-        wanted = made.deployment
         if before is not None:
             same = replace(wanted, id=before.id, created_at=before.created_at, updated_at=before.updated_at)
             if same == before:
-                return cls("Unchanged", before, made.notes)
-        return cls("Made" if before is None else "Changed", carry_out(Deploy(deployment=wanted)), made.notes)
+                return cls("Unchanged", before, None, notes)
+        return cls("Made" if before is None else "Changed", carry_out(Deploy(deployment=wanted)), before, notes)
 
 
-def _lines(done: _Done, *, alone: bool) -> list[Line]:
+def _carried_out(made: list[Made]) -> list[_Done]:
+    with open_reader() as reader:
+        before = {one.title: one for one in reader.deployments()}
+        known = {one.name for one in reader.queues()}
+        workers = [one.info.queues for one in reader.workers() if one.left_at is None]
+    done = []
+    for one in made:
+        queue, notes = one.deployment.queue, one.notes
+        if queue and queue not in known:
+            is_served = any(not queues or queue in queues for queues in workers)
+            notes = (*notes, f"Queue {queue} is new{'' if is_served else '; no worker serves it'}.")
+            known.add(queue)
+        done.append(_Done.of(one.deployment, before.get(one.deployment.title), notes))
+    return done
+
+
+def _lines(done: _Done, told: set[str]) -> list[Line]:
+    """Give what is to be said of one deployment; notes that were `told` are not told again."""
     one = done.deployment
     title: Line = [
         ("✓ ", "green"),
@@ -196,18 +211,24 @@ def _lines(done: _Done, *, alone: bool) -> list[Line]:
         (one_line(one.title), "bold"),
         (f"  version {one_line(one.version)}", "dim"),
     ]
-    notes: list[Line] = [[("! ", "yellow"), (one_line(note), "yellow")] for note in done.notes]
-    return [title, *fact_lines(one), *notes, *([[], *_next_commands(shlex.quote(one.title))] if alone else [])]
+    changes = change_lines(done.before, one) if done.before is not None else []
+    notes: list[Line] = [[("! ", "yellow"), (one_line(note), "yellow")] for note in done.notes if note not in told]
+    told.update(done.notes)
+    return [title, *fact_lines(one), *changes, *notes]
 
 
-def _next_commands(ref: str) -> list[Line]:
-    commands = {
-        f"ostinato deploy run {ref}": "run it now",
-        f"ostinato deploy inspect {ref}": "all of it",
-        "ostinato up": "start server and worker",
-    }
+def _end_lines(done: list[_Done]) -> list[Line]:
+    """Give how many were made and changed, when there are several, and what to type next."""
+    ref, lines = shlex.quote(done[0].deployment.title), list[Line]()
+    if len(done) > 1:
+        counts = Counter(one.what.lower() for one in done)
+        said = ", ".join(f"{n} {what}" for what, n in counts.items())
+        ref, lines = "NAME", [[(f"{len(done)} deployments: {said}.", "bold")], []]
+    commands = {f"ostinato deploy run {ref}": "run it now", f"ostinato deploy inspect {ref}": "all of it"}
+    if not is_served():
+        commands["ostinato up"] = "start server and worker"
     width = max(map(len, commands))
-    return [[(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands.items()]
+    return [*lines, *([(f"  {line:<{width}}", "cyan"), (f"   {about}", "dim")] for line, about in commands.items())]
 
 
 def _of_manifest(name: str | None, given: dict[str, Any]) -> list[Made]:

@@ -13,12 +13,13 @@ from ostinato.cli.advice import reference
 from ostinato.cli.command import Command, json_option
 from ostinato.cli.deployments import coming, deployment_shape, fact_lines, parameters_said
 from ostinato.cli.glyphs import GLYPHS
-from ostinato.cli.home import carry_out, open_reader
+from ostinato.cli.home import carry_out, is_served, open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
+from ostinato.cli.schedule import pause_schedules
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.times import ago, iso, local, now_us
-from ostinato.core.commands import CreateRun, PauseDeployment, RemoveDeployment
+from ostinato.core.commands import CreateRun, RemoveDeployment
 from ostinato.core.display import is_secret, shorten
 from ostinato.core.query import Query, Term, parse_duration
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _RUNS: Final = 5
 """Newest runs that `inspect` shows."""
+_PAGE: Final = 1000
 
 
 class _Instant(click.ParamType[int]):
@@ -58,7 +60,7 @@ class _Later(click.ParamType[int]):
             return value
         length = parse_duration(value)
         if length is None:
-            self.fail(f"{value!r} is no length of time; write 30s, 10m, 1h30m.", param, ctx)
+            self.fail(f"{value!r} is no length of time; write it with its unit: 30s, 10m, 1h30m.", param, ctx)
         return now_us() + length
 
 
@@ -92,7 +94,9 @@ def list_deployments(*, as_json: bool) -> None:
 
 
 def _row(one: Deployment, now: int) -> Line:
-    runs = "; ".join(str(each.schedule) for each in one.schedules) or "when asked"
+    runs = str(one.schedules[0].schedule) if one.schedules else "when asked"
+    if len(one.schedules) > 1:
+        runs = f"{len(one.schedules)} schedules, {runs}"
     following = coming(one, 1)
     soon = (ago(following[0].at, now), "") if following else ("paused" if one.paused else "-", "yellow" * one.paused)
     return [
@@ -213,12 +217,17 @@ def run(
         raise click.UsageError(message, click.get_current_context())
     with open_reader() as reader:
         one = reader.find_deployment(name)
+        newest = reader.runs(Query(), limit=1)[0] if given["key"] else []
     values = {
         **importlib.import_module("ostinato.cli.run").from_json(param_json),
         **importlib.import_module("ostinato.cli.pairs").read_pairs(parameters, one.parameter_schema),
     }
     given["name"] = given.pop("run_name")
+    if due is not None and due < now_us():
+        click.echo(f"{local(due)} has passed: the run is due at once.", err=True)
     made = carry_out(CreateRun(deployment=one.id, parameters=values, due_at=due or later or 0, **given))
+    if newest and made.created_at <= newest[0].created_at:
+        click.echo(f"The run with this key was made before, {ago(made.created_at, now_us())}.", err=True)
     if watches:
         return _watch(made, as_json=as_json)
     if as_json:
@@ -245,8 +254,11 @@ def _print_made(made: FlowRun) -> None:
             (f"  of {made.deployment}, {when}", "dim"),
         ]
     ]
-    with open_reader() as reader:
-        reason = reader.why_waiting(made.id)
+    if is_served():
+        with open_reader() as reader:
+            reason = reader.why_waiting(made.id)
+    else:
+        reason = "no server runs on this home: `ostinato up`"
     if reason:
         lines.append([("! ", "yellow"), (one_line(f"It waits: {reason}"), "yellow")])
     lines.append([(f"  ostinato watch {reference(made)}", "cyan"), ("   watch it until it ends", "dim")])
@@ -270,7 +282,10 @@ _schedule: Final[Callable[..., Any]] = click.option(
 @_schedule
 @json_option
 def pause(*, name: str, slug: str, as_json: bool) -> None:
-    """Make no more runs by the schedules of NAME; runs that wait for their time are taken back."""
+    """Make no more runs by the schedules of NAME; runs that wait for their time are taken back.
+
+    `ostinato schedule pause` does the same.
+    """
     _stop_or_go(name, slug, as_json=as_json, paused=True)
 
 
@@ -292,9 +307,10 @@ def go_on(*, name: str, slug: str, as_json: bool) -> None:
 
 
 def _stop_or_go(name: str, slug: str, *, as_json: bool, paused: bool) -> None:
-    one = carry_out(PauseDeployment(deployment=name, slug=slug, paused=paused))
+    one = pause_schedules(name, slug, paused=paused)
     if as_json:
         click.echo(dumps(deployment_shape(one)))
+    if as_json or not one.schedules:
         return
     what = f"Schedule {slug} of {one.title}" if slug else f"The schedules of {one.title}"
     following = coming(one, 1)
@@ -314,5 +330,18 @@ def remove(*, name: str, as_json: bool) -> None:
     """Remove the deployment NAME and its runs that have not begun; runs that have begun stay."""
     with open_reader() as reader:
         one = reader.find_deployment(name)
+        n_runs = _n_waiting(reader.runs, one)
     carry_out(RemoveDeployment(deployment=one.id))
-    click.echo(dumps({"removed": one.title}) if as_json else f"Removed {one.title}.")
+    went = f" and {n_runs} run{'s' * (n_runs > 1)} of it that had not begun" if n_runs else ""
+    click.echo(dumps({"removed": one.title, "n_runs": n_runs}) if as_json else f"Removed {one.title}{went}.")
+
+
+def _n_waiting(runs: Callable[..., tuple[list[FlowRun], str]], one: Deployment) -> int:
+    deployment = Term(field="deployment", op="in", values=(one.title,))
+    waiting = Query((deployment, Term(field="state", op="in", values=("Scheduled", "Late"))))
+    n_runs, after = 0, ""
+    while True:
+        found, after = runs(waiting, limit=_PAGE, after=after)
+        n_runs += sum(not run.held for run in found)
+        if not after:
+            return n_runs

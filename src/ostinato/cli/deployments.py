@@ -11,6 +11,7 @@ from ostinato.cli.failure import short_path
 from ostinato.cli.lines import one_line
 from ostinato.cli.times import ago, iso, now_us
 from ostinato.core.display import MASK, is_secret, shorten
+from ostinato.core.manifest import Wish
 from ostinato.core.schedules import upcoming
 from ostinato.core.zones import named
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 3
 """Coming runs that are shown."""
 _LABEL: Final = 12
+_USUAL: Final = Wish()
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -35,14 +37,7 @@ class Due(msgspec.Struct, frozen=True):
 
 def fact_lines(one: Deployment) -> list[Line]:
     """Give the facts of a deployment, a line each; those that are as always are left out."""
-    facts = {
-        "code": code_said(one.code),
-        "parameters": parameters_said(one.parameters),
-        "tags": ", ".join(one.tags),
-        "queue": one.queue,
-        "limits": _limits_said(one),
-        "environment": ", ".join(one.env),
-    }
+    facts = {"code": code_said(one.code), "parameters": parameters_said(one.parameters), **_rules_said(one)}
     lines: list[Line] = [_fact(label, text) for label, text in facts.items() if text]
     for each in one.schedules:
         extra = parameters_said(each.parameters)
@@ -58,6 +53,26 @@ def fact_lines(one: Deployment) -> list[Line]:
         for at, due in enumerate(coming(one, SHOWN))
     ]
     return lines
+
+
+def described_facts(one: Deployment) -> dict[str, str]:
+    """Give what is said of a deployment beside its parameters and schedules, by label; empty where nothing is."""
+    description = one.description.splitlines()[:1]
+    return {
+        "code": code_said(one.code),
+        "version": one.version,
+        "description": "".join(description),
+        **_rules_said(one),
+    }
+
+
+def _rules_said(one: Deployment) -> dict[str, str]:
+    return {
+        "tags": ", ".join(one.tags),
+        "queue": one.queue,
+        "limits": _limits_said(one),
+        "environment": ", ".join(one.env),
+    }
 
 
 def _fact(label: str, text: str) -> Line:
@@ -85,6 +100,8 @@ def _limits_said(one: Deployment) -> str:
         f"overlap: {one.overlap}" if one.overlap != "allow" else "",
         f"catchup: {one.catchup}" if one.catchup != "latest" else "",
         f"skipped when {one.skip_if_late_s:g} s late" if one.skip_if_late_s is not None else "",
+        f"crash retries: {one.crash_retries}" if one.crash_retries != _USUAL.crash_retries else "",
+        f"{one.cancel_grace_s:g} s to end when cancelled" if one.cancel_grace_s != _USUAL.cancel_grace else "",
         *(f"{name}={amount:g}" for name, amount in one.resources.items()),
         f"priority {one.priority}" if one.priority else "",
     ]

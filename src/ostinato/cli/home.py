@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ostinato.core.ports import COMMANDS, READER, resolve
+from ostinato.core.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,15 @@ def open_commands() -> Iterator[Commands]:
         yield commands
     finally:
         commands.close()
+
+
+def is_served() -> bool:
+    """Say whether a server is named by the settings, or runs on the configured home."""
+    settings = load()
+    if settings.api_url:
+        return True
+    home = resolve("ostinato.session.home:Home")(settings.home)
+    return resolve("ostinato.session.discovery:Lookout")(home).look() is not None
 
 
 def carry_out(command: Command[R]) -> R:

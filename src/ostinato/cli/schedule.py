@@ -142,7 +142,10 @@ def _meant(text: str) -> Schedule:
 @click.argument("slug", required=False)
 @json_option
 def pause(*, deployment: str, slug: str | None, as_json: bool) -> None:
-    """Let the schedules of DEPLOYMENT, or the one called SLUG, make no more runs."""
+    """Let the schedules of DEPLOYMENT, or the one called SLUG, make no more runs.
+
+    `ostinato deploy pause` does the same.
+    """
     _set_paused(deployment, slug or "", paused=True, as_json=as_json)
 
 
@@ -160,11 +163,22 @@ def go_on(*, deployment: str, slug: str | None, as_json: bool) -> None:
     _set_paused(deployment, slug or "", paused=False, as_json=as_json)
 
 
+def pause_schedules(deployment: str, slug: str, *, paused: bool) -> Deployment:
+    """Give a deployment whose schedules, or the one called `slug`, are paused or go on; say so when it has none."""
+    with open_reader() as reader:
+        one = reader.find_deployment(deployment)
+    if one.schedules or slug:
+        return carry_out(PauseDeployment(deployment=one.id, slug=slug, paused=paused))
+    click.echo(f"{one.title} has no schedules: it runs only when asked. Nothing changed.", err=True)
+    return one
+
+
 def _set_paused(deployment: str, slug: str, *, paused: bool, as_json: bool) -> None:
-    one = carry_out(PauseDeployment(deployment=deployment, slug=slug, paused=paused))
+    one = pause_schedules(deployment, slug, paused=paused)
     if as_json:
         states = [{"slug": each.slug, "active": _goes(one, each)} for each in one.schedules]
         click.echo(dumps({"deployment": one.title, "schedules": states}))
+    if as_json or not one.schedules:
         return
     what = f"Schedule {slug} of {one.title}" if slug else f"All schedules of {one.title}"
     verb = "is" if slug else "are"

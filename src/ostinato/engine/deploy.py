@@ -125,6 +125,9 @@ def plan(flow: Flow[Any, Any], name: str, options: Mapping[str, Any]) -> Made:
     wish = _read(title, options)
     parameters = literals(flow.parameters.check_some(wish.parameters))
     timetables = _timetables(flow, wish)
+    if wish.timezone and not timetables:
+        reason, fix = f"timezone={wish.timezone!r} without a schedule", "Give it cron=, interval= or rrule= too."
+        raise DeploymentInvalid(name=title, reason=reason, fix=fix)
     located = locate(flow, title, wish.code, wish.storage)
     before = _before(title)
     try:

@@ -61,7 +61,7 @@ def _local(flow: Flow[Any, Any], source: Source, checkout: projects.Checkout | N
     code = Code(kind="local", file=source.file, function=source.function, directory=source.directory)
     version = checkout.version if checkout is not None else flow.version
     here = socket.gethostname()
-    return Located(code, version, (f"It runs only on machines that have {source.file}, such as {here}.",))
+    return Located(code, version, (f"It runs only on machines that have its file, such as {here}.",))
 
 
 def _git(title: str, source: Source, checkout: projects.Checkout | None) -> Located:
