@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from ostinato import session
-from ostinato.core.commands import CreateRun, Deploy, RemoveQueue, SetQueue
+from ostinato.core.commands import CreateRun, Deploy, PauseDeployment, RemoveDeployment, RemoveQueue, SetQueue
 from ostinato.core.deployments import Code, Deployment, Queue, QueueLoad, Timetable
 from ostinato.core.errors import QueueInUse
 from ostinato.core.schedules import Interval
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ostinato.core.commands import Command
     from ostinato.core.ports import Commands, Reader
 
 HOURLY = Timetable(slug="hourly", schedule=Interval(3600))
@@ -128,3 +129,24 @@ def test_a_queue_in_which_asked_runs_wait_is_not_removed_and_keeps_all_of_its_ru
         doors.commands.do(RemoveQueue(name="ml"))
     assert len(doors.reader.preview("ml", FOR_EVER)) == 101
     assert [queue.name for queue in doors.reader.queues()] == ["default", "ml"]
+
+
+def test_a_removed_queue_is_there_again_when_its_deployment_needs_it(doors: Doors) -> None:
+    """Runs waited for ever in a queue that was gone."""
+    code = Code(kind="local", file="/flow.py", function="score", directory="/")
+    doors.commands.do(Deploy(deployment=Deployment(id="", flow="score", name="asked", code=code, queue="ml")))
+    doors.commands.do(RemoveQueue(name="ml"))
+    run = doors.commands.do(CreateRun(deployment="score/asked"))
+    assert run.queue == "ml"
+    assert "ml" in [one.name for one in doors.reader.queues()]
+
+
+@pytest.mark.parametrize("change", [PauseDeployment(deployment="often"), RemoveDeployment(deployment="often")])
+def test_a_deployment_that_was_changed_since_it_was_read_gets_no_runs(doors: Doors, change: Command[Any]) -> None:
+    """Runs of a paused deployment were made by a scheduler that had read it a moment before, and ran."""
+    before = doors.deploy()
+    doors.commands.do(change)
+    ledger = Ledger(Home(str(doors.home)))
+    assert ledger.do(lambda tx: ticks.plan(tx, before, HOURLY)) == 0
+    ledger.close()
+    assert doors.queues_of_waiting() == set()

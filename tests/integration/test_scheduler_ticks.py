@@ -308,3 +308,17 @@ def test_catchup_decides_over_what_came_due_while_the_machine_slept(
     clock.scheduler.turn()
     found = clock.states()
     assert {minute for minute, state in found.items() if minute <= 180 and state in ("Scheduled", "Late")} == expected
+
+
+def test_a_long_catchup_holds_up_no_other_schedule(clock: Clock) -> None:
+    """All runs of an outage were made before anything else was done, such as taking over from silent workers."""
+    clock.deploy("all")
+    clock.scheduler.turn()
+    n_minutes = 3000
+    clock.now = T0 + n_minutes * MINUTE_US + 5
+    made: list[int] = []
+    while len(made) < 2 or made[-1] > made[-2]:
+        clock.pass_s(1)
+        made.append(len(clock.states()))
+    assert made[0] <= 1200
+    assert set(range(1, n_minutes + 50)) <= set(clock.states())

@@ -77,6 +77,14 @@ def test_a_run_that_is_too_late_is_skipped(late_s: int, what: str) -> None:
     assert verdict(deployment(skip_if_late_s=60), now=late_s * SECOND).what == what
 
 
+def test_ten_tenths_of_a_resource_are_all_of_it() -> None:
+    left = 1.0
+    for _ in range(10):
+        assert missing({"gpu": 0.1}, {"gpu": left}) == ""
+        left -= 0.1
+    assert missing({"gpu": 0.1}, {"gpu": left})
+
+
 def test_resources_are_compared_by_name() -> None:
     assert missing({}, {}) == ""
     assert missing({"gpu": 1}, {"gpu": 1, "memory": 2}) == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 What: TypeAlias = Literal["go", "wait", "skip", "cancel-others"]
 Scope: TypeAlias = Literal["", "deployment", "queue", "run"]
 """What else the same reason keeps from starting."""
+
+
+ROUNDING: Final = 1e-9
+"""What sums of amounts such as 0.1 may miss."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +127,6 @@ def is_plain(deployment: Deployment | None, queue: Queue, tags: Iterable[str], l
 def missing(wanted: Mapping[str, float], left: Mapping[str, float]) -> str:
     """Say which resource a worker has too little of, "" when it has enough."""
     for name, amount in wanted.items():
-        if left.get(name, 0.0) < amount:
+        if left.get(name, 0.0) + ROUNDING < amount:
             return f"needs {name}={amount:g}, the worker has {left.get(name, 0.0):g} left"
     return ""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXPIRE_EVERY_S: Final = 0.25
 LOOK_EVERY_S: Final = 1.0
+MOST_ROUNDS: Final = 10
+"""So often a schedule makes runs in one turn."""
 JUMP_US: Final = 2_000_000
 """A clock that went by so much more or less than time did was set, or its machine slept."""
 LONGEST_US: Final = 60_000_000
@@ -114,20 +116,23 @@ class Scheduler:
                 key = (deployment.id, timetable.slug)
                 one = known.get(key)
                 if one is None or one.updated_at != deployment.updated_at or now >= one.again_at:
-                    self._plan(deployment, timetable)
-                    one = Planned(deployment.updated_at, self._again_at(timetable, now))
+                    again_at = self._again_at(timetable, now) if self._plan(deployment, timetable) else now
+                    one = Planned(deployment.updated_at, again_at)
                 found[key] = one
         self._planned = found
 
-    def _plan(self, deployment: Deployment, timetable: Timetable) -> None:
+    def _plan(self, deployment: Deployment, timetable: Timetable) -> bool:
+        """Make the coming runs of a schedule; say whether that was all of them."""
+
         def work_(tx: Tx) -> int:
             return ticks.plan(tx, deployment, timetable)
 
         try:
-            while self._ledger.do(work_) >= ticks.MOST_AHEAD:  # `catchup=all` after a long outage
-                pass
+            # With `catchup=all` there may be very many after a long outage; the other schedules are not to wait.
+            return any(self._ledger.do(work_) < ticks.MOST_AHEAD for _ in range(MOST_ROUNDS))
         except OstinatoError as error:  # parameters that do not fit any more, for example
             log.warning("schedule %s of %s makes no runs: %s", timetable.slug, deployment.title, error)
+            return True
 
     @staticmethod
     def _again_at(timetable: Timetable, now: int) -> int:

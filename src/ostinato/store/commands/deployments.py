@@ -51,7 +51,7 @@ def deploy(tx: Tx, command: Deploy) -> Deployment:
         updated_at=tx.now,
     )
     if made.queue:
-        _make_queue(tx, made.queue)
+        make_queue(tx, made.queue)
     if old is not None:
         _drop_changed(tx, old, made)
     tx.append(
@@ -84,7 +84,8 @@ def _misfit(one: Deployment) -> tuple[str, str] | None:
     return None
 
 
-def _make_queue(tx: Tx, name: str) -> None:
+def make_queue(tx: Tx, name: str) -> None:
+    """Make the queue that a deployment names, when it is not there."""
     if tx.db.execute(sql.load("work")["queue"], (name,)).fetchone() is None:
         tx.append(QueueSet(name, tx.now, Queue(name=name), tx.actor))
 

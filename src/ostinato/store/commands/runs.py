@@ -25,6 +25,7 @@ from ostinato.core.ports import resolve
 from ostinato.core.results import Result
 from ostinato.core.states import SUCCESSFUL, TABLE, TERMINAL
 from ostinato.store import claims, sql, work
+from ostinato.store.commands.deployments import make_queue
 from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def planned(tx: Tx, deployment: Deployment, command: CreateRun) -> RunCreated:
     due_at = command.due_at or tx.now
     priority = deployment.priority if command.priority is None else command.priority
     queue = command.queue or queue_for(deployment, tags, queues)
+    make_queue(tx, queue)  # somebody may have removed that of the deployment meanwhile
     code, run_id = deployment.code, new_id()
     here = code.kind == "local"
     return RunCreated(

@@ -26,6 +26,9 @@ ALIVE: Final = "alive_at"
 
 def plan(tx: Tx, deployment: Deployment, timetable: Timetable) -> int:
     """Make the coming runs of a schedule when few are left; give how many were made."""
+    current = work.deployment_by_id(tx.db, deployment.id)
+    if current is None or current.updated_at != deployment.updated_at:  # it was changed since it was read
+        return 0
     queries = sql.load("work")
     values = (deployment.id, timetable.slug)
     (n_ahead,) = tx.db.execute(queries["n_planned_ahead"], (*values, tx.now)).fetchone()
