@@ -95,6 +95,10 @@ class Desk:
         self.do(asked.Ended(worker_id=worker, run_id=run.id, epoch=run.epoch, how=how, **fields))
         return self.see(run)
 
+    def why(self, run: FlowRun) -> str:
+        """Say why it does not run, by the clock of the desk."""
+        return self.ledger.do(lambda tx: workers.why_waiting(tx.db, self.see(run), tx.now))
+
     def see(self, run: FlowRun) -> FlowRun:
         return self.reader.find_run(run.id)
 
@@ -317,6 +321,41 @@ def test_why_a_due_run_waits_is_said_in_one_line(desk: Desk) -> None:
     assert desk.reader.why_waiting(late.id) == "all workers are busy"
 
 
+def test_a_run_in_the_hands_of_a_silent_worker_says_what_becomes_of_it(desk: Desk) -> None:
+    desk.deploy(crash_retries=1)
+    desk.create()
+    worker = desk.join(lease_s=9)
+    run = desk.begin(worker)
+    assert desk.why(run) == ""
+    desk.now += 7 * SECOND
+    assert desk.why(run) == "worker w is silent; it goes on elsewhere within 2 s"
+    crashed = desk.move(run, "Crashed", "its worker is gone")
+    assert not crashed.ended
+    assert desk.why(crashed) == "worker w is silent; it goes on elsewhere within 2 s"
+    desk.now += 3 * SECOND
+    desk.ledger.do(workers.expire)
+    again = desk.begin(desk.join("x", lease_s=9))
+    crashed = desk.move(again, "Crashed", "the process was told to end")
+    assert desk.why(crashed) == "its process ended; it has no tries left"
+    assert desk.ended(crashed.worker, crashed).ended
+    assert desk.do(asked.ResumeRun(run=run.id)).epoch == 3
+
+
+def test_a_run_that_is_crashed_and_about_to_go_on_is_resumed_at_once_or_let_go(desk: Desk) -> None:
+    desk.deploy()
+    worker = desk.join()
+    desk.create()
+    first = desk.move(desk.begin(worker), "Crashed")
+    assert desk.why(first) == "its process ended; it goes on (try 1 of 3)"
+    resumed = desk.do(asked.ResumeRun(run=first.id))
+    assert (resumed.state, resumed.epoch, resumed.held) == ("Scheduled", 2, False)
+    assert desk.ended(worker, first).epoch == 2, "the end of the old process changes nothing"
+    second = desk.move(desk.begin(worker), "Crashed")
+    let_go = desk.do(asked.CancelRun(run=second.id))
+    assert let_go.ended
+    assert desk.ended(worker, second).state == "Crashed"
+
+
 # --- leases
 
 
@@ -537,7 +576,7 @@ def test_a_pause_that_has_not_happened_yet_is_taken_back(desk: Desk) -> None:
         desk.do(asked.ResumeRun(run=run.id))
 
 
-@pytest.mark.parametrize("state", ["Failed", "TimedOut", "Cancelled", "Crashed"])
+@pytest.mark.parametrize("state", ["Failed", "TimedOut", "Cancelled"])
 def test_what_ended_badly_goes_on_in_the_next_epoch_for_any_worker(desk: Desk, state: str) -> None:
     desk.deploy(crash_retries=0)
     desk.create()

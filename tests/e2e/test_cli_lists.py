@@ -85,7 +85,7 @@ def test_a_query_may_be_one_word_or_many(cli: Cli, three: dict[str, str]) -> Non
 
 def test_the_table_says_state_with_glyph_and_word(cli: Cli, three: dict[str, str]) -> None:
     lines = cli("runs").stdout.splitlines()
-    assert lines[0].split() == ["STATE", "RUN", "FLOW", "MADE", "TOOK", "WHY", "ID"]
+    assert lines[0].split() == ["STATE", "RUN", "FLOW", "WHEN", "TOOK", "WHY", "ID"]
     assert "✕ Failed" in lines[2]
     assert "ValueError: bad row 17" in lines[2]
     assert "\x1b" not in "".join(lines)
@@ -167,7 +167,7 @@ def test_an_ambiguous_prefix_is_refused(cli: Cli, three: dict[str, str]) -> None
 def test_a_wrong_query_names_its_column(cli: Cli) -> None:
     message = cli("runs", "flow:train", "stat:failed", code=2).stderr
     assert "column 12" in message
-    assert "did you mean 'state'?" in message
+    assert "perhaps you mean 'state'" in message
 
 
 def test_an_empty_home_says_how_to_begin(cli: Cli) -> None:

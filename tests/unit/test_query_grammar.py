@@ -117,11 +117,12 @@ def test_state_names_are_read_in_any_case_and_groups_stand_for_their_states() ->
 @pytest.mark.parametrize(
     ("text", "column", "reason"),
     [
-        ("flwo:train", 1, "did you mean 'flow'?"),
-        ("-flwo:train", 2, "did you mean 'flow'?"),
+        ("flwo:train", 1, "perhaps you mean 'flow'"),
+        ("-flwo:train", 2, "perhaps you mean 'flow'"),
         ("a http://x", 3, "there is no field 'http'"),
-        ("flow:a state:faild", 14, "did you mean 'Failed'?"),
-        ("state:failed,crshed", 14, "did you mean 'Crashed'?"),
+        ("flow:a state:faild", 14, "perhaps you mean 'Failed'"),
+        ("state:sched", 7, "perhaps you mean 'Scheduled'."),
+        ("state:failed,crshed", 14, "perhaps you mean 'Crashed'"),
         ("flow:", 6, "needs a value"),
         ("flow: x", 6, "needs a value"),
         ("flow:a,", 8, "missing after the comma"),

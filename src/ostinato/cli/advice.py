@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from ostinato.core.states import ACTIVE
-
 if TYPE_CHECKING:
     from ostinato.core.records import FlowRun
 
@@ -17,15 +15,18 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
     logs = (f"ostinato logs {name}", "its log lines")
     if run.parent_id:
         return [(f"ostinato show {run.root_id}", "the outermost run"), logs]
+    if run.error is not None and run.error.type == "CodeMissing" and run.deployment:
+        title = shlex.quote(run.deployment)
+        return [(f"ostinato deploy show {title}", "where its code should be; deploy it again"), logs]
     if run.state in ("Failed", "TimedOut"):
         return [(f"ostinato retry {name}", "go on, keeping what completed"), logs]
-    if run.state in ("Crashed", "Cancelled", "Paused"):
+    if run.state in ("Crashed", "Cancelled", "Paused") and (run.ended or run.state == "Paused"):
         return [
             (f"ostinato resume {name}", "go on where it stopped"),
             (f"ostinato resume {name} --plan", "what runs again, and why"),
             logs,
         ]
-    if run.state in ACTIVE:
+    if not run.ended:
         watch = (f"ostinato watch {name}", "watch it until it ends")
         return [watch, (f"ostinato cancel {name}", "stop it"), logs]
     return [(f"ostinato show {name}", "tasks, artifacts, history"), logs]

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ostinato.cli.home import open_reader
+from ostinato.cli.lines import clip
 from ostinato.cli.loglines import is_failure, short_lines
+from ostinato.cli.summary import waiting_reason, waits
 from ostinato.cli.survey import Branch, Survey
 from ostinato.cli.times import now_us
 from ostinato.cli.tree import Pace, View, tree_of
@@ -31,6 +33,8 @@ OUTERMOST: Final = Query((Term(field="parent", op="none", values=()),))
 
 _PAGE: Final = 1000
 _NEWEST: Final = 100
+_ASK_WHY_US: Final = 1_000_000
+"""How often it is asked why a run waits."""
 
 
 def one_run(run_id: str, epoch: int = 1) -> Finder:
@@ -76,6 +80,7 @@ class Follower:
         self._cursor = 0
         self._recent = recent
         self._names: dict[str, str] = {}
+        self._reasons: dict[str, tuple[int, str]] = {}
 
     def look(self) -> list[Branch]:
         """Give the runs as they are now."""
@@ -94,6 +99,17 @@ class Follower:
             lines = self._reader.logs(list(self._names), limit=max(recent, 1), tail=True)
         self._cursor = lines[-1].id if lines else self._cursor
         return lines if recent != 0 else []
+
+    def why(self, run: FlowRun) -> str:
+        """Say why a run does not run, "" when it does; asked now and then."""
+        if not waits(run):
+            return ""
+        now = now_us()
+        asked_at, said = self._reasons.get(run.id, (0, ""))
+        if now - asked_at > _ASK_WHY_US:
+            said = waiting_reason(self._reader, run, now)
+            self._reasons[run.id] = now, said
+        return said
 
     def name_of(self, run_id: str) -> str:
         """Give the name of a run that was seen."""
@@ -127,6 +143,8 @@ def live_look(find: Finder, recent: int | None = None, ended: threading.Event | 
             for branch in branches:
                 view = View(columns=screen.columns, rows=rows, now=now_us(), pace=pace, frame=frame)
                 tree += tree_of(branch, view)
+                if why := follower.why(branch.run):
+                    tree.append([(f"  {clip(why, screen.columns - 2)}", "yellow")])
             # Failures stand in the tree, and whole at the end.
             logged = [
                 row

@@ -16,7 +16,6 @@ from ostinato.cli.loglines import LEVELS, text_of
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, log_shape
 from ostinato.core.query import Query, Term
-from ostinato.core.states import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +63,7 @@ def logs(*, run: str, follow: bool, task: str, level: str, pattern: str, tail: i
             write(line)
         while follow:
             # Asked before the lines are read: what was logged until it ended is then surely among them.
-            ended = reader.find_run(found.id).state in TERMINAL
+            ended = reader.find_run(found.id).ended
             for line in filter(wanted, stream.new()):
                 write(line)
             if ended:

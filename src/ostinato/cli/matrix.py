@@ -14,7 +14,7 @@ from ostinato.cli.times import in_zone, took
 from ostinato.core import zones
 from ostinato.core.backfill import Todo
 from ostinato.core.records import FlowRun
-from ostinato.core.states import TERMINAL, UNSUCCESSFUL
+from ostinato.core.states import UNSUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +40,12 @@ class Row(msgspec.Struct, kw_only=True):
     @property
     def going(self) -> bool:
         """Whether its run has not ended."""
-        return self.run is not None and self.run.state not in TERMINAL
+        return self.run is not None and not self.run.ended
 
     @property
     def failed(self) -> bool:
         """Whether its run ended, but not well."""
-        return bool(self.note) or (self.run is not None and self.run.state in UNSUCCESSFUL)
+        return bool(self.note) or (self.run is not None and self.run.ended and self.run.state in UNSUCCESSFUL)
 
     @property
     def why(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,14 +11,15 @@ from ostinato.cli.command import json_option
 from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.home import open_reader
-from ostinato.cli.lines import clip, columns_of, one_line
+from ostinato.cli.lines import clip, columns_of, one_line, width
 from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
 from ostinato.cli.selection import FIELD_WORDS, QueryCommand
 from ostinato.cli.shapes import dumps, run_shape
-from ostinato.cli.summary import brief_reason, waiting_reason
+from ostinato.cli.summary import brief_reason, waiting_reason, waits
 from ostinato.cli.times import ago, now_us, took
-from ostinato.core.query import RUN_FIELDS, Query, Term, parse
+from ostinato.core.ids import id_bound
+from ostinato.core.query import AHEAD, RUN_FIELDS, Query, Term, parse
 
 if TYPE_CHECKING:
     from ostinato.cli.lines import Piece
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
 _WIDE = 100
 """With fewer columns, names are cut and WHY gets what is left."""
-_NAME, _FLOW, _ANY = 16, 12, 1_000_000
+_NAME, _FLOW, _ANY = 16, 14, 1_000_000
 _MOST_NARROW = 6
 _SHORTEST = 10
 """Characters of an id that are shown, or more where another run begins alike."""
 _ASKED = 50
 """Of so many runs that wait it is asked why."""
+_BEGUN: Final = Query((*OUTERMOST.terms, Term(field=AHEAD, op="in", values=(), negated=True)))
+_FAR_US: Final = 1 << 62
+_MOST_BEFORE: Final = 1000
+"""Of a queue in which more runs are due it is not looked up when the next one is."""
 
 
 @click.command(
@@ -55,18 +60,23 @@ _ASKED = 50
 def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_json: bool) -> None:
     """List runs, newest first.
 
-    Without QUERY only outermost runs are listed; with one, subflow runs too. A query is a row of
+    Without QUERY only outermost runs are listed that have begun or are due; with one, subflow runs and
+    those that schedules have made ahead too. A query is a row of
     terms that must all hold: `field:value`, `field:a,b` for either, `-field:value` for not,
     `field:"two words"` (keep the quotes from the shell: 'flow:"two words"'), and free words that are
     part of a run's or a flow's name.
     """
     text = " ".join(query)
-    wanted = parse(text, RUN_FIELDS, zone=None) if text.strip() else OUTERMOST
+    is_plain = not text.strip()
+    wanted = _BEGUN if is_plain else parse(text, RUN_FIELDS, zone=None)
     with open_reader() as reader:
         found, cursor = reader.runs(wanted, limit=limit, after=after)
         while cursor and len(found) < limit:  # a page looks at so many runs, whether they match or not
             rest, cursor = reader.runs(wanted, limit=limit - len(found), after=cursor)
             found += rest
+        if is_plain:  # what a schedule made ahead comes after what was made before it was due
+            found.sort(key=lambda run: max(run.id, id_bound(run.due_at)), reverse=True)
+        ahead = _ahead(reader) if is_plain and not cursor and not as_json and not ids_only else ""
         if found and not as_json and not ids_only:
             _print_table(reader, found)
     if as_json:
@@ -74,10 +84,28 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
     elif ids_only:
         click.echo("".join(run.id + "\n" for run in found), nl=False)
     elif not found:
-        click.echo("No runs match." if text or after else "No runs yet. Begin with `ostinato demo`.", err=True)
+        none = "No run has begun." if ahead else "No runs yet. Begin with `ostinato demo`."
+        click.echo(none if is_plain and not after else "No runs match.", err=True)
+    if ahead:
+        click.echo(ahead, err=True)
     if cursor and not ids_only:
         more = " ".join(("ostinato runs", text, f"--after {cursor}")).replace("  ", " ")
         click.echo(f"more: {more}", err=True)
+
+
+def _ahead(reader: Reader) -> str:
+    """Say how many runs are to come, and when the next one is due."""
+    now = now_us()
+    n, following = 0, []
+    for load in reader.queue_loads():
+        n += load.n_later
+        if load.n_later and load.n_waiting < _MOST_BEFORE:
+            found = reader.preview(load.name, _FAR_US, load.n_waiting + 1)
+            following += [run.due_at for run in found if run.due_at > now][:1]
+    if not n:
+        return ""
+    said = f", next {ago(min(following), now)}" if following else ""
+    return f"{n:,} scheduled{said}: `ostinato queue preview`"
 
 
 def _print_table(reader: Reader, found: list[FlowRun]) -> None:
@@ -95,18 +123,23 @@ def _print_table(reader: Reader, found: list[FlowRun]) -> None:
 def _columns(reader: Reader, found: list[FlowRun], *, narrow: bool) -> list[list[Piece]]:
     now = now_us()
     name, flow = (_NAME, _FLOW) if narrow else (_ANY, _ANY)
-    waiting = [run for run in found if run.state in ("Scheduled", "Late")][:_ASKED]
-    reasons = {run.id: waiting_reason(reader, run, now) for run in waiting}
+    reasons = {run.id: waiting_reason(reader, run, now) for run in [run for run in found if waits(run)][:_ASKED]}
+    deployed = any(run.deployment for run in found)
     cells = {
         "STATE": [(f"{GLYPHS[run.state][0]} {run.state}{late_mark(run)}", GLYPHS[run.state][1]) for run in found],
         "RUN": [(clip(("└ " if run.parent_id else "") + one_line(run.name), name), "bold") for run in found],
-        "FLOW": [(clip(one_line(run.flow), flow), "") for run in found],
-        "MADE": [(ago(run.created_at, now), "dim") for run in found],
+        "DEPLOYMENT" if deployed else "FLOW": [(clip(_flow_of(run, flow), flow), "") for run in found],
+        "WHEN": [(ago(run.started_at or run.due_at or run.created_at, now), "dim") for run in found],
         "TOOK": [(_took(run, now), "") for run in found],
-        "WHY": [(reasons.get(run.id, brief_reason(run)), "dim") for run in found],
+        "WHY": [(reasons.get(run.id) or brief_reason(run), "dim") for run in found],
         "ID": [(_short_id(reader, run.id), "dim") for run in found],
     }
     return [[(head, "dim"), *column] for head, column in cells.items()]
+
+
+def _flow_of(run: FlowRun, most: int) -> str:
+    """Give the deployment that a run is of, or its flow alone."""
+    return one_line(run.deployment if run.deployment and width(run.deployment) <= most else run.flow)
 
 
 def late_mark(run: FlowRun) -> str:

@@ -100,6 +100,7 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
 def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> list[Line]:
     history = reader.history(run.id)
     lines = _head(run, history, value_said(reader, run), _why_waiting(reader, run))
+    lines += _placed(reader, run)
     if run.error is not None and run.state in BAD:
         lines += [[], *failure_lines(run.error, whole=full_trace)]
     lines += _section("Parameters", _parameters(run, screen))
@@ -129,7 +130,7 @@ def _artifacts(artifacts: list[Artifact], ref: str, screen: Screen) -> list[Line
 
 
 def _why_waiting(reader: Reader, run: FlowRun) -> str:
-    return waiting_reason(reader, run, now_us()) if run.state in ("Scheduled", "Late") else ""
+    return waiting_reason(reader, run, now_us())
 
 
 def _head(run: FlowRun, history: list[StateChange], value: str, why_waiting: str) -> list[Line]:
@@ -153,6 +154,21 @@ def _head(run: FlowRun, history: list[StateChange], value: str, why_waiting: str
     if value:
         rows.append([("value  ", "dim"), (value, "")])
     return rows
+
+
+def _placed(reader: Reader, run: FlowRun) -> list[Line]:
+    """Say where a run of a deployment comes from, when it was due, and who runs it."""
+    if not run.queue:
+        return []
+    worker = next((one.info.name for one in reader.workers() if one.info.id == run.worker), "")
+    facts = [
+        ("deployment", run.deployment),
+        ("schedule", run.schedule),
+        ("due", local(run.due_at)),
+        ("queue", run.queue),
+        ("worker", worker),
+    ]
+    return [[(" · ".join(f"{label} {one_line(text)}" for label, text in facts if text), "dim")]]
 
 
 def _section(title: str, lines: list[Line]) -> list[Line]:

@@ -110,8 +110,17 @@ def _took(run: FlowRun, history: Sequence[StateChange]) -> str:
     return ", ".join((last, *facts_of(run, history)))
 
 
+def waits(run: FlowRun) -> bool:
+    """Say whether a run may have a reason for which it does not run: it is to begin, or is in the hands of a worker."""
+    return run.state in ("Scheduled", "Late") or (run.held and not run.ended)
+
+
 def waiting_reason(reader: Reader, run: FlowRun, now: int) -> str:
-    """Give in one line when a run is due that no worker has begun, or what keeps it from beginning."""
+    """Give in one line when a run is due, or what keeps it from beginning or from going on."""
+    if not waits(run):
+        return ""
+    if run.held:
+        return one_line(reader.why_waiting(run.id))
     if run.due_at > now:
         return f"due {ago(run.due_at, now)}"
     return one_line(reader.why_waiting(run.id)) or "a worker takes it"

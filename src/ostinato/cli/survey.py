@@ -111,7 +111,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ended(self) -> bool:
         """The run is over in this epoch, and all below it."""
-        return self.run.state in TERMINAL and all(branch.ended for branch in self.branches)
+        return self.run.ended and all(branch.ended for branch in self.branches)
 
 
 class Survey:

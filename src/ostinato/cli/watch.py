@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ _POLL_S = 0.25
 _ORPHANS_S = 2.0
 """So often it is asked whether the process of the run is still there."""
 _RECENT = 10
+_NUMBERS = re.compile(r"[0-9.]+m?s?")
 
 
 @click.command(
@@ -55,9 +57,15 @@ def watch(*, run: str, plain: bool, as_json: bool) -> int:
         return _watch_json(find)
     style = style_of(plain=plain, quiet=False)
     if style == "plain":
-        for follower, _, lines in _looks(find):
+        said = ""
+        for follower, branches, lines in _looks(find):
             for line in lines:
                 click.echo(text_of(line, follower.name_of(line.run_id)))
+            for branch in branches:
+                why = follower.why(branch.run)
+                if _NUMBERS.sub("", why) != _NUMBERS.sub("", said):  # what only counts down is not said again
+                    said = why
+                    click.echo(why, nl=bool(why), err=True)
     else:
         ended = threading.Event()
         with Live(live_look(find, _RECENT, ended)) as live:

@@ -12,7 +12,7 @@ from ostinato.cli.home import open_reader
 from ostinato.cli.lines import columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
-from ostinato.cli.times import ago, iso, now_us
+from ostinato.cli.times import ago, iso, now_us, took
 
 if TYPE_CHECKING:
     from ostinato.cli.lines import Piece
@@ -48,8 +48,8 @@ def workers(*, gone_too: bool, as_json: bool) -> None:
 def _row(one: Worker, now: int) -> list[Piece]:
     info, gone = one.info, one.left_at is not None
     state, style = (one.message or "gone", "dim") if gone else ("here", "green")
-    if not gone and one.lease_until < now:
-        state, style = "silent", "yellow"
+    if one.is_silent(now):
+        state, style = f"silent {took(now - one.seen_at)}", "yellow"
     resources = ", ".join(f"{name}={amount:g}" for name, amount in info.resources.items())
     return [
         (one_line(info.name), "bold"),

@@ -13,7 +13,7 @@ from ostinato.core import zones
 from ostinato.core.errors import BadOption
 from ostinato.core.records import FlowRun
 from ostinato.core.schedules import upcoming
-from ostinato.core.states import SUCCESSFUL, TERMINAL
+from ostinato.core.states import SUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,7 +116,7 @@ def decide(at: int, runs: Sequence[FlowRun], work: Work) -> Cell:
     ours = [run for run in runs if TAG in run.tags]
     looked_at = runs if work.mode == "missing" else [run for run in ours if work.is_same(run)]
     done = _newest(run for run in looked_at if run.state in SUCCESSFUL)
-    going = _newest(run for run in looked_at if run.state not in TERMINAL)
+    going = _newest(run for run in looked_at if not run.ended)
     if done is not None and work.mode != "again":
         return Cell(at=at, todo="keep", run=done)
     if going is not None:

@@ -53,6 +53,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """`none` may stand as the value."""
 
 
+AHEAD: Final = "ahead"
+"""A term of programs only: about runs that were made ahead and are not due."""
+
+
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """One condition. Instants and durations are microseconds, states are spelled as in the state table."""
 
@@ -363,5 +367,6 @@ def _comparison(op: str) -> Op | None:
 
 def _meant(written: str, known: list[str]) -> str:
     lowered = {word.lower(): word for word in known}
-    close = get_close_matches(written.lower(), lowered, n=1, cutoff=0.6)
-    return f"did you mean {lowered[close[0]]!r}?" if close else f"known are {', '.join(known)}"
+    begin = [word for word in lowered if word.startswith(written.lower())]
+    close = begin[:1] if len(begin) == 1 else get_close_matches(written.lower(), lowered, n=1, cutoff=0.6)
+    return f"perhaps you mean {lowered[close[0]]!r}" if close else f"known are {', '.join(known)}"

@@ -11,7 +11,7 @@ import msgspec
 
 from ostinato.core.events import Error, Source
 from ostinato.core.results import Result
-from ostinato.core.states import StateName
+from ostinato.core.states import TERMINAL, StateName
 
 SUSPENDED: Final = "suspended"
 """The message of a paused run begins so when its process has ended."""
@@ -65,6 +65,11 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     n_crashes: int = 0
     actor: str = ""
     """Who asked for it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is at its end; one that crashed in the hands of a worker goes on, or is let go, before long."""
+        return self.state in TERMINAL and not (self.held and self.state == "Crashed")
 
     @property
     def suspended(self) -> bool:

@@ -36,6 +36,10 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     n_held: int = 0
     """Runs that it has under way."""
 
+    def is_silent(self, now: int) -> bool:
+        """Say whether it has missed its polls: two thirds of its lease are over."""
+        return self.left_at is None and self.lease_until - now < self.info.lease_s * 1e6 / 3
+
 
 class Held(msgspec.Struct, frozen=True, array_like=True):
     """A run in the hands of a worker."""

@@ -14,7 +14,7 @@ from ostinato.core.errors import DeployedRunEnded, NotEnded, ResultLost
 from ostinato.core.literals import literals
 from ostinato.core.ports import READER, RECORDER, resolve
 from ostinato.core.records import FlowRun  # noqa: TC001 - the type of a field
-from ostinato.core.states import SUCCESSFUL, TERMINAL
+from ostinato.core.states import SUCCESSFUL
 from ostinato.engine import loading, logs
 from ostinato.engine.calls import Call
 from ostinato.engine.deploy import carry_out
@@ -190,7 +190,7 @@ class _Wait:
         """Make the run, or find the one that this call made before; one that ended badly is made anew."""
         asked, n = self._asked, 1
         self._record = carry_out(asked)
-        while asked.key and not self._is_chosen and self._record.state in TERMINAL - SUCCESSFUL:
+        while asked.key and not self._is_chosen and self._record.ended and self._record.state not in SUCCESSFUL:
             n += 1
             self._record = carry_out(msgspec.structs.replace(asked, key=f"{asked.key}:{n}"))
         self._tell(20, f"Waits for run {self._record.name!r} of {self._record.deployment}")
@@ -202,7 +202,7 @@ class _Wait:
         if self._reader is None:
             self._reader = resolve(READER)()
         run = self._record = self._reader.find_run(self._record.id)
-        if run.state in TERMINAL and not (run.state == "Crashed" and run.held):  # else it is taken up again
+        if run.ended:
             return True
         if not self._told and run.state in ("Scheduled", "Late") and time.monotonic() - self._began_s > PATIENCE_S:
             self._told = True

@@ -6,9 +6,10 @@ SIGTERM while a root flow runs in the main thread: the run is recorded as Crashe
 from __future__ import annotations
 
 import signal
+import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +19,13 @@ class Terminated(SystemExit):
     """Raised in the main thread by SIGTERM; the process ends with 143 as by the signal itself."""
 
     def __init__(self) -> None:
+    reason: ClassVar[str] = ""
+    """Why this process ends, when that says nothing of the code that runs."""
+
         super().__init__(128 + signal.SIGTERM)
 
     def __str__(self) -> str:
-        return "the process was told to end (SIGTERM)"
+        return self.reason or "the process was told to end (SIGTERM)"
 
 
 class Suspended(SystemExit):
@@ -36,6 +40,12 @@ class Suspended(SystemExit):
 
 
 @contextmanager
+def end_process(reason: str) -> None:
+    """End this process as SIGTERM does, for a reason that says nothing of the code that runs."""
+    Terminated.reason = reason
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def terminable() -> Iterator[None]:
     """Turn SIGTERM into `Terminated`, unless the program handles it itself or this is no main thread."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:

@@ -386,7 +386,7 @@ def _stop(scope: FlowScope, error: BaseException) -> None:
 def _why(state: str, kept: Error) -> str:
     """Give in one line why a run ended badly."""
     said = f"{kept.type}: {kept.message}" if kept.message else kept.type
-    if state == "Cancelled":
+    if state in ("Cancelled", "Crashed"):
         return traces.why_stopped(kept) or said
     return f"Task {kept.task!r} failed: {said}" if kept.task else said
 

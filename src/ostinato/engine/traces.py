@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ostinato.core.errors import OstinatoError, UpstreamFailed
 from ostinato.core.events import Error
 from ostinato.engine import masks
+from ostinato.engine.interrupts import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +38,12 @@ def describe(
     marked = getattr(error, MARK, None)
     if marked is not None:
         return marked  # type: ignore[no-any-return]
-    file, line = _last_user_line(error.__traceback__)
+    from_outside = isinstance(error, Terminated) and bool(error.reason)
+    file, line = ("", 0) if from_outside else _last_user_line(error.__traceback__)
     record = Error(
         type=type_name(error),
         message=_cut(message_of(error)),
-        trace=_cut(_trace(error)),
+        trace="" if from_outside else _cut(_trace(error)),
         file=file,
         line=line,
         inputs=inputs_text(fn, args, kwargs),
@@ -102,6 +104,8 @@ def why_stopped(kept: Error) -> str:
     """Give in words why a run was stopped by an exception that says so, else "" (any other one is named)."""
     if kept.type == "KeyboardInterrupt":
         return "interrupted (Ctrl-C)"
+    if kept.type == "Terminated" and not kept.trace:
+        return kept.message
     return kept.message if kept.type in ("Cancelled", "asyncio.exceptions.CancelledError") else ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from ostinato.core.query import AHEAD
+
 if TYPE_CHECKING:
     from ostinato.core.query import Query, Term
 
@@ -53,6 +55,8 @@ def _term(term: Term, now: int) -> tuple[str, list[Any]]:
     marks = ", ".join("?" * len(values))
     if term.field == "tag":
         return _TAG.format(marks=marks), values
+    if term.field == AHEAD:
+        return f"(r.state = 'Scheduled' AND r.due_at > {int(now)})", []
     if not term.field:
         return _has(("r.name", "r.flow"), values)
     column = COLUMNS.get(term.field) or _DURATION.format(now=int(now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -56,13 +57,13 @@ def runs(db: sqlite3.Connection, query: Query, *, limit: int, after: str, now: i
 
 
 def find_run(db: sqlite3.Connection, ref: str, home: str) -> FlowRun:
-    """Give a run by id, unique beginning of an id, name (the newest), or `last`.
+    """Give a run by id, unique beginning of an id, name (the newest), or `last`: the newest that has begun or is due.
 
     Raises:
         RunNotFound: (run-not-found), RunAmbiguous: (run-ambiguous).
     """
     if ref == "last":
-        found = _named(db, "newest_root_run")
+        found = _named(db, "newest_root_run", time.time_ns() // 1000)
     else:
         found = _named(db, "run_by_id", ref) or _named(db, "run_by_name", ref) or _by_prefix(db, ref.lower())
     if not found:

@@ -23,6 +23,7 @@ from ostinato.core.deployments import Code
 from ostinato.core.errors import StaleEpoch, StorageError
 from ostinato.core.states import SUCCESSFUL
 from ostinato.engine import control
+from ostinato.engine.interrupts import end_process
 from ostinato.engine.loading import find_flow, load_file
 from ostinato.engine.takeup import refuse, take_up
 from ostinato.workers import jobs
@@ -63,12 +64,12 @@ def load(code: Code, deployment: str) -> Loaded:
         return Loaded(here, error=error)
 
 
-def carry_out(job: Job, loaded: Loaded, line: socket.socket) -> int:
+def carry_out(job: Job, loaded: Loaded, supervision: Supervision) -> int:
     """Bring the run of a job to its end; give the exit code of the process."""
     session.be_watched()
     control.install()
-    Supervision(line).start()
-    line.send(jobs.REACHED)
+    supervision.start()
+    supervision.say(jobs.REACHED)
     if isinstance(loaded.error, StorageError):  # no fault of the code: another try may go well
         raise loaded.error
     try:
@@ -78,8 +79,7 @@ def carry_out(job: Job, loaded: Loaded, line: socket.socket) -> int:
     except KeyboardInterrupt:
         return CANCELLED
     finally:
-        with suppress(OSError):  # user code may have closed it
-            line.send(jobs.DONE)
+        supervision.say(jobs.DONE)
     return OK if state.name in SUCCESSFUL else FAILED
 
 
@@ -130,7 +130,7 @@ def reseed() -> None:
 
 
 class Supervision:
-    """Listens to the worker: its words, and its end."""
+    """The line to the worker: its words, and its end, are heard."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
@@ -139,6 +139,12 @@ class Supervision:
     def start(self) -> None:
         """Listen in a thread."""
         threading.Thread(target=self._listen, name="ostinato-supervision", daemon=True).start()
+
+    def say(self, line: bytes) -> None:
+        """Send a line to the worker, unless user code closed the way."""
+        if self._is_ours():
+            with suppress(OSError):
+                self._line.send(line)
 
     def _listen(self) -> None:
         kept = b""
@@ -174,7 +180,7 @@ class Supervision:
     @staticmethod
     def _end() -> None:
         """The worker is gone: so is this process, one way or the other."""
-        os.kill(os.getpid(), signal.SIGTERM)
+        end_process("its worker is gone")
         time.sleep(LAST_S)
         os._exit(BROKEN)
 
@@ -182,9 +188,9 @@ class Supervision:
 def main() -> None:
     """Run one job in a fresh process: the arguments are the file descriptors of job and control socket."""
     job = jobs.read_job(int(sys.argv[1]))
-    line = socket.socket(fileno=int(sys.argv[2]))
+    supervision = Supervision(socket.socket(fileno=int(sys.argv[2])))
     begin()
-    end(lambda: carry_out(job, load(job.code, job.run.deployment), line))
+    end(lambda: carry_out(job, load(job.code, job.run.deployment), supervision))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ostinato.core.events import (
     RunCreated,
     RunDropped,
     RunMoved,
+    RunReleased,
     Source,
 )
 from ostinato.core.ids import new_id
@@ -102,6 +103,10 @@ def check_parameters(deployment: Deployment, parameters: dict[str, Any]) -> None
 def cancel_run(tx: Tx, command: CancelRun) -> FlowRun:
     """Cancel a run that no process runs; of another one ask its worker."""
     run = _root(tx, command.run, "cancelled")
+    if run.state in TERMINAL and not run.ended:  # it would be taken up again
+        tx.db.execute(sql.load("work")["give_slots_of_run"], (run.id,))
+        tx.append(RunReleased(run.id, run.epoch, tx.now))
+        return find_run(tx.db, run.id, tx.home)
     if run.state in TERMINAL:
         raise ControlRefused(run=run.name, what="cancelled", reason=f"it is {run.state}", fix="Nothing to do.")
     if not run.queue and not run.suspended:

@@ -339,8 +339,10 @@ def settle(tx: Tx, row: Row, how: str, tail: str, *, retry: bool) -> None:
 
 
 def why_waiting(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
-    """Say in one line why a run does not run."""
-    if run.due_at > now:
+    """Say in one line why a run does not run, or will not for long."""
+    if run.held and not run.ended:
+        return _why_held(db, run, now)
+    if run.state not in ("Scheduled", "Late") or run.due_at > now:
         return ""
     queue = next((one for one in work.queues(db) if one.name == run.queue), None)
     if queue is None:
@@ -358,6 +360,25 @@ def why_waiting(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
     if all(short):
         return short[0]
     return "all workers are busy" if all(one.n_held >= one.info.slots for one in serving) else ""
+
+
+def _why_held(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
+    """Say what becomes of a run whose worker is silent, or whose process ended as it should not."""
+    deployment = work.deployment_by_id(db, run.deployment_id)
+    most = deployment.crash_retries if deployment is not None else 0
+    worker = next((one for one in work.workers(db) if one.info.id == run.worker), None)
+    if worker is not None and worker.is_silent(now):
+        left_s = max(worker.lease_until - now, 0) / 1e6
+        goes_on = run.state == "Pending" or run.n_crashes < most
+        fate = {"Cancelling": "is cancelled", "Paused": "stays paused"}.get(
+            run.state, "goes on elsewhere" if goes_on else "is given up"
+        )
+        return f"worker {worker.info.name} is silent; it {fate} within {left_s:.0f} s"
+    if run.state != "Crashed":
+        return ""
+    if run.n_crashes < most:
+        return f"its process ended; it goes on (try {run.n_crashes + 1} of {most})"
+    return "its process ended; it has no tries left"
 
 
 def _serves(info: WorkerInfo, run: FlowRun) -> bool:

@@ -15,8 +15,15 @@ SELECT * FROM flow_runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?;
 SELECT * FROM flow_runs WHERE name = ? ORDER BY id DESC LIMIT 1;
 
 -- newest_root_run --
--- The newest flow run that no other one called.
-SELECT * FROM flow_runs WHERE parent_id = '' ORDER BY id DESC LIMIT 1;
+-- The newest flow run that no other one called and that has begun or is due: of those made last the one due last.
+-- An id begins with the millisecond in which it was made.
+SELECT * FROM flow_runs WHERE id = (
+    SELECT id FROM (
+        SELECT id, due_at FROM flow_runs INDEXED BY flow_runs_roots
+        WHERE parent_id = '' AND NOT (state = 'Scheduled' AND due_at > ?) ORDER BY id DESC LIMIT 200
+    ) AS newest
+    ORDER BY max(id, printf('%012x', due_at / 1000)) DESC LIMIT 1
+);
 
 -- subflow_runs --
 -- The flow runs that a run called, in call order.
