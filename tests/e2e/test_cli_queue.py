@@ -65,7 +65,7 @@ def queues(cli: Cli) -> dict[str, dict[str, Any]]:
 
 def test_a_queue_takes_the_runs_that_its_filter_fits(project: Cli) -> None:
     said = project("queue", "create", "ml", "--tag", "ml", "--concurrency", "2").stdout
-    assert said == "Queue ml: runs with tag ml.\nServe it: ostinato worker --queue ml\n"
+    assert said == "Made queue ml: runs with tag ml.\nServe it: ostinato worker --queue ml\n"
 
     create_run(project, "score/monthly")
     create_run(project, "often/tick")
@@ -82,6 +82,7 @@ def test_a_preview_shows_what_schedules_will_make_newest_first(project: Cli) -> 
     project("queue", "create", "ml", "--deployment", "monthly")
     lines = project("queue", "preview", "ml", "--hours", "2160").stdout.splitlines()
     assert re.split(r"  +", lines[0]) == ["SCHEDULED START", "RUN ID", "NAME", "DEPLOYMENT"]
+    assert lines.pop().startswith("Latest first. Next, in the last line: score/monthly, in ")
     times = [line[:19] for line in lines[1:]]
     assert times == sorted(times, reverse=True)
     assert 2 <= len(times) <= 3
@@ -94,7 +95,7 @@ def test_a_preview_of_ninety_days_has_each_tick_once_and_tells_what_it_left_out(
     assert 119 <= len(found) <= 120
     assert len({run["due_at"] for run in found}) == len(found)
     few = project("queue", "preview", "default", "--hours", "2", "--limit", "3")
-    assert len(few.stdout.splitlines()) == 4
+    assert len(few.stdout.splitlines()) == 5
     assert "only the next 3 are shown" in few.stderr
 
 
@@ -105,7 +106,7 @@ def test_a_preview_marks_late_runs_and_says_what_the_mark_means(project: Cli) ->
     rows = {line.split()[-3]: line for line in lines if late in line or on_time in line}
     assert " (**)" in rows[late]
     assert "(**)" not in rows[on_time]
-    assert lines[-1] == "(**) denotes a late run"
+    assert lines[-1].endswith(" (**) denotes a late run.")
     assert [run["late"] for run in project.json("queue", "preview", "default") if run["id"] == late] == [True]
 
 
@@ -133,11 +134,25 @@ def test_changing_a_queue_leaves_it_paused(project: Cli) -> None:
     assert project.json("queue", "create", "ml", "--tag", "ml", "--priority", "5")["paused"] is True
 
 
+def test_changing_a_queue_keeps_what_is_not_named_and_says_what_it_was(project: Cli) -> None:
+    project("queue", "create", "ml", "--tag", "ml", "--concurrency", "1", "--priority", "5")
+    assert project("queue", "create", "ml", "--concurrency", "3").stdout == "Changed queue ml: concurrency 3 (was 1).\n"
+    assert project("queue", "create", "ml", "--concurrency", "3").stdout == "Unchanged queue ml.\n"
+    assert queues(project)["ml"]["tags"] == ["ml"]
+    project("queue", "pause", "ml")
+    said = project("queue", "create", "ml", "--reset", "--description", "of all").stdout
+    assert said == (
+        "Changed queue ml: description of all (was none), tags none (was ml), concurrency none (was 3), "
+        "priority 0 (was 5).\n"
+    )
+    assert queues(project)["ml"]["paused"] is True
+
+
 def test_a_queue_in_which_runs_wait_stays(project: Cli) -> None:
     project("queue", "create", "ml", "--tag", "ml")
     run = create_run(project, "score/monthly")
     refused = project("queue", "rm", "ml", code=4).stderr
-    assert "1 runs wait in it" in refused
+    assert "1 run waits in it" in refused
     commands = session.commands(str(project.home))
     commands.do(DeleteRun(run=run))
     commands.close()
@@ -167,6 +182,8 @@ def test_limits_are_made_changed_listed_and_removed(project: Cli) -> None:
     project("queue", "limit", "db", "--remove")
     assert [one["name"] for one in project.json("queue", "limits")] == ["tag:gpu"]
     assert project("queue", "limit", "db", code=2).stderr.startswith("error[usage]")
+    wrong = project("queue", "limit", "db", "many", code=2).stderr
+    assert "Invalid value for 'SLOTS': write a whole number from 0 to 1,000,000, not many." in wrong
 
 
 # ------------------------------------------------------------------------------------------- schedules

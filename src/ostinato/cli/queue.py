@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from ostinato.cli.home import carry_out, open_reader
 from ostinato.cli.lines import columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
-from ostinato.cli.times import iso, local, now_us
+from ostinato.cli.times import ago, iso, local, now_us
 from ostinato.core.commands import RemoveLimit, RemoveQueue, SetLimit, SetQueue
 from ostinato.core.deployments import Limit, Queue, QueueLoad
 from ostinato.core.errors import QueueNotFound
@@ -25,7 +25,23 @@ if TYPE_CHECKING:
     from ostinato.core.ports import Reader
     from ostinato.core.workers import Worker
 
-_LATE_MARK = "(**)"
+_LATE_MARK: Final = "(**)"
+_MOST_SLOTS: Final = 1_000_000
+
+
+class _Slots(click.ParamType[int]):
+    """A number of slots."""
+
+    name = "slots"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            slots = int(value)
+        except ValueError:
+            slots = -1
+        if not 0 <= slots <= _MOST_SLOTS:
+            self.fail(f"write a whole number from 0 to {_MOST_SLOTS:,}, not {value}.", param, ctx)
+        return slots
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, short_help="Make, list and pause queues.")
@@ -42,6 +58,7 @@ def queue() -> None:
     examples={
         "ostinato queue create ml --tag ml": "for runs of deployments with the tag `ml`",
         "ostinato queue create db --deployment score/monthly --concurrency 2": "at most two runs at once",
+        "ostinato queue create db --concurrency 5": "five from now on; the rest stays as it was",
         "ostinato queue create urgent --priority 10": "for deployments that name it; workers look here first",
     },
 )
@@ -49,43 +66,36 @@ def queue() -> None:
 @click.option("--concurrency", type=click.IntRange(0), metavar="N", help="At most so many of its runs at once.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Take runs that have all of these tags.")
 @click.option("--deployment", "deployments", multiple=True, metavar="FLOW/NAME", help="Take runs of these deployments.")
-@click.option("--priority", default=0, show_default=True, help="The larger, the earlier workers look here.")
-@click.option("--description", default="", metavar="TEXT", help="What it is for.")
+@click.option("--priority", type=int, help="The larger, the earlier workers look here.  [default: 0]")
+@click.option("--description", metavar="TEXT", help="What it is for.")
+@click.option("--reset", is_flag=True, help="Give what is not named its default again.")
 @json_option
-def create(
-    *,
-    name: str,
-    concurrency: int | None,
-    tags: tuple[str, ...],
-    deployments: tuple[str, ...],
-    priority: int,
-    description: str,
-    as_json: bool,
-) -> None:
-    """Make the queue NAME, or change it to what is written here.
+def create(*, name: str, deployments: tuple[str, ...], reset: bool, as_json: bool, **given: Any) -> None:
+    """Make the queue NAME, or change of it what is named.
 
     Runs that schedules have made ahead move to the queue that takes them now.
     """
     with open_reader() as reader:
-        titles = tuple(reader.find_deployment(one).title for one in deployments)
-        paused = any(one.paused for one in reader.queues() if one.name == name)
-    made = carry_out(
-        SetQueue(
-            queue=Queue(
-                name=name,
-                description=description,
-                tags=tags,
-                deployments=titles,
-                concurrency=concurrency,
-                priority=priority,
-                paused=paused,
-            )
-        )
-    )
+        given["deployments"] = tuple(reader.find_deployment(one).title for one in deployments)
+        before = next((one for one in reader.queues() if one.name == name), None)
+    kept = before if before is not None and not reset else Queue(name=name, paused=before is not None and before.paused)
+    wanted = replace(kept, **{option: value for option, value in given.items() if value not in (None, ())})
+    made = carry_out(SetQueue(queue=wanted)) if wanted != before else wanted
     if as_json:
         click.echo(dumps(_shape(made)))
+    elif before is None:
+        click.echo(f"Made queue {name}: {_takes(made)}.\nServe it: ostinato worker --queue {name}")
     else:
-        click.echo(f"Queue {name}: {_takes(made)}.\nServe it: ostinato worker --queue {name}")
+        click.echo(f"Changed queue {name}: {_changes(before, made)}." if made != before else f"Unchanged queue {name}.")
+
+
+def _changes(before: Queue, after: Queue) -> str:
+    old, new = _shape(before), _shape(after)
+    return ", ".join(f"{key} {_said(new[key])} (was {_said(old[key])})" for key in new if new[key] != old[key])
+
+
+def _said(value: Any) -> str:
+    return ", ".join(value) or "none" if isinstance(value, list) else "none" if value in (None, "") else str(value)
 
 
 @queue.command(
@@ -143,7 +153,9 @@ def _n_serving(name: str, workers: list[Worker]) -> int:
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 10_000), help="At most so many runs.")
 @json_option
 def preview(*, name: str, hours: float, until: str | None, limit: int, as_json: bool) -> None:
-    """Show the runs of the queue NAME that are to come, the farthest first, late ones marked (**).
+    """Show the runs of the queue NAME that are to come, the latest first: what comes next is at the bottom.
+
+    Late ones are marked (**).
 
     Schedules make their runs some time ahead; those that they will make later have no id yet.
     """
@@ -177,8 +189,10 @@ def _print_coming(found: list[Coming]) -> None:
             ]
         )
     screen.print(columns_of(rows, screen.table_columns))
+    legend = f"Latest first. Next, in the last line: {one_line(found[0].deployment)}, {ago(found[0].due_at, now_us())}."
     if any(run.late for run in found):
-        screen.print([[(f"{_LATE_MARK} denotes a late run", "dim")]])
+        legend += f" {_LATE_MARK} denotes a late run."
+    screen.print([[(legend, "dim")]], whole=True)
 
 
 @queue.command(
@@ -237,7 +251,7 @@ def rm(*, name: str, as_json: bool) -> None:
     },
 )
 @click.argument("name")
-@click.argument("slots", type=click.IntRange(0), required=False)
+@click.argument("slots", metavar="SLOTS", type=_Slots(), required=False)
 @click.option("--remove", is_flag=True, help="Remove the limit.")
 @json_option
 def limit(*, name: str, slots: int | None, remove: bool, as_json: bool) -> None:

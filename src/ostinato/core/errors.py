@@ -479,7 +479,7 @@ class ControlRefused(Refused):
 
 class QueueInUse(Refused):
     code = "queue-in-use"
-    template = "Queue {name!r} cannot be removed: {n} runs wait in it."
+    template = "Queue {name!r} cannot be removed: {waiting} in it."
     hint_template = "Cancel them, or let a worker run them: `ostinato queue preview {name}`."
 
 

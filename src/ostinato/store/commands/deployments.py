@@ -177,7 +177,7 @@ def remove_queue(tx: Tx, command: RemoveQueue) -> None:
     _plan_for_queues(tx, before)
     (n,) = tx.db.execute(sql.load("work")["waiting_in_queue"], (command.name,)).fetchone()
     if n:
-        raise QueueInUse(name=command.name, n=n)
+        raise QueueInUse(name=command.name, waiting="1 run waits" if n == 1 else f"{n} runs wait")
 
 
 def set_limit(tx: Tx, command: SetLimit) -> Limit:
