@@ -95,7 +95,7 @@ def check_parameters(deployment: Deployment, parameters: dict[str, Any]) -> None
     """Refuse parameters that do not fit the schema that the deployment has of its flow."""
     if not deployment.parameter_schema:
         return
-    error = resolve("ostinato.core.validation:first_error")(deployment.parameter_schema, parameters)
+    error = resolve("ostinato.core.validation:first_error")(deployment.parameter_schema, parameters, "parameter")
     if error:
         raise ParametersMisfit(deployment=deployment.title, reason=error)
 
@@ -141,17 +141,21 @@ def resume_run(tx: Tx, command: ResumeRun) -> FlowRun:
     """
     run = _root(tx, command.run, "resumed")
     given = _give(tx, run, command.input)
+    is_there = run.held and (run.state == "Paused" or run.asked == "pause")
     if not run.queue:
         if not given:
             raise _not_of_worker(tx, run, "resumed")
-    elif run.held and (run.state == "Paused" or run.asked == "pause"):
-        tx.append(RunAsked(run.id, run.epoch, tx.now, "go-on", tx.actor))
     elif run.state in ("Scheduled", "Late"):
         fix = "`ostinato show RUN` says why, `ostinato worker` starts one."
         raise ControlRefused(run=run.name, what="resumed", reason="it waits for a worker", fix=fix)
-    elif run.held or run.state in SUCCESSFUL or run.state == "Skipped":
+    elif not is_there and ((run.held and run.state != "Crashed") or run.state in (*SUCCESSFUL, "Skipped")):
         fix = f"`ostinato show {run.name}` shows its history."
         raise ControlRefused(run=run.name, what="resumed", reason=f"it is {run.state}", fix=fix)
+    elif command.input is not None and not given:
+        fix = f"`ostinato show {run.name}` shows what it waits for; somebody may have given it already."
+        raise ControlRefused(run=run.name, what="resumed", reason="it waits for no input", fix=fix)
+    elif is_there:
+        tx.append(RunAsked(run.id, run.epoch, tx.now, "go-on", tx.actor))
     else:
         claims.crash_below(tx.db, run.id, f"epoch {run.epoch + 1} of its root run began", tx.now)
         tx.append(again(tx, run, f"resumed by {tx.actor}", due_at=tx.now, n_crashes=0))
