@@ -302,6 +302,25 @@ def test_an_async_generator_flow_is_running_until_it_is_exhausted() -> None:
     assert Record().state == "Completed"
 
 
+def test_the_state_of_a_generator_flow_is_that_of_its_end() -> None:
+    @flow
+    def numbers(n: int) -> Iterator[int]:
+        for i in range(n):
+            yield double(i)
+        if n > 2:
+            raise ValueError(n)
+
+    @flow
+    async def later() -> AsyncIterator[int]:
+        yield double(1)
+
+    assert numbers(2, return_state=True).is_completed()
+    state = numbers(3, return_state=True)
+    assert (state.name, state.message) == ("Failed", "ValueError: 3")
+    assert Record().states() == {"double": "Completed", "double#2": "Completed", "double#3": "Completed"}
+    assert asyncio.run(later(return_state=True)).is_completed()  # type: ignore[arg-type]  # what to await
+
+
 def test_async_functions_give_awaitables_and_sync_ones_values() -> None:
     @task
     async def later(x: int) -> int:

@@ -103,7 +103,7 @@ def run(
 def call(flow: Flow[Any, Any], arguments: dict[str, Any]) -> State:
     """Run a flow to its end, in an event loop of its own when it is async; give its state."""
     outcome = flow(**arguments, return_state=True)
-    state: State = importlib.import_module("asyncio").run(outcome) if flow.is_async else outcome
+    state: State = importlib.import_module("asyncio").run(outcome) if hasattr(outcome, "__await__") else outcome
     return state
 
 

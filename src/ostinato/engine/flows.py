@@ -19,7 +19,7 @@ from ostinato.engine.functions import RecordedFunction, known
 from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import flow_life
 from ostinato.engine.options import FlowOptions, filled, read_options, with_changes
-from ostinato.engine.runs import FlowRun, source_of
+from ostinato.engine.runs import FlowRun, source_of, state_of
 from ostinato.engine.scopes import Root, Scope, current, now_us
 from ostinato.engine.state import State
 
@@ -85,8 +85,8 @@ class Flow(RecordedFunction[P, R]):
             return _nothing() if self.is_async else None
         as_state = bool(kwargs.pop("return_state", False))
         run = _begin(self, scope, args, kwargs)
-        if self.flags & 0x220:
-            return resolve("ostinato.engine.generators:iterate")(run)
+        if self.is_generator:
+            return resolve(f"ostinato.engine.generators:{'exhaust' if as_state else 'iterate'}")(run)
         return _run_async(run, as_state=as_state) if self.is_async else _run(run, as_state=as_state)
 
     def with_options(self, **options: Any) -> Flow[P, R]:
@@ -187,9 +187,11 @@ def _begin(flow: Flow[Any, Any], scope: Scope | None, args: tuple[Any, ...], kwa
 
 def carry_on(run: FlowRun) -> State:
     """Drive a run that was taken up again to its end; give its state."""
-    if run.flow.is_async:
-        return resolve("asyncio:run")(_run_async(run, as_state=True))  # type: ignore[no-any-return]
-    return _run(run, as_state=True)  # type: ignore[no-any-return]
+    if run.flow.is_generator:
+        outcome = resolve("ostinato.engine.generators:exhaust")(run)
+    else:
+        outcome = _run_async(run, as_state=True) if run.flow.is_async else _run(run, as_state=True)
+    return outcome if isinstance(outcome, State) else resolve("asyncio:run")(outcome)
 
 
 def _run(run: FlowRun, *, as_state: bool) -> Any:
@@ -202,12 +204,12 @@ def _run(run: FlowRun, *, as_state: bool) -> Any:
     except BaseException as error:
         run.close()
         if as_state and isinstance(error, Exception):
-            return _state(run, None, error)
+            return state_of(run, error)
         if run.is_root:
             traces.trim(error)
         raise
     run.close()
-    return _state(run, value, None) if as_state else value
+    return state_of(run, value=value) if as_state else value
 
 
 async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
@@ -216,17 +218,12 @@ async def _run_async(run: FlowRun, *, as_state: bool) -> Any:
     except BaseException as error:
         run.close()
         if as_state and isinstance(error, Exception):
-            return _state(run, None, error)
+            return state_of(run, error)
         if run.is_root:
             traces.trim(error)
         raise
     run.close()
-    return _state(run, value, None) if as_state else value
-
-
-def _state(run: FlowRun, value: Any, error: Exception | None) -> State:
-    message = traces.said(error) if error is not None else ""
-    return State(name=run.state, message=message, value=value, error=error, run_id=run.id)  # type: ignore[arg-type]
+    return state_of(run, value=value) if as_state else value
 
 
 def run_alone(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -49,6 +49,8 @@ class RecordedFunction(Generic[P, R]):
         self.tags = tuple(options.tags)
         self.flags: int = getattr(getattr(fn, "__code__", None), "co_flags", 0)
         self.is_async = bool(self.flags & 0x80)
+        self.is_generator = bool(self.flags & 0x220)
+        """A generator function, sync (0x20) or async (0x200)."""
         self._version = ""
         known[self.kind, name] = self
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.ports import resolve
 from ostinato.engine import hooks
+from ostinato.engine.interrupts import terminable
 from ostinato.engine.life import HOOKS, fate
+from ostinato.engine.runs import state_of
 from ostinato.engine.scopes import current
 from ostinato.engine.values import NOT_PERSISTED
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from ostinato.engine.calls import Call
     from ostinato.engine.runs import FlowRun
+    from ostinato.engine.state import State
 
 
 def iterate(subject: Call | FlowRun) -> Any:
@@ -68,6 +72,30 @@ async def _iterate_async(subject: Call | FlowRun) -> AsyncIterator[Any]:
         raise
     finally:
         subject.leave_iteration()
+
+
+def exhaust(run: FlowRun) -> Any:
+    """Iterate a flow run to its end for those who want its state alone; give that, or what to await for it."""
+    return _exhaust_async(run) if run.recorded.flags & 0x200 else _exhaust(run)
+
+
+def _exhaust(run: FlowRun) -> State:
+    try:
+        with terminable() if run.is_root else nullcontext():
+            for _ in _iterate(run):
+                pass
+    except Exception as error:  # noqa: BLE001 - it is in the state
+        return state_of(run, error)
+    return state_of(run)
+
+
+async def _exhaust_async(run: FlowRun) -> State:
+    try:
+        async for _ in _iterate_async(run):
+            pass
+    except Exception as error:  # noqa: BLE001 - it is in the state
+        return state_of(run, error)
+    return state_of(run)
 
 
 def listed(fn: Callable[..., Any]) -> Callable[..., list[Any]]:

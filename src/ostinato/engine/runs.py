@@ -354,6 +354,12 @@ class FlowRun:
             logs.write(logs.line(30, f"Flow run {self.name!r} - {text}", now_us()))
 
 
+def state_of(run: FlowRun, error: Exception | None = None, *, value: Any = None) -> State:
+    """Give the state of a run that has ended, as users see it."""
+    message = traces.said(error) if error is not None else ""
+    return State(name=run.state, message=message, value=value, error=error, run_id=run.id)  # type: ignore[arg-type]
+
+
 def _final(value: Any, scope: FlowScope) -> Any:
     """Give the flow's value: futures and states in it resolved; raise a failure that nobody has looked at."""
     if isinstance(value, State):

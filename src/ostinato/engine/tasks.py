@@ -40,8 +40,6 @@ class Task(RecordedFunction[P, R]):
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions) -> None:
         super().__init__(fn, options, options.name or getattr(fn, "__name__", type(fn).__name__))
-        self.is_generator = bool(self.flags & 0x220)
-        """A generator function, sync (0x20) or async (0x200)."""
         self.retry: RetryPolicy = check(
             self.title,
             retries=options.retries,
