@@ -65,6 +65,7 @@ def install() -> None:
     global _told  # noqa: PLW0603 - one of the process
     _told = _Told()
     Root.asked = ""
+    Root.is_supervised = True
     signal.signal(SIGNAL, _deliver)
 
 

@@ -50,6 +50,8 @@ def _to_its_end(subject: Call | FlowRun, life: Life) -> Life:
         raise
     except BaseException as error:
         state = fate(error)
+        if state == "Crashed" and subject.state == "Paused" and Root.is_supervised:  # it waits without a process now
+            raise
         if state is not None and subject.state not in TERMINAL:
             state = _reachable(state, subject.state)
             yield Move(state, error=error)

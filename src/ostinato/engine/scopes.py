@@ -52,6 +52,8 @@ class Root:
 
     asked: ClassVar[str] = ""
     """What a supervisor asks of this process (see `control`): `pause`, `cancel`, or nothing."""
+    is_supervised: ClassVar[bool] = False
+    """Whether a supervisor is there, who sees to what this process leaves when it ends."""
     hold: ClassVar[Callable[[Scope], None]]
     """Waits as long as it is to pause, refuses when it is to stop; set by what sets `asked`."""
 
