@@ -23,6 +23,8 @@ REACHED: Final = b"reached\n"
 DONE: Final = b"done\n"
 LINE_MOST: Final = 4096
 PACKET_MOST: Final = 1 << 16
+DEAF: Final = 71
+"""Exit code of a zygote that cannot speak to its worker any more."""
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ostinato.workers import jobs
-from ostinato.workers.jobs import Ended, Failed, Ready, Stale, Started, Unfit
+from ostinato.workers.jobs import DEAF, Ended, Failed, Ready, Stale, Started, Unfit
 from ostinato.workers.zygotes import Zygote, key_of
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Launcher:
                 self._zygote(process.job).fork(process)
             else:
                 self._spawn(process)
-        except OSError as error:  # no memory, or no numbers for processes and files are left
-            self._end(process, f"it could not be started: {error.strerror}")
+        except OSError as error:
+            self._not_started(process, error)
 
     def drop(self, process: Process) -> None:
         """Give up a process that waits to be started; one that is started is killed."""
@@ -80,6 +80,9 @@ class Launcher:
             if process in zygote.waiting:
                 zygote.waiting.remove(process)
                 self._end(process, "it had not been started")
+                if not zygote.waiting and not zygote.ready:  # its code may load for ever
+                    self._retire(zygote)
+                    zygote.popen.kill()
                 return
         process.dropped = True
         process.kill(signal.SIGKILL)
@@ -158,20 +161,16 @@ class Launcher:
         """Take in a word of a zygote."""
         word = zygote.listen()
         if word is None:
+            zygote.silent = True
             self._retire(zygote)
             self._forget(zygote.control)
-            zygote.silent = True
             if zygote.popen.poll() is not None:
                 self._gone(zygote)
         elif isinstance(word, Ready):
             zygote.begin()
         elif isinstance(word, Unfit):
-            self._unfit[zygote.key] = time.monotonic() + UNFIT_S
-            self._tell_once(f"{zygote.title}: each run gets a fresh process, since {word.reason}.")
             self._retire(zygote)
-            waiting, zygote.waiting = zygote.waiting, []
-            for process in waiting:
-                self._spawn(process)
+            self._do_without(zygote, word.reason)
         elif isinstance(word, Stale):
             self._retire(zygote)
             process = zygote.forked.pop(word.number)
@@ -188,6 +187,14 @@ class Launcher:
                 process.kill(signal.SIGKILL)
         else:
             self._forked_ended(zygote, word)
+
+    def _do_without(self, zygote: Zygote, reason: str) -> None:
+        """Start the processes afresh that a zygote cannot fork."""
+        self._unfit[zygote.key] = time.monotonic() + UNFIT_S
+        self._tell_once(f"{zygote.title}: each run gets a fresh process, since {reason}.")
+        waiting, zygote.waiting = zygote.waiting, []
+        for process in waiting:
+            self._spawn(process)
 
     def _forked_ended(self, zygote: Zygote, word: Ended) -> None:
         process = zygote.forked.pop(word.number)
@@ -214,6 +221,8 @@ class Launcher:
             self._leaving.remove(zygote)
         status = zygote.popen.wait()
         zygote.output.read()
+        if status == DEAF:
+            self._do_without(zygote, "its module closes files that are not its own when it is imported")
         how = f"exit code {status}" if status >= 0 else jobs.ending(-status)
         self._forget(zygote.control, zygote.output.fd)
         zygote.close()
@@ -233,17 +242,24 @@ class Launcher:
 
     def _spawn(self, process: Process) -> None:
         job, control, output = process.ends()
-        popen = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "ostinato.workers.child", str(job), str(control)],
-            env={**os.environ, **process.job.env}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            pass_fds=[job, control], start_new_session=True,
-        )  # fmt: skip
+        try:
+            popen = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-P", "-m", "ostinato.workers.child", str(job), str(control)],
+                env={**os.environ, **process.job.env}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                pass_fds=[job, control], start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:  # no memory, or no numbers for processes and files are left
+            self._not_started(process, error)
+            return
         process.hand_over()
         process.started(popen.pid)
         self._fresh[process] = popen
         if hasattr(os, "pidfd_open"):
             process.pidfd = os.pidfd_open(popen.pid)
             self._selector.register(process.pidfd, selectors.EVENT_READ, lambda: self._look_at(process))
+
+    def _not_started(self, process: Process, error: OSError) -> None:
+        self._end(process, f"it could not be started: {error.strerror}")
 
     def _look_at(self, process: Process) -> None:
         """See whether a process that was started afresh has ended."""

@@ -97,7 +97,8 @@ class Zygote:
             os.close(fd)
         self._control.close()
         child.cut_loose(output)
-        return child.carry_out(jobs.read_job(job), self._loaded, socket.socket(fileno=control))
+        supervision = child.Supervision(socket.socket(fileno=control))
+        return child.carry_out(jobs.read_job(job), self._loaded, supervision)
 
     def _hush(self) -> None:
         with suppress(BlockingIOError):
@@ -182,7 +183,10 @@ def serve(control: socket.socket, code: Code, deployment: str) -> None:
     sources = Sources([loaded.code.directory, os.path.dirname(loaded.code.file), os.getcwd()])
     gc.collect()
     gc.freeze()
-    jobs.say(control, jobs.Ready())
+    try:
+        jobs.say(control, jobs.Ready())
+    except OSError:  # its module closed it
+        os._exit(jobs.DEAF)
     Zygote(control, loaded, sources).serve()
 
 

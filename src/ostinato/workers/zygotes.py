@@ -93,7 +93,7 @@ class Zygote:
         """Tell it that it is not needed any more."""
         with suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
-        if not self.ready:  # it loads its code, and would hear of it afterwards
+        if not self.ready and not self.silent:  # it loads its code, and would hear of it afterwards
             self.popen.kill()
 
     def close(self) -> None:
