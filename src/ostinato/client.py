@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ostinato.core.errors import ServerAnswered, ServerUnreachable, SettingInvalid, all_errors
+from ostinato.core.errors import KeyRefused, ServerAnswered, ServerUnreachable, SettingInvalid, all_errors
 from ostinato.core.ports import resolve
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Client:
                 name="api_url", value=address.url, where="OSTINATO_API_URL", reason="write http://HOST:PORT"
             )
         if not (address.token.isascii() and address.token.isprintable()):
-            raise SettingInvalid(name="api_key", value="***", where="OSTINATO_API_KEY", reason="it is no API key")
+            raise KeyRefused(key="that was given", reason="it does not look like ost_ID_SECRET")
         self._tls = parts.scheme == "https"
         self._host: str = parts.hostname
         self._port: int = port or (443 if self._tls else 80)

@@ -232,7 +232,10 @@ def test_a_schedule_is_tried_out_before_it_is_there(cli: Cli) -> None:
     assert cli.json("schedule", "preview", "90m", "-n", "1")["words"] == "every 90 minutes"
     assert cli("schedule", "preview", "FREQ=WEEKLY;BYDAY=MO", "-n", "1").stdout.startswith("every week on Monday, UTC")
     assert "error[schedule-invalid]" in cli("schedule", "preview", "61 * * * *", code=2).stderr
-    assert "error[schedule-invalid]" in cli("schedule", "preview", "@daily", "--timezone", "Berlin", code=2).stderr
+    wrong = cli("schedule", "preview", "@daily", "--timezone", "Berlin", code=2).stderr
+    assert "error[zone-unknown] There is no time zone 'Berlin'." in wrong
+    assert 'Write timezone="Europe/Berlin"' in wrong
+    assert "it has 1 field instead of 5" in cli("schedule", "preview", "soon", code=2).stderr
 
 
 # ------------------------------------------------------------------------------------------- workers, backfill
@@ -250,6 +253,7 @@ def test_without_workers_the_list_says_how_to_start_one(cli: Cli) -> None:
     [
         (("--from", "2023-05", "--to", "2023-02"), "it is before --from 2023-05"),
         (("--from", "soon", "--to", "2023-02"), "it is no date"),
+        (("--from", "1800-02", "--to", "2023-02"), "error[option-invalid] --from='1800-02'"),
         (("--from", "2023-02", "--to", "2023-05", "--schedule", "no"), "Its schedules: cron-1."),
         (("--from", "2023-02", "--to", "2023-05", "--again", "--only-missing"), "exclude one another"),
         (("--from", "2023-02", "--to", "2023-05", "-p", "n"), "is no NAME=VALUE"),
@@ -257,7 +261,9 @@ def test_without_workers_the_list_says_how_to_start_one(cli: Cli) -> None:
     ],
 )
 def test_a_backfill_that_makes_no_sense_makes_nothing(project: Cli, words: tuple[str, ...], said: str) -> None:
-    assert said in project("backfill", "score/monthly", *words, code=2).stderr
+    refused = project("backfill", "score/monthly", *words, code=2).stderr
+    assert said in refused
+    assert "to run" not in refused
     assert project.json("runs") == []
 
 

@@ -25,7 +25,8 @@ def server(home: Path, tmp_path: Path) -> Iterator[Served]:
 @pytest.mark.parametrize("path", ["/api/runs", "/api/feed", "/metrics", "/api/blobs/" + "0" * 32, "/api/nothing"])
 def test_nobody_is_let_in_without_a_token(server: Served, path: str) -> None:
     assert problem(server.client("").get(path)) == (401, "not-authenticated")
-    assert problem(server.client("wrong").get(path)) == (401, "not-authenticated")
+    assert "Set OSTINATO_API_KEY" in server.client("").get(path).json()["hint"]
+    assert problem(server.client("wrong").get(path)) == (401, "key-refused")
     assert problem(server.client(f"ost_abcdefgh_{'x' * 43}").get(path)) == (401, "key-refused")
 
 

@@ -376,6 +376,7 @@ def test_a_worker_waits_for_a_server_and_says_so_once(home: Path, tmp_path: Path
     with fleet_on(home, tmp_path) as fleet:
         worker = fleet.worker(joined=False)
         fleet.until(lambda: "Waits for a server" in worker.said, "it says so")
+        assert "`ostinato up` starts one" in worker.said
         time.sleep(0.7)
         fleet.server()
         fleet.until(lambda: "works for" in worker.said, "it joins")

@@ -483,7 +483,7 @@ def test_a_wrong_cron_is_refused_by_name(expression: Any, reason: str, hint: str
 @pytest.mark.parametrize("kind", [Cron, Interval, RRule])
 def test_an_unknown_zone_is_refused_with_the_nearest(kind: Any, zone: Any, nearest: str) -> None:
     value = {Cron: "@daily", Interval: 60, RRule: "FREQ=DAILY"}[kind]
-    with pytest.raises(ScheduleInvalid, match="there is no such time zone") as caught:
+    with pytest.raises(ScheduleInvalid, match="There is no time zone") as caught:
         kind(value, timezone=zone)
     assert nearest in caught.value.hint
 

@@ -148,6 +148,7 @@ def test_state_names_are_read_in_any_case_and_groups_stand_for_their_states() ->
         ("attempt:two", 9, "not a number"),
         ("attempt:nan", 9, "not a number"),
         ("attempt:inf", 9, "not a number"),
+        ("flow:a not state:failed", 8, "write `-state:failed`"),
         ("id:xyz", 4, "hexadecimal"),
         ("parent:none,01", 8, "stands alone"),
         ("ok y:z", 4, "there is no field 'y'"),

@@ -22,8 +22,9 @@ from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.times import in_zone, iso, now_us
 from ostinato.core.backfill import TAG, Cell, Mode, Work, decide, instants, span
 from ostinato.core.commands import CreateRun
-from ostinato.core.errors import BadOption, RunNotFound, ServerUnreachable
+from ostinato.core.errors import BadOption, ParametersMisfit, RunNotFound, ServerUnreachable
 from ostinato.core.schedules import upcoming
+from ostinato.core.validation import first_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +129,9 @@ def _timetable(one: Deployment, slug: str) -> Timetable:
 
 def _work(one: Deployment, timetable: Timetable, pairs: tuple[str, ...], mode: Mode) -> Work:
     parameters = {**one.parameters, **timetable.parameters, **read_pairs(pairs, one.parameter_schema)}
+    misfit = first_error(one.parameter_schema, parameters, "parameter") if one.parameter_schema else ""
+    if misfit:  # said before anything is made
+        raise ParametersMisfit(deployment=one.title, reason=misfit)
     return Work(deployment_id=one.id, slug=timetable.slug, version=one.version, parameters=parameters, mode=mode)
 
 

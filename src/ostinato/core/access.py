@@ -246,7 +246,7 @@ def split_key(text: str) -> tuple[str, str]:
     """
     found = KEY_TEXT.fullmatch(text)
     if found is None:
-        raise KeyRefused(key="that was sent", reason="it is not of the form ost_ID_SECRET")
+        raise KeyRefused(key="that was given", reason="it does not look like ost_ID_SECRET")
     return found[1], found[2]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from ostinato.core import zones
-from ostinato.core.errors import BadOption
+from ostinato.core.errors import BadOption, ScheduleInvalid
 from ostinato.core.records import FlowRun
 from ostinato.core.schedules import upcoming
 from ostinato.core.states import SUCCESSFUL
@@ -92,9 +92,13 @@ def _bounds(option: str, text: str, zone_name: str) -> tuple[int, int]:
             following = start + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise BadOption(option=option, value=text, where="a backfill", reason="it is no date", fix=_FIX) from error
-    first = zones.instant(start, zone)
     is_day = _MONTH.fullmatch(text) or _DATE.fullmatch(text)
-    return first, zones.instant(following, zone) - 1 if is_day else first
+    try:
+        first = zones.instant(start, zone)
+        return first, zones.instant(following, zone) - 1 if is_day else first
+    except ScheduleInvalid as error:
+        reason, fix = "no schedule reaches so far", "Write a year from 1900 to 9799."
+        raise BadOption(option=option, value=text, where="a backfill", reason=reason, fix=fix) from error
 
 
 def instants(schedule: Schedule, begin: int, end: int) -> list[int]:

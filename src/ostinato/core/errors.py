@@ -36,6 +36,7 @@
     │   ├── SnapshotTooLarge        snapshot-too-large
     │   ├── SettingInvalid          setting-invalid
     │   ├── ScheduleInvalid         schedule-invalid
+    │   │   └── ZoneUnknown         zone-unknown
     │   ├── RequestInvalid          request-invalid
     │   ├── DoorNotFound            door-not-found
     │   ├── MethodRefused           method-refused
@@ -342,6 +343,11 @@ class ScheduleInvalid(UsageError):
     hint_template = "{fix}"
 
 
+class ZoneUnknown(ScheduleInvalid):
+    code = "zone-unknown"
+    template = "There is no time zone {name!r}."
+
+
 class RequestInvalid(UsageError):
     code = "request-invalid"
     template = "The request is not valid: {reason}."
@@ -438,7 +444,7 @@ class UserExists(Refused):
 class NotAuthenticated(Refused):
     code = "not-authenticated"
     template = "The request is refused: {reason}."
-    hint_template = "Send `Authorization: Bearer KEY`; `ostinato keys create` makes a key where the server runs."
+    hint_template = "Set OSTINATO_API_KEY, or send `Authorization: Bearer KEY`; `ostinato keys create` makes one where the server runs."
 
 
 class HostRefused(Refused):

@@ -212,6 +212,9 @@ class _Reader:
         if head["field"] is None:
             word = self._value(_WORD, "a minus needs a term after it" if negated else "a closing quote is missing")
             self._end_of_value()
+            following = self.text[self.at :].split()
+            if word.text.lower() == "not" and not word.quoted and following:
+                self._fail(word.column, f"a minus is what means not; write `-{following[0]}`")
             return Term(field="", op="has", values=(word.text,), negated=negated)
         name = head["field"].lower()
         field = self.fields.get(name) or self._unknown_field(name, start + len(head["minus"]))

@@ -260,7 +260,7 @@ def _check_cron(expression: str, *, day_or: bool) -> None:
         raise ScheduleInvalid(value=expression, reason="there is no such name", fix=fix)
     if len(fields) != len(_CRON_FIELDS):
         seconds = " For seconds use Interval." if len(fields) == len(_CRON_FIELDS) + 1 else ""
-        reason = f"it has {len(fields)} fields instead of 5"
+        reason = f"it has {len(fields)} field{'s' * (len(fields) != 1)} instead of 5"
         raise ScheduleInvalid(value=expression, reason=reason, fix=_FIVE_FIELDS + seconds)
     for index, (name, (values, longest)) in enumerate(_CRON_FIELDS.items()):
         alone = ["*"] * len(_CRON_FIELDS)

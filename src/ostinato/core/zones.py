@@ -8,7 +8,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ostinato.core.errors import ScheduleInvalid
+from ostinato.core.errors import ScheduleInvalid, ZoneUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ def named(name: str) -> tzinfo:
     """Give the zone with an IANA name such as `Europe/Berlin`.
 
     Raises:
-        ScheduleInvalid: (schedule-invalid) there is no such zone; the nearest is named.
+        ZoneUnknown: (zone-unknown) there is no such zone; the nearest is named.
     """
     if name == "UTC":
         return UTC  # needs no zone data
@@ -39,7 +39,7 @@ def named(name: str) -> tzinfo:
         return cast("tzinfo", zones.ZoneInfo(name))
     except (LookupError, ValueError, TypeError, OSError) as error:
         fix = _nearest(name, zones)
-        raise ScheduleInvalid(value=name, reason="there is no such time zone", fix=fix) from error
+        raise ZoneUnknown(name=name, fix=fix) from error
 
 
 def _nearest(name: object, zones: Any) -> str:

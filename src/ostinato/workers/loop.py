@@ -60,6 +60,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = LEASE_S
     once: bool = False
     """Run what is due now, then end."""
+    quiet: bool = False
+    """Tell of no runs."""
     drain_s: float = 30.0
     """So long runs may take to end when the worker ends."""
 
@@ -84,6 +86,8 @@ class Worker:
             reports.tell,
         )
         self.supervisor.only_due = options.once
+        if not options.quiet:
+            self.supervisor.tell = tell
         self.launcher = self.supervisor.launcher = Launcher(
             self._selector, self.supervisor.ended, tell, settings.zygotes
         )
@@ -248,7 +252,9 @@ class Worker:
             self._renewed_s = now_s
         if not self._told_waiting:
             self._told_waiting = True
-            self._tell(f"Waits for a server: {reason.rstrip('.')}.")
+            gone = not self._server.lives()
+            start = " `ostinato up` starts one with a worker, `ostinato server` one without." if gone else ""
+            self._tell(f"Waits for a server: {reason.rstrip('.')}.{start}")
 
 
 def _asks_for(asked: Command[Any], poll: Poll) -> bool:
