@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
+from msgspec import Meta
 
 from ostinato.core.access import ApiKey, MadeKey, Role, Scope, User
 from ostinato.core.deployments import Deployment, Limit, Queue
 from ostinato.core.records import FlowRun
 from ostinato.core.work import Answer
-from ostinato.core.workers import Held, WorkerInfo
+from ostinato.core.workers import Amount, Held, LeaseS, WorkerInfo
 
 R = TypeVar("R")
 
@@ -74,8 +75,8 @@ class TakeSlots(Command[bool], frozen=True, kw_only=True, tag="take-slots"):
 
     name: str
     holder: str
-    n: int = 1
-    lease_s: float = 30.0
+    n: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    lease_s: LeaseS = 30.0
     strict: bool = False
     """Refuse when there is no such limit; else it does not hold anybody up."""
 
@@ -154,9 +155,9 @@ class Poll(Command[Answer], frozen=True, kw_only=True, tag="poll"):
     worker_id: str
     held: tuple[Held, ...] = ()
     free: int = 0
-    resources: dict[str, float] = {}
+    resources: dict[str, Amount] = {}
     """What is left of its resources."""
-    wait_s: float = 0.0
+    wait_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
     """How long the server may wait for something to tell."""
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import msgspec
+from msgspec import Meta
+
+Amount: TypeAlias = Annotated[float, Meta(ge=-1e12, le=1e12)]
+"""Of a resource; less than nothing may be left of it when its worker was given less than it has under way."""
+LeaseS: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,9 +25,9 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Serves runs of these deployments (ids) only; none means all."""
     slots: int = 1
     """Runs at once."""
-    resources: dict[str, float] = {}
+    resources: dict[str, Amount] = {}
     version: str = ""
-    lease_s: float = 15.0
+    lease_s: LeaseS = 15.0
     """So long after its last word its runs are taken over."""
 
 

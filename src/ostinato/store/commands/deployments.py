@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ostinato.core.deployments import DEFAULT_QUEUE, SCHEDULED_TAG, Queue, fault_of, queue_for
-from ostinato.core.errors import DeploymentInvalid, LimitNotFound, QueueInUse, QueueNotFound
+from ostinato.core.deployments import DEFAULT_QUEUE, MOST_PRIORITY, SCHEDULED_TAG, Queue, fault_of, queue_for
+from ostinato.core.errors import BadOption, DeploymentInvalid, LimitNotFound, QueueInUse, QueueNotFound
 from ostinato.core.events import (
     Audited,
     DeploymentRemoved,
@@ -150,10 +150,20 @@ def pause_deployment(tx: Tx, command: PauseDeployment) -> Deployment:
 def set_queue(tx: Tx, command: SetQueue) -> Queue:
     """Make or change a queue."""
     queue, before = command.queue, work.queues(tx.db)
+    _check_name(queue.name, "a queue")
+    if abs(queue.priority) > MOST_PRIORITY:
+        fix = f"Write a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}."
+        raise BadOption(option="priority", value=queue.priority, where="a queue", reason="it is too large", fix=fix)
     tx.append(QueueSet(queue.name, tx.now, queue, tx.actor), Audited(tx.now, tx.actor, "set-queue", queue.name))
     _plan_for_queues(tx, before)
     tx.wakes = True
     return queue
+
+
+def _check_name(name: str, where: str) -> None:
+    if not name.strip() or not name.isprintable():
+        fix = "Use letters, digits, - and _."
+        raise BadOption(option="name", value=name, where=where, reason="it is no printable text", fix=fix)
 
 
 def _plan_for_queues(tx: Tx, before: list[Queue]) -> None:
@@ -183,6 +193,7 @@ def remove_queue(tx: Tx, command: RemoveQueue) -> None:
 def set_limit(tx: Tx, command: SetLimit) -> Limit:
     """Make or change a limit."""
     one = command.limit
+    _check_name(one.name, "a limit")
     tx.append(
         LimitSet(one.name, tx.now, one.slots, tx.actor),
         Audited(tx.now, tx.actor, "set-limit", one.name, f"{one.slots} slots"),
