@@ -17,7 +17,7 @@ import time
 import uuid
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import pytest
@@ -51,6 +51,7 @@ class RunPython(Protocol):
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests off the real home, and give Hypothesis the seed of the session."""
+    config.stash[_LEFT] = []
     config.stash[_STASH] = Path(tempfile.mkdtemp(prefix="ostinato-tests-"))
     os.environ[MARK] = uuid.uuid4().hex
     os.environ["OSTINATO_HOME"] = str(config.stash[_STASH] / "home-of-no-test")
@@ -65,13 +66,23 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the session red when a test left a process behind."""
-    left = _processes_left(patience_s=3.0)
-    for pid, command in left.items():
-        sys.stderr.write(f"\nA test left process {pid} behind: {command}\n")
-        os.kill(pid, signal.SIGKILL)
-    if left:
+    """End the session red when a test left a process behind; of several test processes each looks after its own."""
+    told: list[str] = session.config.stash[_LEFT]
+    if session.config.getoption("numprocesses", None) is None or hasattr(session.config, "workerinput"):
+        for pid, command in _processes_left(patience_s=3.0).items():
+            told.append(f"A test left process {pid} behind: {command}")
+            os.kill(pid, signal.SIGKILL)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = told
+    elif told:
+        sys.stderr.write("\n" + "\n".join(told) + "\n")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a test process found at its end."""
+    node.config.stash[_LEFT] += getattr(node, "workeroutput", {}).get("left", [])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -136,6 +147,7 @@ def run_python(home: Path, tmp_path: Path) -> RunPython:
 
 
 _STASH = pytest.StashKey[Path]()
+_LEFT = pytest.StashKey[list[str]]()
 
 
 def _session_seed(config: pytest.Config) -> int:
