@@ -22,6 +22,7 @@ from ostinato.core.errors import (
 from ostinato.core.events import InputAsked, RunCreated, RunMoved, Source, TaskMoved, TaskStarted
 from ostinato.core.ids import new_id
 from ostinato.core.schedules import Interval
+from ostinato.core.work import WORKER_GONE
 from ostinato.core.workers import Held, WorkerInfo
 from ostinato.session.home import Home
 from ostinato.session.home_reader import EmbeddedReader
@@ -329,9 +330,9 @@ def test_a_run_in_the_hands_of_a_silent_worker_says_what_becomes_of_it(desk: Des
     assert desk.why(run) == ""
     desk.now += 7 * SECOND
     assert desk.why(run) == "worker w is silent; it goes on elsewhere within 2 s"
-    crashed = desk.move(run, "Crashed", "its worker is gone")
+    crashed = desk.move(run, "Crashed", WORKER_GONE)
     assert not crashed.ended
-    assert desk.why(crashed) == "worker w is silent; it goes on elsewhere within 2 s"
+    assert desk.why(crashed) == "worker w is gone; it goes on elsewhere within 2 s"
     desk.now += 3 * SECOND
     desk.ledger.do(workers.expire)
     again = desk.begin(desk.join("x", lease_s=9))

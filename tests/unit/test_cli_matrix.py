@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from ostinato.cli.lines import paint, width
@@ -49,6 +50,14 @@ def test_months_stand_in_a_row_for_each_year() -> None:
     lines = texts(rows(Cron("0 3 2 * *"), 14, n0="Completed", n1="Failed", n2="Running"), screen())
     assert lines[:2] == ["  2023  ✓ ✕ ◐ · · · · · · · ·", "  2024  · · ·"]
     assert lines[2] == "  2 of 14  ✓ 1 Completed  ✕ 1 Failed  ◐ 1 Running  · 11 to make"
+
+
+def test_a_run_that_crashed_and_goes_on_elsewhere_is_not_counted_as_done() -> None:
+    found = rows(Cron("0 3 2 * *"), 2, n0="Completed", n1="Crashed")
+    found[1].run = msgspec.structs.replace(run("Crashed"), held=True)
+    assert found[1].going
+    assert not found[1].failed
+    assert paint(counts_line(found), colour=False).startswith("  1 of 2")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import selectors
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -15,6 +15,8 @@ from ostinato.core.events import Source
 from ostinato.core.records import FlowRun
 from ostinato.core.results import Result
 from ostinato.core.work import Answer, Assignment, Order
+from ostinato.core.workers import Worker, WorkerInfo
+from ostinato.server.roster import Roster
 from ostinato.workers import jobs
 from ostinato.workers.launcher import Launcher
 from ostinato.workers.processes import TAIL_BYTES, Tail
@@ -169,3 +171,41 @@ def test_the_next_look_is_when_the_first_run_is_due() -> None:
     wait_s = one.tick()
     assert wait_s is not None
     assert 2.5 < wait_s <= 3.0 + (time.monotonic() - begin_s)
+
+
+def test_a_line_is_said_of_each_run_that_begins_and_ends() -> None:
+    one, _ = supervisor()
+    said: list[str] = []
+    one.tell = said.append
+    given = assignment(due_in_ms=0)
+    run = replace(given.run, epoch=2, deployment="train/nightly")
+    one.take(Answer(assignments=(replace(given, run=run),)))
+    one.launcher.close()
+    assert said == [
+        "quiet-otter of train/nightly goes on in epoch 2",
+        f"quiet-otter of train/nightly died{said[1].partition('died')[2]}",
+    ]
+    assert said[1].endswith("s: signal SIGKILL")
+
+
+# --- what a server says of workers
+
+
+def worker_of(name: str, seen_at: int, **fields: Any) -> Worker:
+    info = WorkerInfo(id=name, name=name, host="h", pid=1, slots=8, lease_s=9.0)
+    until = seen_at + 9_000_000
+    return Worker(**{"info": info, "joined_at": 0, "seen_at": seen_at, "lease_until": until, "left_at": None,
+                     "message": "", **fields})  # fmt: skip
+
+
+def test_a_server_says_who_joins_falls_silent_comes_back_and_is_gone() -> None:
+    roster = Roster()
+    assert list(roster.changes([worker_of("a", 0)], 1)) == [], "who is there when it begins is no news"
+    both = [worker_of("a", 0), worker_of("b", 0)]
+    assert list(roster.changes(both, 1)) == ["worker b joined, 8 runs at once"]
+    assert list(roster.changes(both, 7_000_000)) == ["worker a is silent", "worker b is silent"]
+    gone = worker_of("a", 0, left_at=1, message="worker a was not heard of for 9 s; it held 2 runs")
+    back = worker_of("b", 7_000_000)
+    lines = ["worker a was not heard of for 9 s; it held 2 runs", "worker b is back"]
+    assert list(roster.changes([gone, back], 8_000_000)) == lines
+    assert list(roster.changes([gone, back], 8_000_000)) == []

@@ -17,7 +17,7 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
         return [(f"ostinato show {run.root_id}", "the outermost run"), logs]
     if run.error is not None and run.error.type == "CodeMissing" and run.deployment:
         title = shlex.quote(run.deployment)
-        return [(f"ostinato deploy show {title}", "where its code should be; deploy it again"), logs]
+        return [(f"ostinato deploy inspect {title}", "where its code should be; deploy it again"), logs]
     if run.state in ("Failed", "TimedOut"):
         return [(f"ostinato retry {name}", "go on, keeping what completed"), logs]
     if run.state in ("Crashed", "Cancelled", "Paused") and (run.ended or run.state == "Paused"):

@@ -107,7 +107,7 @@ def backfill(
     if as_json:
         click.echo(dumps([_shape(row) for row in driver.rows]))
     elif cells:
-        _print_end(driver, counted=screen.live)
+        _print_end(driver, shown=screen.live)
     if code == exits.CANCELLED:
         n_going, n_open = sum(row.going for row in driver.rows), sum(map(_is_open, driver.rows))
         click.echo(f"Stopped: {n_going} under way go on, {n_open} are not made. Called again, it goes on.", err=True)
@@ -239,7 +239,7 @@ class Driver:
     def _ask_why(self) -> None:
         """Ask why nothing starts, now and then."""
         going = [row.run for row in self.rows if row.going and row.run is not None]
-        if not going or any(run.state not in ("Scheduled", "Late") for run in going):
+        if not going or any(run.state not in ("Scheduled", "Late", "Crashed") for run in going):
             self.waiting = ""
         elif time.monotonic() - self._asked_at > _ASK_WHY_S:
             self._asked_at, before = time.monotonic(), self.waiting
@@ -307,8 +307,12 @@ def _plain(row: Row, zone: str) -> Line:
     return [(f"{in_zone(row.at, zone)}  ", ""), (f"{name}  ", "bold"), (f"{text}  ", style), (rest, "dim")]
 
 
-def _print_end(driver: Driver, *, counted: bool) -> None:
+def _print_end(driver: Driver, *, shown: bool) -> None:
+    """Print a table of all instants; of what did not complete only, when the matrix has `shown` the rest."""
     screen, now = screen_of(sys.stdout), now_us()
+    rows = [row for row in driver.rows if not (shown and screen.terminal and row.completed)]
+    if not rows:
+        return
     cells: list[list[Piece]] = [[(head, "dim") for head in ("INSTANT", "STATE", "RUN", "TOOK")]]
     cells += [
         [
@@ -317,12 +321,12 @@ def _print_end(driver: Driver, *, counted: bool) -> None:
             (one_line(row.run.name) if row.run is not None else "", "bold"),
             (took_of(row.run, now), "dim"),
         ]
-        for row in driver.rows
+        for row in rows
     ]
-    said = ["WHY", *(one_line(row.why) for row in driver.rows)]
+    said = ["WHY", *(one_line(row.why) for row in rows)]
     lines = columns_of(cells, screen.table_columns, right=(3,))
-    screen.print([[*line, (f"  {why}", "dim")] for line, why in zip(lines, said, strict=True)], whole=True)
-    if not counted:
+    screen.print([[*line, (f"  {why}", "dim")] for line, why in zip(lines, said, strict=True)])
+    if not shown:
         screen.print([counts_line(driver.rows)])
 
 

@@ -41,6 +41,7 @@ class Command(click.Command):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+quiet_lines_option = click.option("--quiet", is_flag=True, help="Say nothing of single runs and workers.")
 trace_option = click.option("--full-trace", is_flag=True, help="Show every frame of tracebacks.")
 
 

@@ -80,7 +80,7 @@ class Follower:
         self._cursor = 0
         self._recent = recent
         self._names: dict[str, str] = {}
-        self._reasons: dict[str, tuple[int, str]] = {}
+        self._reasons: dict[tuple[str, int, str], tuple[int, str]] = {}
 
     def look(self) -> list[Branch]:
         """Give the runs as they are now."""
@@ -105,10 +105,11 @@ class Follower:
         if not waits(run):
             return ""
         now = now_us()
-        asked_at, said = self._reasons.get(run.id, (0, ""))
+        place = run.id, run.epoch, run.state
+        asked_at, said = self._reasons.get(place, (0, ""))
         if now - asked_at > _ASK_WHY_US:
             said = waiting_reason(self._reader, run, now)
-            self._reasons[run.id] = now, said
+            self._reasons[place] = now, said
         return said
 
     def name_of(self, run_id: str) -> str:

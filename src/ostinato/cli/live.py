@@ -160,6 +160,8 @@ class Live:
         self._ending = threading.Event()
         self._tree: list[str] = []
         self._fault: Exception | None = None
+        self.stays = True
+        """Whether the last lines stay when the block ends."""
         self._thread = threading.Thread(target=self._draw_often, name="ostinato-tree", daemon=True)
 
     def __enter__(self) -> Self:
@@ -186,6 +188,7 @@ class Live:
                 sys.stderr = self._real[1]
             for above in self._above:
                 above.release()
+            self._tree = self._tree if self.stays else []
             self._paint([], last=True)
             self._pane.show_cursor()
         if self._fault is not None and error is None:

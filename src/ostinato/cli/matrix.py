@@ -14,7 +14,7 @@ from ostinato.cli.times import in_zone, took
 from ostinato.core import zones
 from ostinato.core.backfill import Todo
 from ostinato.core.records import FlowRun
-from ostinato.core.states import UNSUCCESSFUL
+from ostinato.core.states import SUCCESSFUL, UNSUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,11 @@ class Row(msgspec.Struct, kw_only=True):
     def going(self) -> bool:
         """Whether its run has not ended."""
         return self.run is not None and not self.run.ended
+
+    @property
+    def completed(self) -> bool:
+        """Whether its run ended well."""
+        return self.run is not None and self.run.state in SUCCESSFUL
 
     @property
     def failed(self) -> bool:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ostinato.cli.command import Command, json_option
+from ostinato.cli.command import Command, json_option, quiet_lines_option
 from ostinato.cli.shapes import dumps
 from ostinato.core.settings import load
 from ostinato.server import lifecycle
+from ostinato.server.roster import tell_workers
 from ostinato.session.home import Home
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def reach_options(function: F) -> F:
     },
 )
 @reach_options
+@quiet_lines_option
 @json_option
-def server(*, host: str, port: int, allowed_hosts: tuple[str, ...], as_json: bool) -> None:
+def server(*, host: str, port: int, allowed_hosts: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Start the server: API, feed and scheduler. Ctrl-C ends it.
 
     Workers are started apart: `ostinato worker`. `ostinato up` is both.
@@ -58,7 +60,7 @@ def server(*, host: str, port: int, allowed_hosts: tuple[str, ...], as_json: boo
     def ready(office: Office, url: str) -> None:
         tell({"server": url, "home": office.home.folder}, as_json=as_json)
 
-    serve(host, port, allowed_hosts, ready)
+    serve(host, port, allowed_hosts, ready, quiet=quiet)
 
 
 def serve(
@@ -67,10 +69,21 @@ def serve(
     allowed_hosts: tuple[str, ...],
     ready: Callable[[Office, str], None],
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    *,
+    quiet: bool,
 ) -> None:
-    """Be the server of the configured home until a signal ends it."""
+    """Be the server of the configured home until a signal ends it; unless `quiet`, tell of its workers."""
     options = lifecycle.Options(host=host, port=port, allowed_hosts=allowed_hosts)
-    lifecycle.serve(Home(load().home), options, ready, beside)
+    offices: list[Office] = []
+
+    def begin(office: Office, url: str) -> None:
+        offices.append(office)
+        ready(office, url)
+
+    async def tell_of_workers() -> None:
+        await tell_workers(offices[0], lambda line: click.echo(f"ostinato server: {line}", err=True))
+
+    lifecycle.serve(Home(load().home), options, begin, beside if quiet else (tell_of_workers, *beside))
 
 
 def tell(facts: Mapping[str, str], *, as_json: bool) -> None:

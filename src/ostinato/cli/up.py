@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ostinato.cli.command import Command, json_option
+from ostinato.cli.command import Command, json_option, quiet_lines_option
 from ostinato.cli.server import reach_options, serve, tell
 from ostinato.core.errors import BadOption
 from ostinato.server.children import keep, run_on_change
@@ -40,9 +40,17 @@ DEPLOY = [sys.executable, "-m", "ostinato.cli", "deploy"]
     type=click.Path(exists=True, file_okay=False, resolve_path=True),
     help="Make the deployments of its ostinato.toml, and make them anew when its files change.",
 )
+@quiet_lines_option
 @json_option
 def up(
-    *, host: str, port: int, allowed_hosts: tuple[str, ...], no_worker: bool, watch: str | None, as_json: bool
+    *,
+    host: str,
+    port: int,
+    allowed_hosts: tuple[str, ...],
+    no_worker: bool,
+    watch: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Start everything on this home: API, feed, scheduler and a worker. Ctrl-C ends all of it.
 
@@ -50,7 +58,7 @@ def up(
     """
     beside: list[Callable[[], Awaitable[None]]] = []
     if not no_worker:
-        beside.append(partial(keep, WORKER))
+        beside.append(partial(keep, [*WORKER, *["--quiet"] * quiet]))
     if watch is not None:
         if not os.path.exists(os.path.join(watch, "ostinato.toml")):
             fix = "Write the deployments of that folder into an ostinato.toml there."
@@ -68,4 +76,4 @@ def up(
         if not as_json:
             click.echo("The address to open lets one browser in, once. Ctrl-C ends all.")
 
-    serve(host, port, allowed_hosts, ready, beside)
+    serve(host, port, allowed_hosts, ready, beside, quiet=quiet)

@@ -14,6 +14,7 @@ from ostinato.cli.command import Command, json_option, run_argument
 from ostinato.cli.execute import conclude, plain_option, style_of
 from ostinato.cli.follow import Follower, live_look, one_run
 from ostinato.cli.home import open_reader
+from ostinato.cli.lines import one_line
 from ostinato.cli.live import Live
 from ostinato.cli.loglines import text_of
 from ostinato.cli.shapes import dumps
@@ -22,6 +23,7 @@ from ostinato.cli.times import iso, now_us
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ostinato.cli.execute import Style
     from ostinato.cli.follow import Finder
     from ostinato.cli.survey import Branch
     from ostinato.core.records import LogLine
@@ -52,10 +54,21 @@ def watch(*, run: str, plain: bool, as_json: bool) -> int:
     RUN is a name (the newest run that has it), an id or its first characters, or `last`.
     """
     with open_reader() as reader:
-        find = one_run(reader.find_run(run).id)
+        found = reader.find_run(run)
+    find = one_run(found.id)
     if as_json:
         return _watch_json(find)
     style = style_of(plain=plain, quiet=False)
+    try:
+        _look_on(find, style)
+    except KeyboardInterrupt:
+        click.echo(f"{one_line(found.name)} goes on without being watched.", err=True)
+        return exits.CANCELLED
+    return conclude(find, style, as_json=False)
+
+
+def _look_on(find: Finder, style: Style) -> None:
+    """Show a run until it ends."""
     if style == "plain":
         said = ""
         for follower, branches, lines in _looks(find):
@@ -69,9 +82,12 @@ def watch(*, run: str, plain: bool, as_json: bool) -> int:
     else:
         ended = threading.Event()
         with Live(live_look(find, _RECENT, ended)) as live:
-            while live.drawing and not ended.wait(_ORPHANS_S):
-                _look_for_orphans()
-    return conclude(find, style, as_json=False)
+            try:
+                while live.drawing and not ended.wait(_ORPHANS_S):
+                    _look_for_orphans()
+            except KeyboardInterrupt:
+                live.stays = False
+                raise
 
 
 def _watch_json(find: Finder) -> int:

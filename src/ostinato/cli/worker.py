@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ostinato.cli.command import Command
+from ostinato.cli.command import Command, quiet_lines_option
 from ostinato.workers import loop
 
 
@@ -39,6 +39,7 @@ from ostinato.workers import loop
     help="Its runs are taken over when it was not heard of for so long.",
 )
 @click.option("--once", is_flag=True, help="Run what is due now, then end.")
+@quiet_lines_option
 @click.option(
     "--drain-s",
     type=click.FloatRange(0.0),
@@ -55,6 +56,7 @@ def worker(
     resources: tuple[str, ...],
     lease_s: float,
     once: bool,
+    quiet: bool,
     drain_s: float,
 ) -> None:
     """Start a worker: it takes runs from a server and starts a process for each.
@@ -68,6 +70,7 @@ def worker(
         resources=dict(map(_amount, resources)),
         lease_s=lease_s,
         once=once,
+        quiet=quiet,
         drain_s=drain_s,
     )
     loop.work(options)

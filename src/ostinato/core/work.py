@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from ostinato.core.deployments import Code
 from ostinato.core.records import FlowRun
+
+WORKER_GONE: Final = "its worker is gone"
+"""Why a run crashed whose worker died."""
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):

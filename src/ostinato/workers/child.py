@@ -22,12 +22,14 @@ from ostinato import session
 from ostinato.core.deployments import Code
 from ostinato.core.errors import StaleEpoch, StorageError
 from ostinato.core.states import SUCCESSFUL
+from ostinato.core.work import WORKER_GONE
 from ostinato.engine import control
 from ostinato.engine.interrupts import end_process
 from ostinato.engine.loading import find_flow, load_file
 from ostinato.engine.takeup import refuse, take_up
 from ostinato.workers import jobs
 from ostinato.workers.code import prepare
+from ostinato.workers.jobs import BROKEN, CANCELLED, FAILED, OK, STALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 
 LAST_S: Final = 5.0
 """So long after SIGTERM a process whose worker is gone may live."""
-OK, FAILED, CANCELLED, STALE, BROKEN = 0, 1, 3, 4, 70
-"""Exit codes; the states of runs are recorded, these are for people."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -180,7 +180,7 @@ class Supervision:
     @staticmethod
     def _end() -> None:
         """The worker is gone: so is this process, one way or the other."""
-        end_process("its worker is gone")
+        end_process(WORKER_GONE)
         time.sleep(LAST_S)
         os._exit(BROKEN)
 

@@ -23,6 +23,8 @@ REACHED: Final = b"reached\n"
 DONE: Final = b"done\n"
 LINE_MOST: Final = 4096
 PACKET_MOST: Final = 1 << 16
+OK, FAILED, CANCELLED, STALE, BROKEN = 0, 1, 3, 4, 70
+"""Exit codes of the process of a run; the states of runs are recorded, these are for people."""
 DEAF: Final = 71
 """Exit code of a zygote that cannot speak to its worker any more."""
 

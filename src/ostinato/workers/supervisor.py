@@ -14,7 +14,7 @@ import msgspec
 from ostinato.core.commands import Ended
 from ostinato.core.work import Assignment
 from ostinato.core.workers import Held
-from ostinato.workers.jobs import Job
+from ostinato.workers.jobs import CANCELLED, FAILED, OK, STALE, Job
 from ostinato.workers.processes import Process
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ MOST_TERM_S: Final = 10.0
 """A cancelled run that does not end is killed as long after SIGTERM as it had before, and so long at most."""
 MOST_REMEMBERED: Final = 10_000
 """Runs that have ended: an answer that was on its way meanwhile does not start them again."""
+
+
+ENDINGS: Final = {OK: "ended", FAILED: "failed", CANCELLED: "was cancelled", STALE: "goes on elsewhere"}
+"""What the exit code of a process says that came to its end."""
 
 
 class Charge(msgspec.Struct, eq=False):
@@ -74,6 +78,8 @@ class Supervisor:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.launcher: Launcher
+        self.tell: Callable[[str], None] = lambda _: None
+        """Called with a line for each run that is begun, has ended or is let go."""
 
     # --- what it holds
 
@@ -148,6 +154,8 @@ class Supervisor:
         except OSError as error:  # no numbers for files are left
             self._done(charge, f"it could not be started: {error.strerror}", "")
             return
+        run = charge.assignment.run
+        self.tell(f"{run.name} of {run.deployment} {f'goes on in epoch {run.epoch}' if run.epoch > 1 else 'begins'}")
         self.launcher.start(process)
 
     # --- orders
@@ -182,6 +190,7 @@ class Supervisor:
     def _let_go(self, charge: Charge) -> None:
         """End a run's process at once and without a word: it goes on elsewhere."""
         run = charge.assignment.run
+        self.tell(f"{run.name} of {run.deployment} is let go, it is no run of this worker any more")
         self._forget(run.id, charge)
         process = charge.process
         if process is not None and not process.ended:
@@ -204,6 +213,7 @@ class Supervisor:
         charge = self._charges.get(process.job.run.id)
         if charge is not None and charge.process is process:
             well = process.done and process.code == 0
+            self.tell(_ending(process))
             self._done(charge, process.how, "" if well else process.output.tail.text())
 
     def _done(self, charge: Charge, how: str, tail: str) -> None:
@@ -236,3 +246,11 @@ class Supervisor:
                 return wait_s
             heapq.heappop(self._timers)[2]()
         return None
+
+
+def _ending(process: Process) -> str:
+    """Say how the process of a run ended, and after how long."""
+    run = process.job.run
+    word = ENDINGS.get(process.code or 0) if process.done else None
+    after = f" after {time.monotonic() - process.began_s:.1f} s" if process.pid else ""
+    return f"{run.name} of {run.deployment} {word or 'died'}{after}{'' if word else f': {process.how}'}"

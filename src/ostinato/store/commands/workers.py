@@ -11,7 +11,7 @@ from ostinato.core.admission import Busy, Candidate
 from ostinato.core.deployments import Code
 from ostinato.core.events import Audited, Error, Logged, RunAsked, RunMoved, RunReleased, WorkerJoined, WorkerLeft
 from ostinato.core.states import TERMINAL
-from ostinato.core.work import Answer, Assignment, Order
+from ostinato.core.work import WORKER_GONE, Answer, Assignment, Order
 from ostinato.core.workers import WorkerInfo
 from ostinato.store import claims, sql, work
 from ostinato.store.commands import runs as run_commands
@@ -287,8 +287,10 @@ def expire(tx: Tx) -> int:
 
 
 def _lose(tx: Tx, worker_id: str, reason: str) -> None:
-    tx.append(WorkerLeft(worker_id, tx.now, reason), Audited(tx.now, tx.actor, "worker-left", worker_id, reason))
-    for row in _held(tx, worker_id):
+    held = _held(tx, worker_id)
+    said = f"{reason}; it held {len(held)} run{'s' * (len(held) > 1)}" if held else reason
+    tx.append(WorkerLeft(worker_id, tx.now, said), Audited(tx.now, tx.actor, "worker-left", worker_id, said))
+    for row in held:
         if row.state == "Pending":  # it has not begun, so nothing has crashed
             tx.append(run_commands.again(tx, row, reason, due_at=None, n_crashes=row.n_crashes))
         else:
@@ -367,13 +369,14 @@ def _why_held(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
     deployment = work.deployment_by_id(db, run.deployment_id)
     most = deployment.crash_retries if deployment is not None else 0
     worker = next((one for one in work.workers(db) if one.info.id == run.worker), None)
-    if worker is not None and worker.is_silent(now):
+    is_gone = run.message == WORKER_GONE
+    if worker is not None and (is_gone or worker.is_silent(now)):
         left_s = max(worker.lease_until - now, 0) / 1e6
         goes_on = run.state == "Pending" or run.n_crashes < most
         fate = {"Cancelling": "is cancelled", "Paused": "stays paused"}.get(
             run.state, "goes on elsewhere" if goes_on else "is given up"
         )
-        return f"worker {worker.info.name} is silent; it {fate} within {left_s:.0f} s"
+        return f"worker {worker.info.name} is {'gone' if is_gone else 'silent'}; it {fate} within {left_s:.0f} s"
     if run.state != "Crashed":
         return ""
     if run.n_crashes < most:
