@@ -96,6 +96,38 @@ def test_a_link_lets_one_browser_in_once(server: Served) -> None:
     assert problem(browser.get("/api/runs")) == (401, "not-authenticated")
 
 
+def test_the_front_page_shows_runs_deployments_and_workers_to_who_may_look(server: Served) -> None:
+    evil = {
+        **DEPLOYMENT,
+        "name": "<script>",
+        "schedules": [{"slug": "c", "schedule": {"kind": "cron", "cron": "@daily"}}],
+    }
+    assert server.http.post("/api/deployments", json=evil).status_code == 201
+    server.http.post("/api/runs", json={"deployment": "train/nightly", "name": "first"})
+    server.http.post(
+        "/api/runs", json={"deployment": "train/nightly", "name": "later", "due_at": "2031-01-01T00:00:00Z"}
+    )
+    shown = server.http.get("/").text
+    for part in (
+        "speaks for local",
+        "<td>first</td>",
+        "train/nightly",
+        "at 00:00 each day, UTC",
+        "00:00:00 UTC",
+        "None.",
+    ):
+        assert part in shown, shown
+    assert "<td>train/&lt;script&gt;</td>" in shown
+    assert "<script" not in shown
+    assert "<td>later</td>" not in shown
+    assert "prefers-color-scheme:dark" in shown
+    for stranger in (server.client(""), server.client("wrong")):
+        text = stranger.get("/").text
+        assert "This browser is not let in." in text
+        assert "first" not in text
+        assert "`" not in text
+
+
 def test_a_key_begins_a_session_that_ends_with_it(server: Served) -> None:
     server.key("ann", "viewer")
     made = server.http.post("/api/keys", json={"user": "ann"}).json()

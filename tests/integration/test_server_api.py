@@ -115,6 +115,28 @@ def preview(server: Served) -> Any:
     return ok(server.http.get("/api/queues/default/preview", params={"hours": 2400}))
 
 
+def test_a_deployment_is_called_by_flow_and_name_too(server: Served) -> None:
+    (listed,) = ok(server.http.get("/api/deployments"))
+    for path in (f"/api/deployments/{listed['id']}", "/api/deployments/train/nightly", "/api/deployments/nightly"):
+        assert ok(server.http.get(path))["id"] == listed["id"]
+    assert ok(server.http.get("/api/deployments/train/nightly/upcoming")) == []
+    assert ok(server.http.post("/api/deployments/train/nightly/runs"), 201)["deployment"] == "train/nightly"
+    assert ok(server.http.post("/api/deployments/train/nightly/pause"))["paused"] is True
+    assert problem(server.http.get("/api/deployments/train/other")) == (404, "deployment-not-found")
+    lost = server.http.get("/api/deployments/a/train/nightly")
+    assert problem(lost) == (404, "door-not-found")
+    assert "by its id" in lost.json()["hint"]
+    ok(server.http.delete("/api/deployments/train/nightly"), 204)
+    assert ok(server.http.get("/api/deployments")) == []
+
+
+def test_a_name_in_the_query_that_means_nothing_is_refused(server: Served) -> None:
+    refused = server.http.get("/api/runs", params={"querry": "state:failed"})
+    assert problem(refused) == (400, "request-invalid")
+    assert "there is no parameter 'querry'; there are: query, limit, after" in refused.json()["detail"]
+    assert problem(server.http.get("/api/workers?x=1")) == (400, "request-invalid")
+
+
 def test_queues_limits_and_workers_are_set_and_listed(server: Served) -> None:
     assert ok(server.http.put("/api/queues/gpu", json={"concurrency": 2, "tags": ["gpu"]}))["concurrency"] == 2
     make(server, tags=["gpu"])

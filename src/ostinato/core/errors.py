@@ -357,7 +357,7 @@ class RequestInvalid(UsageError):
 class DoorNotFound(UsageError):
     code = "door-not-found"
     template = "There is nothing at {method} {path}."
-    hint_template = "GET /api/openapi.json lists all addresses."
+    hint_template = "GET /api/openapi.json lists all addresses; what has a slash in its name is called by its id."
 
 
 class MethodRefused(UsageError):
@@ -444,7 +444,9 @@ class UserExists(Refused):
 class NotAuthenticated(Refused):
     code = "not-authenticated"
     template = "The request is refused: {reason}."
-    hint_template = "Set OSTINATO_API_KEY, or send `Authorization: Bearer KEY`; `ostinato keys create` makes one where the server runs."
+    hint_template = (
+        "Set OSTINATO_API_KEY (`Authorization: Bearer KEY`); on the server `ostinato keys create` makes a key."
+    )
 
 
 class HostRefused(Refused):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 import msgspec
 
-from ostinato import __version__
 from ostinato.core.access import LOCAL, Identity
-from ostinato.core.errors import MethodRefused, NotAuthenticated, OstinatoError, RequestInvalid
+from ostinato.core.errors import AccessRefused, KeyRefused, MethodRefused, NotAuthenticated, RequestInvalid
+from ostinato.server import front
 from ostinato.server.auth import cookie_of
 from ostinato.server.sessions import COOKIE, SESSION_S
 
@@ -27,12 +26,6 @@ SAFE_HEADERS: Final = [
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 ]
-_PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Ostinato</title>
-<style>body{{font:16px/1.5 system-ui;margin:3rem auto;max-width:40rem;padding:0 1rem}}
-@media(prefers-color-scheme:dark){{body{{background:#111;color:#eee}}a{{color:#9cf}}}}</style>
-<h1>Ostinato {version}</h1><p>{who}</p>
-<p>The API is at <a href="/api/openapi.json">/api/openapi.json</a>; <a href="/health">/health</a> and
-<a href="/metrics">/metrics</a> say how the server is.</p></html>"""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +42,16 @@ class Pages:
         self.guard = guard
 
     async def front(self, exchange: Exchange) -> None:
-        """Say where the API is, and whether this browser may use it."""
+        """Show what runs, to who may look; to others where they are."""
+        actor, found = "", None
         try:
-            who = f"This browser speaks for {html.escape(self.guard.identify(exchange).actor)}."
-        except OstinatoError as error:
-            who = f"{html.escape(error.hint)} The link that <code>ostinato up</code> prints lets this browser in."
-        await _send(exchange, _PAGE.format(version=__version__, who=who).encode(), HTML)
+            identity = self.guard.identify(exchange)
+            actor = identity.actor
+            identity.check("read")
+            found = await self.office.read(front.overview)
+        except (NotAuthenticated, KeyRefused, AccessRefused):
+            pass
+        await _send(exchange, front.page(actor, found), HTML)
 
     async def login(self, exchange: Exchange) -> None:
         """Begin a session by a link, and go to the front page."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http
 import logging
-from functools import cached_property
+import re
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.params import QueryParameter
 from litestar.plugins.core import MsgspecDIPlugin
 
 from ostinato import __version__
@@ -21,6 +23,7 @@ from ostinato.server.exchange import MOST_BYTES
 from ostinato.server.problems import problem_of, told
 
 if TYPE_CHECKING:
+    from litestar.handlers import BaseRouteHandler
     from litestar.plugins import PluginProtocol
 
     from ostinato.core.access import Identity
@@ -37,6 +40,11 @@ HANDLERS: Final = (
 ABOUT: Final = """What runs, when and where. Send `Authorization: Bearer KEY`. Errors are problem+json with a `code`,
 a `detail` and a `hint`. Lists give `next`; send it as `after` for the page that follows. The feed of all that
 happens is at `/api/feed` (server-sent events)."""
+
+_DEPLOYMENTS: Final = "/api/deployments/"
+_ACTS: Final = ("pause", "runs", "upcoming")
+_TITLE: Final = re.compile(rf"{_DEPLOYMENTS}(?P<flow>[^/]+)/(?P<name>[^/]+)(?P<act>/(?:{'|'.join(_ACTS)}))?")
+"""An address of a deployment by flow and name; a name that is an act has to be given by its id."""
 
 _log: Final = logging.getLogger("ostinato.server")
 
@@ -65,7 +73,18 @@ class Rest:
         """Answer one request."""
         exchange.scope[OFFICE] = self.office
         exchange.scope[IDENTITY] = identity
+        await self._resolve_title(exchange, identity)
         await exchange.hand_over(self._app)
+
+    async def _resolve_title(self, exchange: Exchange, identity: Identity) -> None:
+        """Put the id of a deployment where an address names it by flow and name."""
+        found = _TITLE.fullmatch(exchange.path)
+        if found is None or (found["name"] in _ACTS and not found["act"]):
+            return
+        identity.check("read")
+        title = f"{found['flow']}/{found['name']}"
+        one = await self.office.read(lambda shelf: shelf.reader.find_deployment(title))
+        exchange.scope["path"] = f"{_DEPLOYMENTS}{one.id}{found['act'] or ''}"
 
 
 def application() -> Litestar:
@@ -73,6 +92,7 @@ def application() -> Litestar:
     return _Application(
         HANDLERS,
         request_class=Ask,
+        before_request=_check_names,
         exception_handlers={Exception: _refuse, OstinatoError: _refuse, HTTPException: _refuse},
         openapi_config=OpenAPIConfig(
             title="Ostinato",
@@ -84,6 +104,21 @@ def application() -> Litestar:
         request_max_body_size=MOST_BYTES,
         logging_config=None,
     )
+
+
+def _check_names(request: Request[Any, Any, Any]) -> None:
+    """Refuse names in the query of an address that mean nothing there."""
+    known = _query_names(request.route_handler)
+    for name in request.query_params:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "there are none here"
+            raise RequestInvalid(reason=f"there is no parameter {name!r}; {there}")
+
+
+@cache
+def _query_names(handler: BaseRouteHandler) -> tuple[str, ...]:
+    declared = {name: one.kwarg_definition for name, one in handler.parsed_fn_signature.parameters.items()}
+    return tuple(one.name or name for name, one in declared.items() if isinstance(one, QueryParameter))
 
 
 def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
