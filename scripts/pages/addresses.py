@@ -34,6 +34,41 @@ FEED = (
     ("after", "Begin after the event with this id. The header `Last-Event-ID` means the same and goes first."),
 )
 
+EXAMPLES = """## Three requests
+
+With a flow that is deployed, a server and a key:
+
+```python file=flow.py
+from ostinato import flow
+
+
+@flow
+def train(n: int = 1) -> int:
+    return 2 * n
+```
+
+```bash run
+ostinato deploy flow.py:train --name nightly > made.txt
+ostinato users create ann --role operator
+ostinato up --port 0 > up.txt 2>&1 &
+until grep -q open up.txt; do sleep 0.1; done
+SERVER=$(sed -n 's/^server *//p' up.txt)
+KEY=$(ostinato keys create --user ann)
+
+curl -sw '\\n' "$SERVER/api/runs?query=state:failed+since:24h&limit=5" -H "Authorization: Bearer $KEY"
+curl -sw '\\n' "$SERVER/api/deployments/train/nightly/runs" -H "Authorization: Bearer $KEY" \\
+  -H "Content-Type: application/json" -d '{"parameters": {"n": 5}, "due_at": "2031-01-01T00:00:00Z", "name": "far"}'
+curl -sw '\\n' -X POST "$SERVER/api/runs/far/cancel" -H "Authorization: Bearer $KEY" \\
+  -H "Content-Type: application/json" -d '{"reason": "no need"}'
+kill %1 && wait
+```
+
+```text output
+{"items":[],"next":null}
+"name":"far","flow":"train","state":"Scheduled"...
+"state":"Cancelled","message":"cancelled by ...: no need"...
+```"""
+
 
 def page() -> str:
     """Give the page."""
@@ -46,6 +81,8 @@ def _head() -> Iterator[str]:
     yield "token in the `server.json` of the home; browsers send the cookie of a session. A request is for a known name"
     yield "of the server (`Host`), and one that changes something comes from no page of elsewhere (`Origin`)."
     yield "Instants are ISO 8601 in UTC, durations seconds. Bodies have at most 64 MiB, stored values any size."
+    yield ""
+    yield from EXAMPLES.splitlines()
     yield ""
 
 
@@ -63,8 +100,10 @@ def _public() -> Iterator[str]:
     yield from table(("method", "address", "takes", "does"), rows)
     yield ""
     yield "A run is named by its id, a unique beginning of it, its name (the newest) or `last`; a deployment by its id,"
-    yield "or by a name that only one has (`GET /api/deployments?ref=flow/name` finds its id). `query` is the query"
-    yield "grammar of `ostinato runs`. A page may be short and have a `next` nevertheless: it ends with `next: null`."
+    yield "by a name that only one has, or by `flow/name`: `/api/deployments/train/nightly/pause`. Where a flow has a"
+    yield "slash in its name, or a deployment is called `runs`, `pause` or `upcoming`, take the id: `GET"
+    yield "/api/deployments?ref=flow/name` has it. `query` is the query grammar of `ostinato runs`. A page may be short"
+    yield "and have a `next` nevertheless: it ends with `next: null`. A parameter that is not known is refused."
     yield from ("", "## Other addresses", "")
     yield from table(("method", "address", "for", "does"), [(a, f"`{b}`", c, d) for a, b, c, d in OTHERS])
     yield ""
