@@ -129,10 +129,17 @@ def test_a_run_that_waits_says_why_in_lists_and_on_its_page(cli: Cli) -> None:
     cli("deploy", "flows.py:steps", "--name", "d")
     cli("deploy", "run", "steps/d", "--name", "three")
     cli("deploy", "run", "steps/d", "--name", "four", "--in", "2h")
-    listed = cli("runs").stdout
+    assert cli.json("show", "last")["name"] == "three", "the other one is of the future"
+    plain = cli("runs")
+    assert "four" not in plain.stdout
+    assert re.fullmatch(r"1 scheduled, next in (2h00|1h59)m: `ostinato queue preview`\n", plain.stderr)
+    assert [run["name"] for run in cli.json("runs")] == ["three"]
+    assert plain.stdout.split()[:7] == ["STATE", "RUN", "DEPLOYMENT", "WHEN", "TOOK", "WHY", "ID"]
+    listed = cli("runs", "state:scheduled").stdout
     assert re.search(r"○ Scheduled +three .*no worker serves queue 'default'", listed)
     assert re.search(r"○ Scheduled +four .*due in 1h59m|due in 2h00m", listed)
     assert "no worker serves queue 'default'" in cli("show", "three").stdout
+    assert re.search(r"^deployment steps/d · due 20.* · queue default$", cli("show", "four").stdout, re.MULTILINE)
     assert cli.json("show", "three")["why_waiting"].startswith("no worker serves")
     assert "due in" in cli.json("show", "four")["why_waiting"]
     assert "it waits for a worker" in cli("resume", "three", code=4).stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.fleet import Fleet, fleet_on
+from tests.integration.fleet import PATIENCE_S, Fleet, Program, fleet_on
 
 from ostinato.core.commands import CancelRun, PauseRun, ResumeRun
 
@@ -111,6 +111,26 @@ def test_a_killed_worker_is_replaced_after_its_lease(fleet: Fleet) -> None:
     fleet.until(lambda: fleet.see(run).epoch == 2, "it is taken over", told=lambda: fleet.told(run))
     assert time.monotonic() - killed_s < LEASE_S + 2
     check_walked(fleet, run, reported)
+
+
+def test_whoever_watches_a_run_whose_worker_is_killed_sees_it_go_on(fleet: Fleet) -> None:
+    """A reader took the Crashed in between for the end, and for a fault of their code."""
+    worker = fleet.worker("--lease", "20", "--name", "first")
+    run, _ = walking(fleet)
+    watch = Program(fleet, "watch", run.name, "--plain")
+    worker.kill()
+    said = "worker first is gone; it goes on elsewhere within"
+    fleet.until(lambda: said in watch.said, "the watch says why it waits", told=lambda: watch.said)
+    resumed = Program(fleet, "resume", run.name)
+    assert resumed.popen.wait(PATIENCE_S) == 0, resumed.said
+    assert f"{run.name} goes on" in resumed.said
+    fleet.worker("--lease", "20", "--name", "second")
+    assert watch.popen.wait(PATIENCE_S) == 0, watch.said
+    assert "Traceback" not in watch.said
+    crashed = next(step for step in fleet.reader.history(run.id) if step.state == "Crashed")
+    assert crashed.message == "its worker is gone"
+    ended = fleet.wait(run)
+    assert (ended.state, ended.epoch) == ("Completed", 2)
 
 
 def test_a_killed_worker_and_flow_process_are_replaced(fleet: Fleet) -> None:
