@@ -85,6 +85,20 @@ def test_it_tells_where_it_is_and_runs_what_is_deployed(cli: Cli) -> None:
     assert not is_there(worker["pid"])
 
 
+def test_it_says_that_all_is_there_when_its_worker_has_joined(cli: Cli) -> None:
+    process = cli.start("up", "--port", "0")
+    assert process.stdout is not None
+    while "Ctrl-C ends all." not in process.stdout.readline():
+        assert process.poll() is None
+    assert [one["n_held"] for one in workers(cli)] == [0]
+
+
+def test_a_worker_of_a_queue_that_is_not_there_says_so(cli: Cli) -> None:
+    start(cli, "--no-worker")
+    said = cli("worker", "--queue", "nope", "--once").stderr
+    assert "ostinato worker: there is no queue 'nope' yet; there are: default." in said
+
+
 def test_a_worker_that_dies_is_started_again(cli: Cli) -> None:
     start(cli)
     (first,) = until(lambda: workers(cli), "a worker joins")

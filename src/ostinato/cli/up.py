@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,8 +18,10 @@ from ostinato.server.children import keep, run_on_change
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ostinato.server.office import Office
+    from ostinato.server.office import Office, Shelf
 
+READY_S: Final = 3.0
+"""So long a worker may take to join before it is said that all is there."""
 WORKER = [sys.executable, "-m", "ostinato.cli.leash", "worker", "--drain-s", "1"]
 DEPLOY = [sys.executable, "-m", "ostinato.cli", "deploy"]
 
@@ -65,7 +68,15 @@ def up(
             raise BadOption(option="--watch", value=watch, where="`ostinato up`", reason="no ostinato.toml", fix=fix)
         beside.append(partial(run_on_change, DEPLOY, watch))
 
+    offices: list[Office] = []
+
+    async def say_ready() -> None:
+        if not no_worker:
+            await _worker_joined(offices[0])
+        click.echo("The address to open lets one browser in, once. Ctrl-C ends all.")
+
     def ready(office: Office, url: str) -> None:
+        offices.append(office)
         facts = {
             "server": url,
             "home": office.home.folder,
@@ -73,7 +84,18 @@ def up(
             "open": f"{url}/login?link={office.sessions.new_link()}",
         }
         tell(facts, as_json=as_json)
-        if not as_json:
-            click.echo("The address to open lets one browser in, once. Ctrl-C ends all.")
 
-    serve(host, port, allowed_hosts, ready, beside, quiet=quiet)
+    serve(host, port, allowed_hosts, ready, beside if as_json else [*beside, say_ready], quiet=quiet)
+
+
+async def _worker_joined(office: Office) -> None:
+    """Wait until a worker has joined, but not for long."""
+
+    def is_there(shelf: Shelf) -> bool:
+        return any(one.joined_at >= office.started_at for one in shelf.reader.workers())
+
+    end = time.monotonic() + READY_S
+    seen = office.committed.count
+    while not await office.read(is_there) and time.monotonic() < end:
+        await office.committed.wait(seen, end - time.monotonic())
+        seen = office.committed.count

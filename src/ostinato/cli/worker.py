@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from ostinato.cli.command import Command, quiet_lines_option
+from ostinato.cli.home import open_reader
+from ostinato.core.errors import OstinatoError
 from ostinato.workers import loop
 
 
@@ -63,6 +65,8 @@ def worker(
 
     The server is the one of the home, or the one at OSTINATO_API_URL. Ctrl-C lets what runs come to its end.
     """
+    if queues:
+        _warn_of_unknown(queues)
     options = loop.Options(
         name=name,
         queues=queues,
@@ -74,6 +78,19 @@ def worker(
         drain_s=drain_s,
     )
     loop.work(options)
+
+
+def _warn_of_unknown(queues: tuple[str, ...]) -> None:
+    """Say which of these queues are not there, if there is a home or a server to ask."""
+    try:
+        with open_reader() as reader:
+            known = [one.name for one in reader.queues()]
+    except OstinatoError:  # it is told, or mended, when the worker joins
+        return
+    for name in queues:
+        if name not in known:
+            text = f"there is no queue {name!r} yet; there are: {', '.join(known)}."
+            click.echo(f"ostinato worker: {text}", err=True)
 
 
 def _amount(word: str) -> tuple[str, float]:
