@@ -15,6 +15,7 @@ from ostinato.core.events import (
     LimitSet,
     QueueSet,
     RunDropped,
+    RunMoved,
 )
 from ostinato.core.ids import new_id
 from ostinato.core.ports import resolve
@@ -112,15 +113,29 @@ def _forget_schedule(tx: Tx, deployment_id: str, slug: str) -> None:
     tx.db.execute(queries["forget_schedule"], (deployment_id, slug))
 
 
+def _withdraw(tx: Tx, deployment_id: str, slug: str, message: str) -> None:
+    """Cancel what a worker has been given before it is due; an empty slug means all of the deployment."""
+    values = (deployment_id, tx.now, slug, slug)
+    found = tx.db.execute(sql.load("work")["given_early"], values).fetchall()
+    tx.append(
+        *(
+            RunMoved(run_id, epoch, tx.now, "Cancelling", "Pending", message, attempt, actor=tx.actor)
+            for run_id, epoch, attempt in found
+        )
+    )
+
+
 def remove_deployment(tx: Tx, command: RemoveDeployment) -> None:
     """Remove a deployment, and the runs that have not begun."""
     one = work.find_deployment(tx.db, command.deployment)
     ids = tx.db.execute(sql.load("work")["waiting_runs_of_deployment"], (one.id,)).fetchall()
+    _withdraw(tx, one.id, "", "its deployment was removed before it was due")
     tx.append(
         *(RunDropped(run_id, tx.now, tx.actor) for (run_id,) in ids),
         DeploymentRemoved(one.id, tx.now, tx.actor),
         Audited(tx.now, tx.actor, "remove-deployment", one.title),
     )
+    tx.wakes = True
 
 
 def pause_deployment(tx: Tx, command: PauseDeployment) -> Deployment:
@@ -141,6 +156,8 @@ def pause_deployment(tx: Tx, command: PauseDeployment) -> Deployment:
     for each in one.schedules:
         if command.slug in ("", each.slug):
             _forget_schedule(tx, one.id, each.slug)
+            if command.paused:
+                _withdraw(tx, one.id, each.slug, "its schedule was paused before it was due")
     what = "pause-schedule" if command.paused else "continue-schedule"
     tx.append(DeploymentSet(tx.now, changed, tx.actor), Audited(tx.now, tx.actor, what, one.title, command.slug))
     tx.wakes = True

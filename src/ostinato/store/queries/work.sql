@@ -230,3 +230,8 @@ FROM flow_runs INDEXED BY flow_runs_coming WHERE state IN ('Scheduled', 'Late') 
 -- running_counts --
 -- Runs of each queue in the hands of workers.
 SELECT queue, count(*) FROM flow_runs INDEXED BY flow_runs_held WHERE held = 1 GROUP BY queue;
+
+-- given_early --
+-- Runs of a deployment (and of one of its schedules) that a worker has and that are not due yet.
+SELECT id, epoch, attempt FROM flow_runs INDEXED BY flow_runs_held
+WHERE held = 1 AND deployment_id = ? AND state = 'Pending' AND due_at > ? AND (? = '' OR schedule = ?);
