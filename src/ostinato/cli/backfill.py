@@ -285,7 +285,7 @@ def _say_begin(driver: Driver, one: Deployment, *, alone: bool, screen: Screen) 
     begin, end = in_zone(rows[0].at, driver.zone), in_zone(rows[-1].at, driver.zone)
     head: Line = [
         (one_line(one.title), "bold"),
-        (f"  {len(rows)} instants of {driver.work.slug}, {begin} to {end} {driver.zone}", ""),
+        (f"  {len(rows)} instant{'s' * (len(rows) != 1)} of {driver.work.slug}, {begin} to {end} {driver.zone}", ""),
     ]
     lines: list[Line] = [head, [(f"  {', '.join(parts)}", "dim")]]
     if alone and "make" in todo:
