@@ -18,6 +18,7 @@ import uvicorn
 
 from ostinato.core.errors import BadOption, KeysNeeded, PortInUse, ServerRunning
 from ostinato.server.app import App
+from ostinato.server.connections import Connection
 from ostinato.server.office import Office, read_only
 from ostinato.session.discovery import Card, read_card
 from ostinato.store import access
@@ -103,7 +104,7 @@ class Server(uvicorn.Server):
         self._ending: asyncio.Task[None] | None = None
         config = uvicorn.Config(
             App(office),
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             interface="asgi3",

@@ -95,6 +95,8 @@ def door_of(path: str) -> str:
     parts = path.split("/")
     if len(parts) > 3 and parts[1:3] == ["api", "rpc"]:
         return f"rpc-{parts[3]}" if parts[3] in ("do", "append", "read", "memory") else "other"
+    if len(parts) < 2:  # the `*` of OPTIONS
+        return "other"
     if parts[1] == "api" and len(parts) > 2:
         return parts[2] if parts[2] in _RESOURCES else "other"
     return parts[1] if parts[1] in ("health", "metrics", "login") else "other"
