@@ -24,7 +24,7 @@ def page() -> str:
         "`OstinatoError`. What stands in `{braces}` is filled in.",
     ]
     for family in OstinatoError.__subclasses__():
-        members = [one for one in all_errors().values() if one.__mro__[1] is family]
+        members = [one for one in all_errors().values() if issubclass(one, family)]
         out += [
             "",
             f"## {first_line(family).rstrip('.')}",
