@@ -76,7 +76,8 @@ def state_piece(row: Row) -> Piece:
 def view(rows: Sequence[Row], zone: str, screen: Screen, waiting: str, now: int) -> list[Line]:
     """Give what a terminal shows while a backfill goes on."""
     going = [row for row in rows if row.going]
-    failures = [row for row in rows if row.failed][-_FAILURES:]
+    is_over = all(row.failed or row.completed for row in rows)  # a table of what failed comes next
+    failures = [] if is_over else [row for row in rows if row.failed][-_FAILURES:]
     below = [_row_line(row, zone, now) for row in going[: screen.rows // 3]] + [
         _row_line(row, zone, now) for row in failures
     ]

@@ -11,7 +11,7 @@ from ostinato.cli.command import json_option
 from ostinato.cli.follow import OUTERMOST
 from ostinato.cli.glyphs import GLYPHS
 from ostinato.cli.home import open_reader
-from ostinato.cli.lines import clip, columns_of, one_line, width
+from ostinato.cli.lines import clip, columns_of, one_line
 from ostinato.cli.offers import complete_query
 from ostinato.cli.screen import screen_of
 from ostinato.cli.selection import FIELD_WORDS, QueryCommand
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _WIDE = 100
 """With fewer columns, names are cut and WHY gets what is left."""
-_NAME, _FLOW, _ANY = 16, 14, 1_000_000
+_NAME, _FLOW, _ANY = 16, 12, 1_000_000
 _MOST_NARROW = 6
 _SHORTEST = 10
 """Characters of an id that are shown, or more where another run begins alike."""
@@ -124,22 +124,19 @@ def _columns(reader: Reader, found: list[FlowRun], *, narrow: bool) -> list[list
     now = now_us()
     name, flow = (_NAME, _FLOW) if narrow else (_ANY, _ANY)
     reasons = {run.id: waiting_reason(reader, run, now) for run in [run for run in found if waits(run)][:_ASKED]}
-    deployed = any(run.deployment for run in found)
+    deployed = not narrow and any(run.deployment for run in found)
     cells = {
         "STATE": [(f"{GLYPHS[run.state][0]} {run.state}{late_mark(run)}", GLYPHS[run.state][1]) for run in found],
         "RUN": [(clip(("└ " if run.parent_id else "") + one_line(run.name), name), "bold") for run in found],
-        "DEPLOYMENT" if deployed else "FLOW": [(clip(_flow_of(run, flow), flow), "") for run in found],
+        "DEPLOYMENT" if deployed else "FLOW": [
+            (clip(one_line((deployed and run.deployment) or run.flow), flow), "") for run in found
+        ],
         "WHEN": [(ago(run.started_at or run.due_at or run.created_at, now), "dim") for run in found],
         "TOOK": [(_took(run, now), "") for run in found],
         "WHY": [(reasons.get(run.id) or brief_reason(run), "dim") for run in found],
         "ID": [(_short_id(reader, run.id), "dim") for run in found],
     }
     return [[(head, "dim"), *column] for head, column in cells.items()]
-
-
-def _flow_of(run: FlowRun, most: int) -> str:
-    """Give the deployment that a run is of, or its flow alone."""
-    return one_line(run.deployment if run.deployment and width(run.deployment) <= most else run.flow)
 
 
 def late_mark(run: FlowRun) -> str:

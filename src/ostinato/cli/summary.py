@@ -34,11 +34,11 @@ def summary_lines(
         rows.append(("", [(superseded_said(branch.n_superseded), "dim")]))
     if value:
         rows.append(("value", [(value, "")]))
-    if run.error is not None:
+    if run.error is not None and (run.error.trace or run.state == "Cancelled"):  # else its title above says all
         rows.append(("because", [(brief_reason(run), "" if run.state == "Cancelled" else "red")]))
         place = "  ".join(filter(None, (place_of(run.error), run.error.task and f"in {run.error.task}")))
         rows += [("", [(one_line(place), "dim")])] if place else []
-    elif run.message:
+    elif run.error is None and run.message:
         rows.append(("because", [(one_line(run.message), "")]))
     if artifacts:
         names = ", ".join(f"{one_line(a.key) or 'unnamed'} ({a.kind})" for a in artifacts)

@@ -40,10 +40,11 @@ def describe(
         return marked  # type: ignore[no-any-return]
     from_outside = isinstance(error, Terminated) and bool(error.reason)
     file, line = ("", 0) if from_outside else _last_user_line(error.__traceback__)
+    says_all = from_outside or (isinstance(error, OstinatoError) and not file)
     record = Error(
         type=type_name(error),
         message=_cut(message_of(error)),
-        trace="" if from_outside else _cut(_trace(error)),
+        trace="" if says_all else _cut(_trace(error)),
         file=file,
         line=line,
         inputs=inputs_text(fn, args, kwargs),
