@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.served import Served, served
+from tests.integration.served import Served, problem, served
+
+from ostinato.core.errors import RequestInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +55,18 @@ def test_a_connection_on_which_no_request_comes_is_closed(server: Served) -> Non
         assert 15 < time.monotonic() - began < 35
         assert ask(used) == b"HTTP/1.1 200 OK"
     assert server.http.get("/health").status_code == 200
+
+
+def test_who_is_not_known_yet_may_not_send_much(server: Served) -> None:
+    answer = server.client("").post("/api/session", content=b'{"key":"' + b"x" * 5000 + b'"}')
+    assert problem(answer) == (413, "body-too-large")
+
+
+def test_a_number_that_cannot_be_kept_is_refused_with_and_without_a_server(server: Served) -> None:
+    deployment = server.fleet.deploy(server.fleet.write("x = 1"), "work")
+    for served_now in (True, False):
+        with pytest.raises(RequestInvalid, match="cannot be kept"):
+            server.fleet.run(deployment, parameters={"n": 10**30})
+        if served_now:
+            assert server.program.end() == 0
+            server.fleet.let_go()

@@ -98,7 +98,7 @@ of the class, filled with the keyword arguments of the call.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class OstinatoError(Exception):
@@ -678,6 +678,17 @@ class ServerFault(StorageError):
     code = "server-fault"
     template = "The server failed in a way that is a fault of Ostinato."
     hint_template = "Its output has the details; report it with that of `ostinato doctor`."
+
+
+MALFORMED: Final = (OverflowError, UnicodeError, RecursionError)
+"""What numbers that are too large raise, text that is none, and values that are nested too deep."""
+
+
+def told(error: Exception) -> Exception:
+    """Give an error as it is told: numbers and texts that cannot be kept are a matter of who sent them."""
+    if isinstance(error, MALFORMED):
+        return RequestInvalid(reason=f"it holds what cannot be kept: {error}")
+    return error
 
 
 def all_errors() -> dict[str, type[OstinatoError]]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato import __version__
-from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError
+from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError, told
 from ostinato.server import blobs, rpc
 from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
 from ostinato.server.metrics import Metrics
 from ostinato.server.pages import JSON, Pages
-from ostinato.server.problems import Problem, problem_of, told
+from ostinato.server.problems import Problem, problem_of
 from ostinato.server.rest import Rest
 
 if TYPE_CHECKING:

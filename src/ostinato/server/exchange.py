@@ -48,13 +48,13 @@ class Exchange:
         """Give a header, "" when there is none."""
         return self.headers.get(name, b"").decode("latin-1")
 
-    async def body(self) -> bytes:
-        """Give the whole body.
+    async def body(self, most: int = MOST_BYTES) -> bytes:
+        """Give the whole body, of so many bytes at most.
 
         Raises:
             BodyTooLarge: (body-too-large).
         """
-        parts = [part async for part in self.parts(MOST_BYTES)]
+        parts = [part async for part in self.parts(most)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def parts(self, most: int | None = None) -> AsyncIterator[bytes]:

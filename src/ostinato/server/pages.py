@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HTML: Final = b"text/html; charset=utf-8"
 JSON: Final = b"application/json"
+KEY_BYTES: Final = 4096
+"""Longest body that is taken from somebody who is not known yet."""
 SAFE_HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -70,7 +72,7 @@ class Pages:
             await _send(exchange, _told(self.guard.identify(exchange)), JSON)
         elif exchange.method == "POST":
             try:
-                body = msgspec.json.decode(await exchange.body(), type=Key)
+                body = msgspec.json.decode(await exchange.body(KEY_BYTES), type=Key)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise RequestInvalid(reason=str(error)) from error
             identity = self.guard.of_token(body.key)

@@ -40,10 +40,6 @@ TITLES: Final = {
 }  # fmt: skip
 
 
-MALFORMED: Final = (OverflowError, UnicodeError, RecursionError)
-"""What numbers that are too large do, text that is none, and values that are nested too deep."""
-
-
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """An error as a client gets it; `code` and `values` are enough to make it again."""
 
@@ -59,13 +55,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 def status_of(error: errors.OstinatoError) -> int:
     """Give the HTTP status of an error."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-
-
-def told(error: Exception) -> Exception:
-    """Give an error as it is told: numbers and texts that cannot be kept are a matter of who sent them."""
-    if isinstance(error, MALFORMED):
-        return errors.RequestInvalid(reason=f"it holds what cannot be kept: {error}")
-    return error
 
 
 def problem_of(error: Exception) -> Problem:

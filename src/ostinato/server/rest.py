@@ -16,11 +16,11 @@ from litestar.params import QueryParameter
 from litestar.plugins.core import MsgspecDIPlugin
 
 from ostinato import __version__
-from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, OstinatoError, RequestInvalid
+from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, OstinatoError, RequestInvalid, told
 from ostinato.server import deployments, overviews, people, queues, runs
 from ostinato.server.doors import IDENTITY, OFFICE, Ask
 from ostinato.server.exchange import MOST_BYTES
-from ostinato.server.problems import problem_of, told
+from ostinato.server.problems import problem_of
 
 if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from ostinato.client import Client
-from ostinato.core.errors import ServerUnreachable
+from ostinato.core.errors import MALFORMED, ServerUnreachable, told
 from ostinato.session.discovery import Lookout, is_held
 from ostinato.session.ledger import Ledger
 from ostinato.session.remote import RemoteCommands
@@ -63,7 +63,10 @@ class EmbeddedCommands:
 
     def do(self, command: Command[R]) -> R:
         """Give the answer of a command; raises the error by which it was refused."""
-        return self.ledger.do(lambda tx: carry_out(tx, command), actor=LOCAL, relaxed=type(command) in RELAXED)
+        try:
+            return self.ledger.do(lambda tx: carry_out(tx, command), actor=LOCAL, relaxed=type(command) in RELAXED)
+        except MALFORMED as error:
+            raise told(error) from error
 
     def close(self) -> None:
         """Let go of the home."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import msgspec
 
 from ostinato.core import commands as asked
+from ostinato.core.errors import MALFORMED, told
 from ostinato.core.reads import READS
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class RemoteCommands:
         kind = type(command)
         repeatable = kind in REPEATABLE or (isinstance(command, asked.CreateRun) and bool(command.key))
         wait_s = command.wait_s if isinstance(command, asked.Poll) else 0.0
-        answer = self.client.call("/api/rpc/do", _pack(command), repeatable=repeatable, timeout_s=wait_s + SLACK_S)
+        try:
+            body = _pack(command)
+        except MALFORMED as error:
+            raise told(error) from error
+        answer = self.client.call("/api/rpc/do", body, repeatable=repeatable, timeout_s=wait_s + SLACK_S)
         if kind not in self._answers:
             self._answers[kind] = msgspec.msgpack.Decoder(asked.answer_type(kind))
         return cast("R", self._answers[kind].decode(answer))
