@@ -17,6 +17,7 @@ import pytest
 
 from ostinato.core.commands import CreateRun, Deploy, Join, Poll, SetLimit, TakeSlots
 from ostinato.core.deployments import LATE_US, Catchup, Code, Deployment, Limit, Timetable
+from ostinato.core.errors import DiskFull
 from ostinato.core.ids import new_id
 from ostinato.core.schedules import Interval
 from ostinato.core.workers import Held, WorkerInfo
@@ -254,6 +255,24 @@ def test_a_turn_that_fails_is_not_the_last_one(clock: Clock, caplog: pytest.LogC
             time.sleep(0.02)
     finally:
         clock.scheduler.close()
+
+
+def test_turns_that_fail_alike_are_told_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_turns = 0
+
+    def fail() -> None:
+        nonlocal n_turns
+        n_turns += 1
+        raise DiskFull(path="/home/db", reason="no room")
+
+    clock.scheduler.start()
+    monkeypatch.setattr(clock.scheduler, "turn", fail)
+    while n_turns < 4:
+        time.sleep(0.02)
+    clock.scheduler.close()
+    assert caplog.text.count("could not do its turn") == 1
 
 
 def test_the_scheduler_goes_on_when_the_clock_is_set_back(clock: Clock) -> None:

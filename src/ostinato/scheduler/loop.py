@@ -96,13 +96,17 @@ class Scheduler:
             self._ledger.do(lambda tx: ticks.follow_clock(tx, jump))
 
     def _run(self) -> None:
+        said = ""
         while not self._stopped.wait(EXPIRE_EVERY_S):
             try:
                 self.turn()
-            except OstinatoError as error:  # the disk is full, the database is busy: the next turn may go well
-                log.warning("the scheduler could not do its turn: %s", error)
-            except Exception:  # without the scheduler no run would be made or taken over any more
-                log.exception("the scheduler could not do its turn")
+            except Exception as error:  # without the scheduler no run would be made or taken over any more
+                if repr(error) != said:  # the disk may be full for hours
+                    ours = isinstance(error, OstinatoError)
+                    log.warning("the scheduler could not do its turn: %s", error, exc_info=None if ours else error)
+                said = repr(error)
+            else:
+                said = ""
 
     # --- schedules
 
