@@ -86,6 +86,9 @@ REASONS: Final[dict[str, str]] = {
     "secret-key-invalid": "Secrets are sealed with one key; what stands in its place is no key, or others may read it.",
     "secret-key-mismatch": "Sealed secrets name the key they need. A backup has no key: it is carried over by hand.",
     "secret-damaged": "The sealed value does not open under its name: it was changed in the database, or moved.",
+    "server-unreachable": "No answer came from the address: nothing listens there, or the way to it is blocked.",
+    "server-answered": "Something answered with an error that is none of ours; mostly a proxy, or another version.",
+    "events-missing": "Events are counted for each writer, and the database has fewer than it acknowledged.",
     "blob-missing": "Large values are files named by their content; this one is gone or no longer has that content.",
 }
 """Each code with why it comes."""
