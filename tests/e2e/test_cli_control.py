@@ -134,6 +134,8 @@ def test_a_run_that_waits_says_why_in_lists_and_on_its_page(cli: Cli) -> None:
     assert "four" not in plain.stdout
     assert re.fullmatch(r"1 scheduled, next in (2h00|1h59)m: `ostinato queue preview`\n", plain.stderr)
     assert [run["name"] for run in cli.json("runs")] == ["three"]
+    cli("deploy", "run", "steps/d", "--name", "five")
+    assert "1 scheduled, next in" in cli("runs", "--limit", "1").stderr, "where there is more, too"
     assert plain.stdout.split()[:7] == ["STATE", "RUN", "DEPLOYMENT", "WHEN", "TOOK", "WHY", "ID"]
     listed = cli("runs", "state:scheduled").stdout
     assert re.search(r"○ Scheduled +three .*no worker serves queue 'default'", listed)

@@ -76,7 +76,7 @@ def runs(*, query: tuple[str, ...], limit: int, after: str, ids_only: bool, as_j
             found += rest
         if is_plain:  # what a schedule made ahead comes after what was made before it was due
             found.sort(key=lambda run: max(run.id, id_bound(run.due_at)), reverse=True)
-        ahead = _ahead(reader) if is_plain and not cursor and not as_json and not ids_only else ""
+        ahead = _ahead(reader) if is_plain and not after and not as_json and not ids_only else ""
         if found and not as_json and not ids_only:
             _print_table(reader, found)
     if as_json:
