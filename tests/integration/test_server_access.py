@@ -109,7 +109,7 @@ def test_the_front_page_shows_runs_deployments_and_workers_to_who_may_look(serve
     )
     shown = server.http.get("/").text
     for part in (
-        "speaks for local",
+        "Signed in as local",
         "<td>first</td>",
         "train/nightly",
         "at 00:00 each day, UTC",

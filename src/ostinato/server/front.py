@@ -76,14 +76,17 @@ def _newest(shelf: Shelf, now: int) -> list[FlowRun]:
 
 def page(actor: str, found: Overview | None) -> bytes:
     """Give the page for somebody, "" for who is not known; `found` is None for who may not look."""
-    who = f"This browser speaks for {escape(actor)}." if actor else _STRANGER
+    who = f"Signed in as {escape(actor)}." if actor else _STRANGER
     return _PAGE.format(version=__version__, who=who, body=_body(found) if found is not None else "").encode()
 
 
 def _body(found: Overview) -> str:
-    deployments = ((one.title, _schedules(one), _next(one, found.now), one.queue or "") for one in found.deployments)
+    deployments = (
+        (one.title, _schedules(one), _next(one, found.now), one.queue or "any that fits") for one in found.deployments
+    )
     workers = (
-        (one.info.name, f"{one.n_held} of {one.info.slots}", ", ".join(one.info.queues)) for one in found.workers
+        (one.info.name, f"{one.n_held} of {one.info.slots}", ", ".join(one.info.queues) or "all")
+        for one in found.workers
     )
     return "\n".join(
         (
