@@ -38,7 +38,7 @@ RUN_NAMES = {
     "id", "name", "flow", "state", "message", "epoch", "attempt", "root_id", "parent_id", "created_at", "expected_at",
     "started_at", "ended_at", "duration_s", "parameters", "tags", "version", "source", "result", "error", "n_reused",
     "n_logs_dropped", "deployment_id", "deployment", "queue", "priority", "schedule", "due_at", "worker", "asked",
-    "n_crashes", "actor",
+    "n_crashes", "actor", "ended",
 }  # fmt: skip
 
 

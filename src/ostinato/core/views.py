@@ -72,6 +72,8 @@ class RunView(View, frozen=True, kw_only=True):
     name: str
     flow: str
     state: StateName
+    ended: bool
+    """False too for one that is Crashed and about to go on."""
     message: str
     epoch: int
     attempt: int
@@ -337,6 +339,7 @@ def run_view(run: FlowRun) -> RunView:
         name=run.name,
         flow=run.flow,
         state=run.state,
+        ended=run.ended,
         message=run.message,
         epoch=run.epoch,
         attempt=run.attempt,
