@@ -69,8 +69,7 @@ def test_a_day_with_a_server_through_the_command_line(cli: Cli) -> None:
     for name in ("forever", "ask"):
         cli("deploy", f"flows.py:{name}", "--name", "now")
     preview = cli("queue", "preview", "default", "--hours", "2160").stdout
-    assert preview.count("train/nightly") == 3
-    assert "03:00" in preview
+    assert preview.count("03:00:00") >= 3
 
     # run it now, with other parameters
     ran = cli("deploy", "run", "train/nightly", "n=5", "--watch")
