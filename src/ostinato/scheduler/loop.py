@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ostinato.session.ledger import Ledger
     from ostinato.store.transaction import Tx
 
-EXPIRE_EVERY_S: Final = 0.25
+TURN_EVERY_S: Final = 0.25
 LOOK_EVERY_S: Final = 1.0
 MOST_ROUNDS: Final = 10
 """So often a schedule makes runs in one turn."""
@@ -58,7 +58,7 @@ class Scheduler:
         """By how much the clock was ahead of the steady one at the last turn."""
         self._planned: dict[tuple[str, str], Planned] = {}
         self._stopped = threading.Event()
-        self._looked_at = 0
+        self._looked_at = self._expiry_at = 0
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -81,12 +81,13 @@ class Scheduler:
     def turn(self) -> None:
         """Do what is due now: take over from silent workers, make runs, mark late ones."""
         self._mind_the_clock()
-        self._ledger.do(workers.expire, relaxed=True)
         now = self._now_us()
-        if not 0 <= now - self._looked_at < LOOK_EVERY_S * 1e6:  # the clock may jump
+        looks = not 0 <= now - self._looked_at < LOOK_EVERY_S * 1e6  # the clock may jump
+        if looks or now >= self._expiry_at:
+            self._expiry_at = self._ledger.do(_expire, relaxed=True)
+        if looks:
             self._looked_at = now
-            self._plan_all(now)
-            self._ledger.do(_keep)
+            self._plan_all(self._ledger.do(_look, relaxed=True), now)
 
     def _mind_the_clock(self) -> None:
         ahead = self._now_us() - self._steady_us()
@@ -97,7 +98,7 @@ class Scheduler:
 
     def _run(self) -> None:
         said = ""
-        while not self._stopped.wait(EXPIRE_EVERY_S):
+        while not self._stopped.wait(TURN_EVERY_S):
             try:
                 self.turn()
             except Exception as error:  # without the scheduler no run would be made or taken over any more
@@ -110,10 +111,10 @@ class Scheduler:
 
     # --- schedules
 
-    def _plan_all(self, now: int) -> None:
+    def _plan_all(self, deployments: list[Deployment], now: int) -> None:
         known = self._planned
         found: dict[tuple[str, str], Planned] = {}
-        for deployment in self._ledger.do(lambda tx: work.deployments(tx.db), relaxed=True):
+        for deployment in deployments:
             for timetable in deployment.schedules:
                 if deployment.paused or not timetable.active:
                     continue
@@ -145,6 +146,13 @@ class Scheduler:
         return min(soon[-1] if soon else now + LONGEST_US, now + LONGEST_US)
 
 
-def _keep(tx: Tx) -> None:
+def _expire(tx: Tx) -> int:
+    """Take over from silent workers; give when the next one would be silent for too long."""
+    workers.expire(tx)
+    return workers.next_expiry(tx)
+
+
+def _look(tx: Tx) -> list[Deployment]:
     ticks.mark_late(tx)
     ticks.stay_alive(tx)
+    return work.deployments(tx.db)

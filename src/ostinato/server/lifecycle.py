@@ -112,6 +112,7 @@ class Server(uvicorn.Server):
             access_log=False,
             log_config=None,
             server_header=False,
+            date_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_S,
         )
@@ -122,6 +123,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._announce()
         self._running = [asyncio.ensure_future(begin()) for begin in self._beside]
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn would look for it, and make a date header, ten times a second."""
+        await self.office.closing.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -286,6 +286,12 @@ def expire(tx: Tx) -> int:
     return len(lost)
 
 
+def next_expiry(tx: Tx) -> int:
+    """Give when the first lease will be over; 2**62 when there is none."""
+    (until,) = tx.db.execute(sql.load("work")["first_lease"]).fetchone()
+    return 1 << 62 if until is None else int(until)
+
+
 def _lose(tx: Tx, worker_id: str, reason: str) -> None:
     held = _held(tx, worker_id)
     said = f"{reason}; it held {len(held)} run{'s' * (len(held) > 1)}" if held else reason

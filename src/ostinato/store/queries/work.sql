@@ -235,3 +235,7 @@ SELECT queue, count(*) FROM flow_runs INDEXED BY flow_runs_held WHERE held = 1 G
 -- Runs of a deployment (and of one of its schedules) that a worker has and that are not due yet.
 SELECT id, epoch, attempt FROM flow_runs INDEXED BY flow_runs_held
 WHERE held = 1 AND deployment_id = ? AND state = 'Pending' AND due_at > ? AND (? = '' OR schedule = ?);
+
+-- first_lease --
+-- When the first lease of a worker will be over.
+SELECT min(lease_until) FROM workers WHERE left_at IS NULL;
