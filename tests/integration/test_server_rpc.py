@@ -88,6 +88,19 @@ def test_a_poll_is_answered_early_for_a_run_that_is_due_soon(server: Served) -> 
     assert 0 < answer["assignments"][0]["due_in_ms"] <= 2_050
 
 
+def test_a_poll_that_waits_renews_the_lease_when_it_comes_and_not_again(server: Served) -> None:
+    """A stopped worker was taken over a second late: each wake-up of the poll that it had left renewed its lease."""
+    server.do(Join(worker=WORKER))
+    thread = threading.Thread(target=lambda: server.do(Poll(worker_id="w1", wait_s=1.5), server.client()))
+    thread.start()
+    time.sleep(0.7)
+    woken_at = now()
+    server.do(CreateRun(deployment="train/nightly"))
+    thread.join(10)
+    (worker,) = server.fleet.reader.workers()
+    assert worker.seen_at < woken_at
+
+
 def test_orders_are_told_at_once_and_then_now_and_again(server: Served) -> None:
     run = pending_run(server)
     server.do(CancelRun(run=run))

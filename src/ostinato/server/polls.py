@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -34,11 +35,13 @@ class Polls:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         wait_s = min(command.wait_s, MOST_WAIT_S)
-        asked = replace(command, wait_s=0.0)
+        asked, renews = replace(command, wait_s=0.0), True
         while True:
             seen = self.office.work.count
             # A lease that a power cut undid would be given again, in the same epoch, while its run goes on elsewhere.
-            answer = await self.office.write(lambda tx: workers.poll(tx, asked), actor, relaxed=not asked.free)
+            look = partial(workers.poll, command=asked, renews=renews)
+            answer = await self.office.write(look, actor, relaxed=not asked.free)
+            renews = False
             if answer.assignments or not answer.known:
                 return answer
             orders = frozenset((order.kind, order.run_id, order.epoch) for order in answer.orders)

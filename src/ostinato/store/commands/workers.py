@@ -60,14 +60,18 @@ def join(tx: Tx, command: Join) -> None:
     tx.wakes = True
 
 
-def poll(tx: Tx, command: Poll) -> Answer:
-    """Renew a lease; give the worker what it is to start and to stop."""
+def poll(tx: Tx, command: Poll, *, renews: bool = True) -> Answer:
+    """Renew a lease; give the worker what it is to start and to stop.
+
+    A server that looks again for a worker that waits has heard nothing new of it, and renews nothing.
+    """
     row = tx.db.execute(sql.load("work")["worker"], (command.worker_id,)).fetchone()
     if row is None:
         return Answer(known=False)
     info = _info(row[0])
-    until = tx.now + int(info.lease_s * 1e6)
-    tx.db.execute(sql.load("work")["renew_lease"], (tx.now, until, info.id))
+    if renews:
+        until = tx.now + int(info.lease_s * 1e6)
+        tx.db.execute(sql.load("work")["renew_lease"], (tx.now, until, info.id))
     leased = {row.id: row for row in _held(tx, info.id)}
     there = {one.run_id: one.epoch for one in command.held}
     orders = [order for row in leased.values() if row.id in there and (order := _order(tx, row)) is not None]
