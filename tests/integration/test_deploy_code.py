@@ -236,6 +236,8 @@ def test_the_working_directory_goes_along(project: Path, tmp_path: Path, monkeyp
 def test_under_git_a_snapshot_has_what_is_not_ignored(repository: Path, tmp_path: Path) -> None:
     (repository / "data").mkdir()
     (repository / "data" / "rides.csv").write_text("1", encoding="utf-8")
+    (repository / "lib" / "__pycache__").mkdir(exist_ok=True)
+    (repository / "lib" / "__pycache__" / "mod.cpython-311.pyc").write_bytes(b"what Python writes by the way")
     clean = train().deploy("x", code="snapshot")
     assert clean.version == git(repository, "rev-parse", "HEAD")[:12]
     (repository / "new.py").write_text("", encoding="utf-8")

@@ -76,9 +76,14 @@ def _known_to_git(root: str) -> list[str]:
         path = os.path.join(root, name)
         if os.path.isdir(path):
             files += [os.path.join(name, inner) for inner in _known_to_git(path)]
-        elif os.path.isfile(path):
+        elif os.path.isfile(path) and not _is_bytecode(name):
             files.append(name)
     return files
+
+
+def _is_bytecode(name: str) -> bool:
+    """Tell what Python writes by the way: not everybody lets git ignore it."""
+    return name.endswith(".pyc") or "__pycache__" in name.split("/")
 
 
 def _walk(root: str, home: str) -> list[str]:
@@ -116,7 +121,7 @@ def checkout_of(file: str) -> Checkout | None:
         commit=commit.strip(),
         url=_url(folder),
         changed=tuple(line[3:] for line in status if line and not line.startswith("??")),
-        untracked=tuple(line[3:] for line in status if line.startswith("??")),
+        untracked=tuple(line[3:] for line in status if line.startswith("??") and not _is_bytecode(line[3:])),
     )
 
 
