@@ -12,9 +12,9 @@ from hypothesis import given
 from ostinato.core.errors import OstinatoError, RunCancelled, StaleEpoch, TaskTimedOut, UpstreamFailed
 from ostinato.core.retry import RetryPolicy
 from ostinato.core.states import SUCCESSFUL, TABLE, TERMINAL, move
-from ostinato.engine.effects import Cached, Found, Hook, Keep, Move, Recall, Run, Settle, Sleep, Store, Wait
+from ostinato.engine.effects import Cached, Found, Hook, Keep, Life, Move, Recall, Run, Settle, Sleep, Store, Wait
 from ostinato.engine.interrupts import Terminated
-from ostinato.engine.life import HOOKS, flow_life, task_life
+from ostinato.engine.life import HOOKS, _to_its_end, flow_life, task_life
 
 VALUE = "a value"
 
@@ -259,3 +259,24 @@ def test_a_life_that_nobody_drives_any_more_ends_without_a_word() -> None:
     for _ in range(4):
         next(life)
     life.close()
+
+
+def test_a_second_interrupt_while_the_end_is_recorded_leaves_no_run_without_one() -> None:
+    """`timeout --signal=INT` sends two; the second one came while the first was recorded, and the run was Crashed."""
+
+    class Subject:
+        state, caches, durability = "Running", False, "relaxed"
+
+    def interrupted() -> Life:
+        yield Run(1)
+
+    life = _to_its_end(Subject(), interrupted())  # type: ignore[arg-type]
+    assert isinstance(next(life), Run)
+    first, second = KeyboardInterrupt(), KeyboardInterrupt()
+    move = life.throw(first)
+    assert isinstance(move, Move)
+    again = life.throw(second)
+    assert isinstance(again, Move)
+    assert (move.state, again.state, again.error) == ("Cancelled", "Cancelled", first)
+    with pytest.raises(KeyboardInterrupt):
+        next(life)

@@ -54,12 +54,22 @@ def _to_its_end(subject: Call | FlowRun, life: Life) -> Life:
             raise
         if state is not None and subject.state not in TERMINAL:
             state = _reachable(state, subject.state)
-            yield Move(state, error=error)
+            yield from _recorded(subject, state, error)
             if subject.caches:
                 yield Keep()
             if subject.durability != "relaxed":
                 yield Settle(subject.durability)
             yield Hook(HOOKS[state], error=error)
+        raise
+
+
+def _recorded(subject: Call | FlowRun, state: StateName, error: BaseException) -> Life:
+    """Record an end, also when a second Ctrl-C comes while that is done."""
+    try:
+        yield Move(state, error=error)
+    except KeyboardInterrupt:
+        if subject.state not in TERMINAL:
+            yield Move(state, error=error)
         raise
 
 

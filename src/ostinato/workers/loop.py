@@ -101,7 +101,7 @@ class Worker:
         self._ends_s: float | None = None
         """When a worker that drains goes at the latest."""
         self._nothing_left = False
-        """Whether the last poll for runs gave none."""
+        """Whether the last poll with all slots free gave no run."""
 
     # --- its life
 
@@ -234,7 +234,7 @@ class Worker:
         if took_s > LEASE_SHARE * self.info.lease_s:
             answer = replace(answer, assignments=())  # perhaps they went to another one since
         n_new = self.supervisor.take(answer)
-        if asked.free:
+        if asked.free == self.info.slots and not asked.held:  # else it had no room for what there is, perhaps
             self._nothing_left = n_new == 0
         if n_new == 0 and answer.assignments and (self.supervisor.drains or self.supervisor.only_due):
             self._again_s = time.monotonic() + AGAIN_S  # what it does not want is offered again at once
