@@ -1,4 +1,7 @@
-"""Fill the tables of README.md from JSON lines: for each figure the median of all runs, judged by its bar."""
+"""Fill the tables of README.md from JSON lines: for each figure the median of all runs, judged by its bar.
+
+Rows of scripts that the lines say nothing of stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from environments import HERE
 from lines import Bar
 
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
+GOALS, OTHERS = "### Goals", "### All other figures"
 COLUMNS = ("question", "figure", "of", "n", "median", "lowest", "highest", "unit", "bar", "met", "runs", "load")
 FIGURE = ("bench", "name", "system", "n", "unit")
 
@@ -53,18 +57,27 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(figures: list[list[dict[str, Any]]]) -> str:
-    """Give a Markdown table of some figures."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    lines.extend("| " + " | ".join(row(found)[0]) + " |" for found in figures)
-    return "\n".join(lines) + "\n"
+def table(figures: list[list[dict[str, Any]]], kept: list[str]) -> str:
+    """Give a Markdown table of some figures and of rows that stay, by script."""
+    rows = kept + ["| " + " | ".join(row(found)[0]) + " |" for found in figures]
+    rows.sort(key=_script)
+    return "\n".join(["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS), *rows]) + "\n"
 
 
-def page(figures: list[list[dict[str, Any]]]) -> str:
-    """Give both tables: the figures that have a bar, and the others."""
-    judged = [found for found in figures if found[0]["bar"] is not None]
-    others = [found for found in figures if found[0]["bar"] is None]
-    return f"### Goals\n\n{table(judged)}\n### All other figures\n\n{table(others)}"
+def _script(text: str) -> str:
+    return text.split(" | ", maxsplit=1)[0].removeprefix("| ")
+
+
+def page(figures: list[list[dict[str, Any]]], old: str = "") -> str:
+    """Give both tables: the figures that have a bar, and the others; and the rows of `old` about other scripts."""
+    measured = {found[0]["bench"] for found in figures} | {COLUMNS[0]}
+    goals, _, rest = old.partition(OTHERS)
+    parts = []
+    for head, judged, text in ((GOALS, True, goals), (OTHERS, False, rest)):
+        kept = [line for line in text.splitlines() if line.startswith("| ") and _script(line) not in measured]
+        wanted = [found for found in figures if (found[0]["bar"] is not None) is judged]
+        parts.append(f"{head}\n\n{table(wanted, kept)}")
+    return "\n".join(parts)
 
 
 def main() -> int:
@@ -74,13 +87,14 @@ def main() -> int:
     parser.add_argument("--print", action="store_true", help="print the tables and leave README.md alone")
     options = parser.parse_args()
     figures = list(read(options.files).values())
-    text, n_missed = page(figures), sum(not row(found)[1] for found in figures)
+    n_missed = sum(not row(found)[1] for found in figures)
     if options.print:
-        sys.stdout.write(text)
+        sys.stdout.write(page(figures))
     else:
         readme = HERE / "README.md"
         before, _, rest = readme.read_text().partition(BEGIN)
-        readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        old, _, after = rest.partition(END)
+        readme.write_text(f"{before}{BEGIN}\n{page(figures, old)}\n{END}{after}")
     sys.stderr.write(f"{n_missed} bars missed\n")
     return 1 if n_missed else 0
 
