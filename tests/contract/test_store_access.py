@@ -35,8 +35,8 @@ from ostinato.core.errors import (
     UserNotFound,
 )
 from ostinato.session.backups import backup, restore
+from ostinato.session.home import Home
 from ostinato.store import access, keyfile
-from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.access import Identity, MadeKey
     from ostinato.core.ports import Commands, Reader, Recorder
+    from ostinato.store.database import Database
 
 MINUTE_US = 60_000_000
 
@@ -66,7 +67,7 @@ class Doors(NamedTuple):
 @pytest.fixture
 def doors(home: Path) -> Iterator[Doors]:
     commands, reader = session.commands(), session.reader()
-    database = Database(str(home / "ostinato.db"))
+    database = Home(str(home)).open()
     yield Doors(commands, reader, session.recorder(), database)
     commands.close()
     reader.close()
@@ -301,7 +302,7 @@ def test_a_backup_leaves_the_key_behind(doors: Doors, home: Path, tmp_path: Path
     assert keyfile.NAME.encode() not in content
     assert (home / keyfile.NAME).read_bytes().strip() not in content
     restore(str(archive), str(other))
-    database = Database(str(other / "ostinato.db"))
+    database = Home(str(other)).open()
     sealed = access.sealed(database.db, "db")
     database.close()
     assert sealed is not None

@@ -13,7 +13,6 @@ from tests.integration.served import DEPLOYMENT, Served, problem, served
 
 from ostinato.core.commands import CreateRun
 from ostinato.session.home import Home
-from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +135,7 @@ def test_who_manages_access_is_told_to_admins_only(server: Served) -> None:
 
 def test_a_position_that_is_not_kept_is_gone(server: Served) -> None:
     make_runs(server, 3)
-    database = Database(Home(str(server.fleet.home)).database)
+    database = Home(str(server.fleet.home)).open()
     with database.writing() as db:
         db.execute("DELETE FROM blocks WHERE id <= 2")
     database.close()
@@ -162,7 +161,7 @@ def test_commits_of_other_processes_are_told_at_once(server: Served, run_python:
     thread = threading.Thread(target=follow)
     thread.start()
     time.sleep(0.5)
-    database = Database(Home(str(server.fleet.home)).database)
+    database = Home(str(server.fleet.home)).open()
     run_python(
         """
         from ostinato.core.events import VariableSet

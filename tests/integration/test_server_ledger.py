@@ -10,7 +10,6 @@ from ostinato.core.errors import DiskFull
 from ostinato.core.events import VariableSet
 from ostinato.session.home import Home
 from ostinato.session.ledger import Ledger
-from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +70,7 @@ def test_it_tells_that_another_process_has_written(ledger: Ledger, home: Path) -
     ledger.listeners.append(told.append)
     ledger.do(lambda tx: put(tx, "one"))
     ledger.do(lambda tx: put(tx, "two"))
-    other = Database(Home(str(home)).database)
+    other = Home(str(home)).open()
     with other.writing() as db:
         db.execute("INSERT INTO facts (name, value) VALUES ('x', 1)")
     other.close()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core import tracking as t
 from ostinato.core.deployments import Code, Deployment, Queue
 from ostinato.core.happenings import KINDS, NEEDS, told
 from ostinato.core.results import Result
@@ -54,6 +55,16 @@ EVENTS: list[Any] = [
     e.InputAsked("r", 1, AT, "key", b'{"type": "integer"}', 0),
     e.InputGiven("r", AT, "key", b"5"),
     e.Audited(AT, "local", "act", "subject"),
+    t.ExperimentMade("x", AT),
+    t.ExperimentChanged("1", AT, "local", "y"),
+    t.ExperimentTagged("1", AT, {"k": None}),
+    t.TrackingBegun("t", AT, "x", "n", task_key=b"k" * 16),
+    t.TrackingChanged("t", AT, "finished", AT),
+    t.ParamsLogged("t", AT, {"lr": "0.1"}),
+    t.TagsLogged("t", AT, {"k": "v"}),
+    t.MetricsLogged("t", AT, 1, (t.Point("rmse", 6.5, 0, AT), t.Point("loss", float("nan"), 0, AT))),
+    t.FileLogged("t", AT, "model/MLmodel", "d" * 32, 9),
+    t.InputLogged("t", AT, "d" * 32, "rides"),
 ]  # fmt: skip
 
 

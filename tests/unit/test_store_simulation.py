@@ -25,7 +25,7 @@ from ostinato.session.orphans import deliver_orphans
 from ostinato.store.append import Entry, Writer, append
 from ostinato.store.journal import Journal, frame
 from ostinato.store.maintenance import check_database
-from ostinato.store.sqlite import Database
+from ostinato.store.sqlite import SqliteDatabase
 
 KEY = b"0123456789abcdef"
 
@@ -73,7 +73,7 @@ class World:
         self.home.make()
         self.writer = Writer("5" * 32, 1234, "here", 7)
         self.journal = Journal(self.home.journal, self.writer)
-        self.database = Database(self.home.database)
+        self.database = SqliteDatabase(self.home.database)
         self.journaled: list[Entry] = []
         """All blocks, in order."""
         self.waiting: list[Entry] = []
@@ -115,7 +115,7 @@ class World:
         return max(Path(self.home.journal).glob("*.journal"), default=None)
 
     def recover(self) -> None:
-        self.database = Database(self.home.database)
+        self.database = SqliteDatabase(self.home.database)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore" if self.may_be_damaged else "error")
             deliver_orphans(self.home, self.database)
@@ -123,7 +123,7 @@ class World:
 
     def check(self) -> None:
         db = self.database.db
-        assert check_database(db) == []
+        assert check_database(self.database) == []
         events = [event for entry in self.journaled for event in entry.events]
         stored = stored_rows(db)
         acked = stored["acked"].get(self.writer.stream, 0)

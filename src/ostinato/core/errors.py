@@ -46,6 +46,7 @@
     ├── Refused               the state of things forbids it                   exit 4
     │   ├── TransitionRefused       transition-refused
     │   ├── ResumeRefused           resume-refused
+    │   ├── BackupElsewhere         backup-elsewhere
     │   ├── EpochTaken              epoch-taken
     │   ├── PlanRefused             plan-refused
     │   ├── ControlRefused          control-refused
@@ -80,6 +81,10 @@
         ├── DatabaseCorrupt         database-corrupt
         ├── DatabaseNewer           database-newer
         ├── DatabaseBusy            database-busy
+        ├── DatabaseUnreachable     database-unreachable
+        ├── DatabaseForbidden       database-forbidden
+        ├── DatabaseTooOld          database-too-old
+        ├── DatabaseUnsuited        database-unsuited
         ├── JournalFull             journal-full
         ├── SecretKeyInvalid        secret-key-invalid
         ├── SecretKeyMismatch       secret-key-mismatch
@@ -405,6 +410,14 @@ class ResumeRefused(Refused):
     hint_template = "{fix}"
 
 
+class BackupElsewhere(Refused):
+    code = "backup-elsewhere"
+    template = "The database of {home} is on PostgreSQL, and an archive of the home would miss it."
+    hint_template = (
+        "Back it up with pg_dump and keep the folder `blobs` with it; `ostinato db copy` makes a home of it."
+    )
+
+
 class EpochTaken(Refused):
     code = "epoch-taken"
     template = "Run {run!r} was taken up by another process (epoch {epoch})."
@@ -616,6 +629,32 @@ class DatabaseBusy(StorageError):
     code = "database-busy"
     template = "Another process has held {path} for {waited_s} s."
     hint_template = "`ostinato doctor` names the process; wait for it, or end it."
+
+
+class DatabaseUnreachable(StorageError):
+    code = "database-unreachable"
+    template = "The database {path} does not answer: {reason}."
+    hint_template = (
+        "Check OSTINATO_DATABASE_URL and that PostgreSQL runs. What is recorded meanwhile waits in the journal."
+    )
+
+
+class DatabaseForbidden(StorageError):
+    code = "database-forbidden"
+    template = "The database {path} refuses: {reason}."
+    hint_template = "Check user and password; the user needs CREATE and USAGE on the schema, and owns our tables."
+
+
+class DatabaseTooOld(StorageError):
+    code = "database-too-old"
+    template = "The database {path} is PostgreSQL {found}, needed is {needed} or newer."
+    hint_template = "Upgrade PostgreSQL, or leave OSTINATO_DATABASE_URL empty for SQLite."
+
+
+class DatabaseUnsuited(StorageError):
+    code = "database-unsuited"
+    template = "The database {path} cannot be used: {reason}."
+    hint_template = "Make one with: createdb --encoding=UTF8 --template=template0 NAME"
 
 
 class JournalFull(StorageError):

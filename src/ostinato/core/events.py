@@ -14,6 +14,7 @@ import msgspec
 from ostinato.core.deployments import Deployment, Queue
 from ostinato.core.results import Result
 from ostinato.core.states import StateName
+from ostinato.core.tracking import TrackingEvent
 from ostinato.core.workers import WorkerInfo
 
 
@@ -449,6 +450,7 @@ Event: TypeAlias = (
     | InputAsked
     | InputGiven
     | Audited
+    | TrackingEvent
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_type_hints
 
@@ -28,6 +29,8 @@ OTHERS: Final = frozenset({"deployments"})
 PREFIX: Final = "OSTINATO_"
 UNTOLD: Final = frozenset({"secret_key", "api_key", "git_token"})
 """Settings whose values are never shown."""
+_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)\S+")
+"""The secret in the address of a database."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     home: Annotated[str, Meta(min_length=1, description="Folder of the database, the journal and stored values.")] = (
         "~/.ostinato"
     )
+    database_url: Annotated[
+        str, Meta(description="PostgreSQL database, postgresql://USER@HOST/NAME; empty for SQLite in the home.")
+    ] = ""
     durability: Annotated[
         Durability,
         Meta(description="When recording returns: relaxed (bounded lag), disk (synced), database (committed)."),
@@ -186,6 +192,8 @@ def _convert(name: str, value: object, where: str) -> object:
 
 
 def _shown(name: str, value: object) -> object:
+    if name == "database_url":
+        return _PASSWORD.sub("********", str(value))
     return "********" if value and name in UNTOLD else value
 
 

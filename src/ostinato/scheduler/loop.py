@@ -52,7 +52,7 @@ class Scheduler:
     ) -> None:
         """Look after a home by these clocks; the steady one, which nobody sets, tells when the other one was."""
         self._ledger = ledger
-        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._now_us = now_us or ledger.now_us
         self._steady_us = steady_us or now_us or (lambda: time.monotonic_ns() // 1000)
         self._ahead = self._now_us() - self._steady_us()
         """By how much the clock was ahead of the steady one at the last turn."""
@@ -79,7 +79,10 @@ class Scheduler:
         self._ledger.do(ticks.stay_alive)
 
     def turn(self) -> None:
-        """Do what is due now: take over from silent workers, make runs, mark late ones."""
+        """Do what is due now: take over from silent workers, make runs, mark late ones; unless another one does."""
+        if not self._ledger.leads():
+            self._ahead = self._now_us() - self._steady_us()
+            return
         self._mind_the_clock()
         now = self._now_us()
         looks = not 0 <= now - self._looked_at < LOOK_EVERY_S * 1e6  # the clock may jump

@@ -16,13 +16,13 @@ from ostinato.core.happenings import KINDS, NEEDS, told
 from ostinato.store import feed
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
 
     from ostinato.core.access import Identity
     from ostinato.core.events import Event
     from ostinato.server.exchange import Exchange
     from ostinato.server.office import Office
+    from ostinato.store.database import Connection
 
 HEARTBEAT_S: Final = 15.0
 MOST_KEPT_BYTES: Final = 8 << 20
@@ -203,7 +203,7 @@ _MOST_EVENTS: Final = 999_999_999
 """Index after every event of a block."""
 
 
-def _framed(db: sqlite3.Connection, begin: int) -> list[tuple[int, list[Frame]]]:
+def _framed(db: Connection, begin: int) -> list[tuple[int, list[Frame]]]:
     return [(number, [_frame(event) for event in events]) for number, events in feed.blocks(db, begin, PAGE)]
 
 

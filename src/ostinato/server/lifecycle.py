@@ -19,7 +19,7 @@ import uvicorn
 from ostinato.core.errors import BadOption, KeysNeeded, PortInUse, ServerRunning
 from ostinato.server.app import App
 from ostinato.server.connections import Connection
-from ostinato.server.office import Office, read_only
+from ostinato.server.office import Office
 from ostinato.session.discovery import Card, read_card
 from ostinato.store import access
 
@@ -210,7 +210,7 @@ def _no_address(options: Options, error: OSError) -> Exception:
 
 def _need_keys(home: Home, host: str) -> None:
     """Refuse to be reached from elsewhere while no key could be asked for."""
-    database = read_only(home)
+    database = home.open_to_read()
     try:
         if not access.any_key(database.db, time.time_ns() // 1000):
             raise KeysNeeded(host=host)

@@ -22,12 +22,13 @@ from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
 from ostinato.session.upkeep import keep_house
 from ostinato.store.blobs import Blobs
-from ostinato.store.sqlite import Database, explain
+from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ostinato.session.home import Home
+    from ostinato.store.database import Connection
     from ostinato.store.transaction import Tx
 
 T = TypeVar("T")
@@ -48,8 +49,8 @@ class Shelf:
     """What one reading thread holds."""
 
     def __init__(self, home: Home) -> None:
-        database = read_only(home)
-        self.db: sqlite3.Connection = database.db
+        database = home.open_to_read()
+        self.db: Connection = database.db
         self.reader = EmbeddedReader(home, database)
 
 
@@ -74,14 +75,14 @@ class Office:
         self.n_polls = self.n_feed_readers = self.n_blocks = self.n_bytes = 0
         """For the metrics: who waits now, and what was taken in so far."""
         self._scheduler = Scheduler(self.ledger)
-        self._database = read_only(home)
+        self._database = home.open_to_read()
         self._readers = ThreadPoolExecutor(N_READERS, "ostinato-reader")
         self._shelves: list[Shelf] = []
         self._held = threading.local()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def db(self) -> sqlite3.Connection:
+    def db(self) -> Connection:
         """Give the connection of the event loop's thread: for look-ups of one row only."""
         return self._database.db
 
@@ -140,25 +141,21 @@ class Office:
 
     async def _watch_commits(self) -> None:
         """Notice commits of other processes; in the midst of our own the ledger tells of them."""
-        version, seen = self._version(), self.committed.count
+        version, seen = self._database.news(), self.committed.count
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                found = self._version()
-            except sqlite3.Error:  # the disk has a bad moment; it is asked again
+                found = self._database.news()
+            except (OstinatoError, sqlite3.Error):  # disk or network have a bad moment; it is asked again
                 continue
             if found != version and self.committed.count == seen:
                 self.committed.send()
                 self.work.send()
             version, seen = found, self.committed.count
 
-    def _version(self) -> int:
-        found: int = self.db.execute("PRAGMA data_version").fetchone()[0]
-        return found
-
     async def _deliver_orphans(self) -> None:
         """Take in what processes left that died, soon after they did."""
-        database = Database(self.home.database)
+        database = self.home.open()
         try:
             while True:
                 try:
@@ -177,13 +174,6 @@ class Office:
                 await asyncio.to_thread(keep_house, self.home, load(), HOUSE_S)
             except OstinatoError as error:
                 _log.warning("old runs could not be removed: %s", error)
-
-
-def read_only(home: Home) -> Database:
-    """Give a connection that cannot write."""
-    database = Database(home.database)
-    database.db.execute("PRAGMA query_only = ON")
-    return database
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *values: object) -> None:

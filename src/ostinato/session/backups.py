@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.core.errors import BadOption, BlobMissing, DatabaseBusy, DatabaseCorrupt, DatabaseNewer
+from ostinato.core.errors import BackupElsewhere, BadOption, BlobMissing, DatabaseBusy, DatabaseCorrupt, DatabaseNewer
 from ostinato.core.settings import load
 from ostinato.session.home import Home
 from ostinato.session.orphans import crash_stream, deliver_orphans, is_locked, segments
@@ -23,7 +23,7 @@ from ostinato.store import sql
 from ostinato.store.blobs import Blobs, name_of
 from ostinato.store.journal import explain as explain_disk
 from ostinato.store.journal import sync_folder
-from ostinato.store.sqlite import Database, explain, migrations
+from ostinato.store.sqlite import SqliteDatabase, explain, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,16 +48,16 @@ def backup(target: str, folder: str | None = None) -> Manifest:
 
     Raises:
         BadOption: (option-invalid) the target exists.
+        BackupElsewhere: (backup-elsewhere) the database is not in the home.
         DiskFull: (disk-full) no room for it; nothing is left behind.
     """
-    home = Home(folder or load().home)
-    home.make()
+    home = _home(folder)
     if os.path.exists(target):
         raise BadOption(
             option="TARGET", value=target, where="`ostinato db backup`", reason="it exists", fix="Name a new file."
         )
     partial = f"{target}.partial"
-    database = Database(home.database)
+    database = SqliteDatabase(home.database)
     blobs = Blobs(home.blobs)
     try:
         deliver_orphans(home, database)
@@ -98,8 +98,7 @@ def restore(archive: str, folder: str | None = None, *, replace: bool = False) -
         DatabaseBusy: (database-busy) a process is using the home.
         DatabaseNewer: (database-newer) the archive comes from a newer Ostinato.
     """
-    home = Home(folder or load().home)
-    home.make()
+    home = _home(folder)
     if os.path.exists(home.database) and not replace:
         raise _refuse(
             archive, f"{home.folder} has a database", "Name an empty home, or add --replace to move its database aside."
@@ -109,13 +108,21 @@ def restore(archive: str, folder: str | None = None, *, replace: bool = False) -
         _check(archive, scratch, manifest)
         with _alone(home):
             _put_in_place(home, scratch)
-    with closing(Database(home.database)) as database:
+    with closing(home.open()) as database:
         for (stream,) in database.db.execute(sql.load("claims")["active_streams"]).fetchall():
             crash_stream(database, stream, "its process wrote to the home that was backed up", killed=True)
     return manifest
 
 
-def _copy(database: Database, path: str) -> list[str]:
+def _home(folder: str | None) -> Home:
+    home = Home(folder or load().home)
+    if home.database_url:
+        raise BackupElsewhere(home=home.folder)
+    home.make()
+    return home
+
+
+def _copy(database: SqliteDatabase, path: str) -> list[str]:
     """Copy the database as it is at one moment; give the blobs that it refers to and that exist."""
     copy = sqlite3.connect(path)
     try:
@@ -183,7 +190,7 @@ def _alone(home: Home) -> Iterator[None]:
     """Hold the right to write, while no process has a journal in the home."""
     if os.path.exists(home.database):
         with suppress(DatabaseCorrupt, DatabaseNewer):  # what is restored replaces that one
-            database = Database(home.database)
+            database = home.open()
             try:
                 deliver_orphans(home, database)
             finally:

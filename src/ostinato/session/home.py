@@ -1,11 +1,22 @@
-"""The folder of a home: its paths, and whether it may be one."""
+"""The folder of a home: its paths, whether it may be one, and its database."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
 
-from ostinato.core.errors import HomeOnNetwork, HomeReadOnly
+from ostinato.core.errors import ExtraMissing, HomeOnNetwork, HomeReadOnly
+from ostinato.core.settings import load
+from ostinato.store.database import PATIENCE_S
+from ostinato.store.sqlite import SqliteDatabase, file_bytes, schema_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ostinato.store.database import Connection, Database
+    from ostinato.store.postgres import PostgresDatabase
 
 NETWORK_KINDS: Final = frozenset(
     "9p acfs afs beegfs ceph cifs coda davfs fuse.ceph fuse.cephfs fuse.gcsfuse fuse.glusterfs fuse.rclone"
@@ -19,9 +30,12 @@ MOUNTS: Final = "/proc/self/mounts"
 class Home:
     """Names what lies in a home."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, database_url: str | None = None) -> None:
+        """Take a folder; its database is the file in it unless there is a URL, by default that of the settings."""
         self.folder = folder
         self.database = os.path.join(folder, "ostinato.db")
+        """The file, which is there when the database has no URL."""
+        self._url = database_url
         self.journal = os.path.join(folder, "journal")
         self.damaged = os.path.join(self.journal, "damaged")
         self.blobs = os.path.join(folder, "blobs")
@@ -29,6 +43,49 @@ class Home:
         """Where the server that runs on it can be found."""
         self.server_lock = os.path.join(folder, "server.lock")
         """Locked by that server while it lives."""
+
+    @property
+    def database_url(self) -> str:
+        """The address of the PostgreSQL database; empty when the database is the file."""
+        if self._url is None:
+            self._url = load({**os.environ, "OSTINATO_HOME": self.folder}).database_url
+        return self._url
+
+    def open(self, *, busy_s: float = PATIENCE_S) -> Database:
+        """Give a connection to its database, made or migrated if needed; it waits `busy_s` for a foreign program."""
+        return self._postgres() if self.database_url else SqliteDatabase(self.database, busy_s=busy_s)
+
+    def _postgres(self, *, migrates: bool = True) -> PostgresDatabase:
+        try:
+            from ostinato.store.postgres import PostgresDatabase
+        except ModuleNotFoundError as error:
+            raise ExtraMissing(what="a PostgreSQL database", package="psycopg", extra="postgres") from error
+        return PostgresDatabase(self.database_url, self.folder, migrates=migrates)
+
+    def open_to_read(self) -> Database:
+        """Give a connection that cannot write."""
+        database = self.open()
+        database.read_only()
+        return database
+
+    @contextmanager
+    def peeking(self) -> Iterator[tuple[Connection | None, int, int]]:
+        """Give a connection that makes, migrates and writes nothing; the schema version, and the bytes on disk.
+
+        Where there is no database yet, there is no connection, and the version is 0.
+        """
+        if self.database_url:
+            with closing(self._postgres(migrates=False)) as database:
+                database.read_only()
+                version = database.version()
+                yield database.db if version else None, version, database.n_bytes()
+            return
+        version = schema_version(self.database)
+        if not version:
+            yield None, 0, 0
+            return
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
+            yield db, version, file_bytes(self.database)
 
     def make(self) -> None:
         """Make the folder if it is missing, and refuse one that cannot be a home.

@@ -9,7 +9,6 @@ from ostinato.session.orphans import deliver_orphans
 from ostinato.store import access, artifacts, logs, runs, variables, work
 from ostinato.store.blobs import Blobs
 from ostinato.store.commands.workers import why_waiting
-from ostinato.store.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from ostinato.core.states import StateName
     from ostinato.core.workers import Worker
     from ostinato.session.home import Home
+    from ostinato.store.database import Database
 
 
 class EmbeddedReader:
@@ -42,11 +42,10 @@ class EmbeddedReader:
         self.home = home
         if database is None:
             home.make()
-            database = Database(home.database)
+            database = home.open()
             deliver_orphans(home, database)
         self._database = database
         self._db = self._database.db
-        self._db.create_function("lower", 1, _lower, deterministic=True)
         self._blobs = Blobs(home.blobs)
 
     def runs(self, query: Query, *, limit: int = 50, after: str = "") -> tuple[list[FlowRun], str]:
@@ -87,7 +86,7 @@ class EmbeddedReader:
         return self._blobs.get(blob)
 
     def recall(self, root_id: str) -> Recall:
-        return runs.recall(self._db, root_id)
+        return runs.recall(self._database, root_id)
 
     def variables(self) -> list[Variable]:
         return variables.variables(self._db)
@@ -138,8 +137,3 @@ class EmbeddedReader:
 
     def close(self) -> None:
         self._database.close()
-
-
-def _lower(text: str) -> str:
-    """Give text in lower case, beyond ASCII too, as the other database does."""
-    return text.lower()

@@ -19,12 +19,13 @@ import msgspec
 
 from ostinato.core.ids import new_id
 from ostinato.session.bell import Bell
-from ostinato.store.append import Writer
-from ostinato.store.sqlite import Database, explain
+from ostinato.store.append import Writer, acked_seq
+from ostinato.store.sqlite import explain
 from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
     from ostinato.session.home import Home
+    from ostinato.store.database import Connection
 
 T = TypeVar("T")
 
@@ -51,12 +52,13 @@ class Ledger:
         home.make()
         self.home = home
         self.stream = new_id()
-        self._now_us = now_us or (lambda: time.time_ns() // 1000)
-        self._writer = Writer(self.stream, os.getpid(), os.uname().nodename, self._now_us())
-        self._seq = 0
-        self._database = Database(home.database)
-        self._version = -1
-        """By it SQLite tells whether other connections have written meanwhile."""
+        self._database = home.open()
+        self.now_us = now_us or self._database.now_us
+        """Gives the UTC microseconds that commands go by."""
+        self._writer = Writer(self.stream, os.getpid(), os.uname().nodename, self.now_us())
+        self._seq: int | None = 0
+        """Last event of the stream; None when it is not known what became of a commit."""
+        self._news = -1
         self._jobs: deque[Job] = deque()
         self._bell = Bell()
         self._stopping = False
@@ -75,6 +77,10 @@ class Ledger:
     def do(self, work: Callable[[Tx], T], *, actor: str = "", relaxed: bool = False) -> T:
         """Carry out a command; give its answer, raise its error."""
         return self.submit(work, actor=actor, relaxed=relaxed).result()
+
+    def leads(self) -> bool:
+        """Say whether this is the one ledger of its database that looks after schedules."""
+        return not self.home.database_url or self.do(lambda _: self._database.leads(), relaxed=True)
 
     def close(self) -> None:
         """Carry out what is queued and let go of the database."""
@@ -97,6 +103,7 @@ class Ledger:
                     seq, wakes = self._take(db, jobs, relaxed=relaxed)
                 self._seq = seq
             except BaseException as error:  # noqa: BLE001 - handed to who waits: the database is busy, full, gone
+                self._seq = None
                 self._fail(jobs, error)
                 continue
             for job in jobs:
@@ -107,10 +114,11 @@ class Ledger:
             for listener in self.listeners:
                 listener(wakes)
 
-    def _take(self, db: sqlite3.Connection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
+    def _take(self, db: Connection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
         """Run queued commands for a while; give the last seq, and whether workers should look again."""
         begin = time.monotonic()
-        seq, wakes = self._seq, self._has_foreign_news(db)
+        seq = acked_seq(db, self.stream) if self._seq is None else self._seq
+        wakes = self._has_foreign_news()
         while self._jobs and time.monotonic() - begin < MOST_S:
             if relaxed and not self._jobs[0].relaxed:
                 break
@@ -118,17 +126,16 @@ class Ledger:
             if not job.answer.set_running_or_notify_cancel():
                 continue
             jobs.append(job)
-            tx = Tx(db, self._writer, seq, self._now_us(), job.actor, self.home.folder)
+            tx = Tx(db, self._writer, seq, self.now_us(), job.actor, self.home.folder)
             self._carry_out(tx, job)
             if job.error is None:
                 seq, wakes = tx.seq, wakes or tx.wakes
         return seq, wakes
 
-    def _has_foreign_news(self, db: sqlite3.Connection) -> bool:
+    def _has_foreign_news(self) -> bool:
         """Tell whether another connection has committed since the last transaction."""
-        (version,) = db.execute("PRAGMA data_version").fetchone()
-        known, self._version = self._version, version
-        return known not in (-1, version)
+        known, self._news = self._news, self._database.news()
+        return known not in (-1, self._news)
 
     def _carry_out(self, tx: Tx, job: Job) -> None:
         tx.db.execute("SAVEPOINT command")

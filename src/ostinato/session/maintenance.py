@@ -25,12 +25,12 @@ from ostinato.store.maintenance import (
     count_old,
     remove_old,
     remove_unused_blobs,
-    tidy,
 )
-from ostinato.store.sqlite import Database, explain, migrations, schema_version
+from ostinato.store.sqlite import explain, file_bytes, migrations
 
 if TYPE_CHECKING:
     from ostinato.core.settings import Settings
+    from ostinato.store.database import Connection
 
 
 class Migrated(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +83,9 @@ class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
 def migrate(folder: str | None = None) -> Migrated:
     """Bring the database of a home up to date; the old one is kept beside it as `ostinato.db.before-N`."""
     home = _home(folder)
-    found = schema_version(home.database)
-    Database(home.database).close()
+    with home.peeking() as (_, found, _):
+        pass
+    home.open().close()
     return Migrated(found=found, now=len(migrations()))
 
 
@@ -94,9 +95,9 @@ def check(folder: str | None = None) -> list[Finding]:
     found: list[Finding] = []
     blobs = Blobs(home.blobs)
     try:
-        database = Database(home.database)
+        database = home.open()
         try:
-            found += check_database(database.db)
+            found += check_database(database)
             found += check_blobs(database.db, blobs)
             facts = _journals(home, database.db)
         finally:
@@ -114,7 +115,7 @@ def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settin
     home = _home(folder)
     keep = keep_by(settings or load())
     blobs = Blobs(home.blobs)
-    database = Database(home.database)
+    database = home.open()
     try:
         if dry_run:
             n_blocks, n_roots = count_old(database, keep)
@@ -125,7 +126,7 @@ def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settin
             n_blobs, n_bytes = remove_unused_blobs(database, blobs, keep.blobs_from)
             blobs.delete_unfinished(keep.blobs_from / 1e6)
             _delete_unfinished_segments(home, keep.blobs_from / 1e6)
-            tidy(database)
+            database.tidy()
     except sqlite3.Error as error:
         raise explain(error, home.database) from error
     finally:
@@ -136,19 +137,13 @@ def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settin
 def facts(folder: str | None = None) -> HomeFacts:
     """Give the facts about a home, whatever state it is in; nothing is changed, delivered or repaired."""
     home = Home(folder or load().home)
-    version, error, counts = -1, "", (0, 0, 0)
+    version, error, counts, n_bytes = -1, "", (0, 0, 0), file_bytes(home.database)
     journals: list[JournalFacts] = []
     try:
-        version = schema_version(home.database)
-        if version:
-            db = sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)
-            try:
+        with home.peeking() as (db, version, n_bytes):
+            if db is not None:
                 counts = db.execute(sql.load("maintenance")["table_counts"]).fetchone()
-                journals = _journals(home, db)
-            finally:
-                db.close()
-        else:
-            journals = _journals(home, None)
+            journals = _journals(home, db)
     except (OstinatoError, sqlite3.Error) as problem:
         error = str(problem)
         journals = _journals(home, None)
@@ -159,7 +154,7 @@ def facts(folder: str | None = None) -> HomeFacts:
         free_bytes=_free_bytes(home.folder),
         schema_version=version,
         known_version=len(migrations()),
-        database_bytes=sum(_size(home.database + end) for end in ("", "-wal", "-shm")),
+        database_bytes=n_bytes,
         database_error=error,
         n_flow_runs=counts[0],
         n_task_runs=counts[1],
@@ -177,7 +172,7 @@ def _home(folder: str | None) -> Home:
     return home
 
 
-def _journals(home: Home, db: sqlite3.Connection | None) -> list[JournalFacts]:
+def _journals(home: Home, db: Connection | None) -> list[JournalFacts]:
     found = segments(home)
     acked: dict[str, int] = {}
     if db is not None:
@@ -230,13 +225,6 @@ def _damaged(home: Home) -> list[str]:
     if not os.path.isdir(home.damaged):
         return []
     return [os.path.join(home.damaged, name) for name in sorted(os.listdir(home.damaged))]
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except OSError:
-        return 0
 
 
 def _free_bytes(folder: str) -> int:

@@ -16,6 +16,8 @@ import msgspec
 
 from ostinato.core.errors import (
     DatabaseBusy,
+    DatabaseForbidden,
+    DatabaseUnreachable,
     DiskFull,
     HomeReadOnly,
     Refused,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.session.home import Home
-    from ostinato.store.sqlite import Database
+    from ostinato.store.database import Database
 
 MOST_FRAMES: Final = 256
 """Blocks delivered by one transaction."""
@@ -43,6 +45,8 @@ MOST_FRAMES: Final = 256
 _unpack = msgspec.msgpack.Decoder(Block).decode
 LATER: Final = (
     DatabaseBusy,
+    DatabaseForbidden,
+    DatabaseUnreachable,
     DiskFull,
     HomeReadOnly,
     Refused,
@@ -155,7 +159,7 @@ def crash_stream(database: Database, stream: str, message: str, *, killed: bool)
     except sqlite3.Error as error:
         raise explain(error, database.path) from error
     with database.writing() as db:
-        return len(claims.crash_stream(alone(db, os.path.dirname(database.path)), stream, message, killed=killed))
+        return len(claims.crash_stream(alone(db, database.folder), stream, message, killed=killed))
 
 
 def _take(stream: str, paths: list[str]) -> Orphan | None:

@@ -38,7 +38,7 @@ class Outbox:
 
     def __init__(self, folder: str, client: Client) -> None:
         name = blake2b(client.address.url.encode(), digest_size=8).hexdigest()
-        self.home = Home(os.path.join(folder, "outbox", name))
+        self.home = Home(os.path.join(folder, "outbox", name), database_url="")
         self.blobs = Blobs(self.home.blobs)
         self._client = client
         self._is_urgent = True

@@ -16,7 +16,7 @@ from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_bl
 from ostinato.store import cache, claims, runs, variables, work
 from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
-from ostinato.store.sqlite import Database, explain
+from ostinato.store.sqlite import explain
 from ostinato.store.transaction import alone
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ostinato.core.results import Result
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
+    from ostinato.store.database import Database
 
     T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class EmbeddedRecorder(Stream):
     def recall(self, root_id: str) -> Recall:
         """Give what is recorded of a root run and its subflows (settles to the database first)."""
         self._settle_within(self.settings.exit_wait_s)
-        return self._ask(lambda database: runs.recall(database.db, root_id))
+        return self._ask(lambda database: runs.recall(database, root_id))
 
     def claim(self, run_id: str, epoch: int) -> int:
         """Take up a root run in epoch + 1 for this stream, by compare-and-set on `epoch`."""
@@ -151,7 +152,7 @@ class EmbeddedRecorder(Stream):
     def _ask(self, question: Callable[[Database], T]) -> T:
         with self._asking:
             if self._asked is None:
-                self._asked = Database(self.home.database)
+                self._asked = self.home.open()
             try:
                 return question(self._asked)
             except sqlite3.Error as error:

@@ -12,7 +12,7 @@ from ostinato.session.bell import Bell
 from ostinato.session.discovery import Lookout
 from ostinato.session.shipping import APPEND_S, ship
 from ostinato.store.append import Appended, append
-from ostinato.store.sqlite import Database, explain
+from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ostinato.session.discovery import Card
     from ostinato.session.home import Home
     from ostinato.store.append import Entry, Writer
+    from ostinato.store.database import Database
 
 LOCK_PAUSES_S: Final = (0.0, 0.001, 0.002, 0.004, 0.008)
 """Between tries to write the database, before it is the journal's turn again."""
@@ -85,7 +86,7 @@ class DatabaseSink:
     def open(self) -> Database:
         """Give the connection."""
         if self.database is None:
-            self.database = Database(self.home.database, busy_s=BUSY_S)
+            self.database = self.home.open(busy_s=BUSY_S)
         return self.database
 
     def append(self, writer: Writer, take: Callable[[], list[Entry]]) -> Appended | None:
@@ -97,7 +98,7 @@ class DatabaseSink:
             try:
                 entries = take()
                 if entries:
-                    done = append(database.db, writer, entries, time.time_ns() // 1000)
+                    done = append(database.db, writer, entries, database.now_us())
                     database.commit()
             finally:
                 if done is None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from ostinato.session.orphans import segments
 from ostinato.store.blobs import Blobs
 from ostinato.store.maintenance import DAY_US, Keep, remove_old, remove_unused_blobs
-from ostinato.store.sqlite import Database, explain
+from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
     from ostinato.core.settings import Settings
     from ostinato.session.home import Home
+    from ostinato.store.database import Database
 
 BLOBS_EVERY_S: Final = 600.0
 RUNS_EVERY_S: Final = 86_400.0
@@ -50,7 +51,7 @@ def sweep_blobs_at_times(home: Home, database: Database, settings: Settings) -> 
 
 def keep_house(home: Home, settings: Settings, within_s: float) -> None:
     """Remove what is old or unused, for as long as a server that does it by the way may take."""
-    database = Database(home.database)
+    database = home.open()
     try:
         remove_old(database, keep_by(settings), list(segments(home)), within_s=within_s)
         sweep_blobs_at_times(home, database, settings)

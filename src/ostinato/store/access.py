@@ -20,31 +20,30 @@ from ostinato.core.access import (
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from ostinato.core.access import Identity
+    from ostinato.store.database import Connection
 
 _scopes = msgspec.json.Decoder(tuple[Scope, ...]).decode
 
 
-def user(db: sqlite3.Connection, name: str) -> User | None:
+def user(db: Connection, name: str) -> User | None:
     """Give a user, None when there is none."""
     row = db.execute(sql.load("access")["user"], (name,)).fetchone()
     return None if row is None else _user(row)
 
 
-def users(db: sqlite3.Connection, *, after: str = "", limit: int = 1000) -> list[User]:
+def users(db: Connection, *, after: str = "", limit: int = 1000) -> list[User]:
     """Give users by name."""
     return [_user(row) for row in db.execute(sql.load("access")["users"], (after, limit))]
 
 
-def key(db: sqlite3.Connection, key_id: str) -> ApiKey | None:
+def key(db: Connection, key_id: str) -> ApiKey | None:
     """Give an API key, None when there is none."""
     row = db.execute(sql.load("access")["key"], (key_id,)).fetchone()
     return None if row is None else _key(row)
 
 
-def keys(db: sqlite3.Connection, *, user: str = "", after: str = "", limit: int = 1000) -> list[ApiKey]:
+def keys(db: Connection, *, user: str = "", after: str = "", limit: int = 1000) -> list[ApiKey]:
     """Give API keys by id, those of one user when it is named."""
     queries = sql.load("access")
     if user:
@@ -52,12 +51,12 @@ def keys(db: sqlite3.Connection, *, user: str = "", after: str = "", limit: int 
     return [_key(row) for row in db.execute(queries["keys"], (after, limit))]
 
 
-def any_key(db: sqlite3.Connection, now: int) -> bool:
+def any_key(db: Connection, now: int) -> bool:
     """Tell whether some key holds at an instant: without one nobody could ask from elsewhere."""
     return bool(db.execute(sql.load("access")["any_key"], (now,)).fetchone()[0])
 
 
-def authenticate(db: sqlite3.Connection, text: str, now: int) -> Identity:
+def authenticate(db: Connection, text: str, now: int) -> Identity:
     """Give who holds the key with this text, at instant `now`.
 
     Raises:
@@ -68,25 +67,25 @@ def authenticate(db: sqlite3.Connection, text: str, now: int) -> Identity:
     return identify(None if row is None else _known(row), key_id, secret, now)
 
 
-def note_use(db: sqlite3.Connection, key_id: str, now: int) -> bool:
+def note_use(db: Connection, key_id: str, now: int) -> bool:
     """Note that a key is used, at most once a minute; tell whether it was written."""
     least = now - USE_NOTED_EVERY_US
     return db.execute(sql.load("access")["note_use"], (now, key_id, least)).rowcount == 1
 
 
-def sealed(db: sqlite3.Connection, name: str) -> bytes | None:
+def sealed(db: Connection, name: str) -> bytes | None:
     """Give the sealed value of a secret, None when it is not set."""
     row = db.execute(sql.load("access")["sealed"], (name,)).fetchone()
     return None if row is None else bytes(row[0])
 
 
-def secrets(db: sqlite3.Connection, *, after: str = "", limit: int = 1000) -> list[SecretInfo]:
+def secrets(db: Connection, *, after: str = "", limit: int = 1000) -> list[SecretInfo]:
     """Give what is told of secrets, by name."""
     rows = db.execute(sql.load("access")["secrets"], (after, limit))
     return [SecretInfo(name=name, updated_at=at, updated_by=actor) for name, at, actor in rows]
 
 
-def audit(db: sqlite3.Connection, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
+def audit(db: Connection, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
     """Give who did what, newest first."""
     rows = db.execute(sql.load("access")["audit"], (before, limit))
     return [

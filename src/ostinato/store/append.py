@@ -10,10 +10,12 @@ from ostinato.core.events import Block, Event
 from ostinato.store import sql
 from ostinato.store.projection import Fold, Row, RunHead, TaskHead
 from ostinato.store.subjects import project
+from ostinato.store.tracking_fold import TrackingFold
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
+
+    from ostinato.store.database import Connection
 
 MOST_ROWS: Final = 64
 """Rows written by one statement: below the least limit of variables (32,766) for every query here."""
@@ -54,7 +56,7 @@ class Appended(msgspec.Struct, frozen=True):
     """Root runs of which old events came, with their newer epoch."""
 
 
-def append(db: sqlite3.Connection, writer: Writer, entries: Sequence[Entry], now: int) -> Appended:
+def append(db: Connection, writer: Writer, entries: Sequence[Entry], now: int) -> Appended:
     """Write blocks of one stream, in the transaction that the caller has begun.
 
     Blocks that are known are left out, of one that is partly known the rest goes in.
@@ -88,7 +90,7 @@ def _without_gap(entries: Sequence[Entry]) -> Sequence[Entry]:
     return entries
 
 
-def acked_seq(db: sqlite3.Connection, stream: str) -> int:
+def acked_seq(db: Connection, stream: str) -> int:
     """Give the seq of the last event of a stream that is in the database, 0 when there is none."""
     row = db.execute(sql.load("append")["known_stream"], (stream,)).fetchone()
     return 0 if row is None else int(row[0])
@@ -108,7 +110,7 @@ def _after(entry: Entry, acked: int, stream: str) -> Entry | None:
 class _Database:
     """The database as the fold sees it; each look-up is one row of JSON, since rows cost a turn of the GIL each."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self.db = db
         self.queries = sql.load("append")
 
@@ -121,7 +123,7 @@ class _Database:
         return _task_heads(self.db.execute(self.queries["task_heads"], (run_id, wanted)).fetchone()[0])
 
 
-def _write(db: sqlite3.Connection, fold: Fold) -> None:
+def _write(db: Connection, fold: Fold) -> None:
     queries = sql.load("append")
     puts, moves, counters = fold.task_rows()
     _put(db, "put_runs", 37, fold.run_rows())
@@ -153,13 +155,17 @@ def _write(db: sqlite3.Connection, fold: Fold) -> None:
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
     for event in fold.others:
         project(db, event)
+    if fold.tracking:
+        tracking = TrackingFold(db)
+        tracking.add(fold.tracking)
+        tracking.write(lambda subject, name, width, values: _put(db, name, width, values, subject))
 
 
-def _put(db: sqlite3.Connection, name: str, width: int, values: Row) -> None:
+def _put(db: Connection, name: str, width: int, values: Row, subject: str = "append") -> None:
     """Write rows of so many columns in few statements: the sizes are powers of two, so that each is prepared once."""
     left = len(values) // width
     at = 0
-    query = sql.load("append")[name] if left else ""
+    query = sql.load(subject)[name] if left else ""
     while left:
         n_rows = MOST_ROWS if left >= MOST_ROWS else 1 << (left.bit_length() - 1)
         part = values[at : at + n_rows * width] if n_rows * width < len(values) else values

@@ -12,8 +12,7 @@ from ostinato.store import sql
 from ostinato.store.projection import HOUR_US
 
 if TYPE_CHECKING:
-    import sqlite3
-
+    from ostinato.store.database import Connection
     from ostinato.store.transaction import Tx
 
 LEFT_IN_PEACE: Final = frozenset(("Scheduled", "Late", "Paused"))
@@ -52,14 +51,14 @@ def claim(tx: Tx, run_id: str, epoch: int, stream: str) -> int | None:
     return None
 
 
-def crash_below(db: sqlite3.Connection, root_id: str, message: str, now: int) -> None:
+def crash_below(db: Connection, root_id: str, message: str, now: int) -> None:
     """Mark subflow runs and task runs of a root run that are still active as Crashed."""
     runs = _ids(db, "active_subflow_runs", root_id, _ACTIVE)
     tasks = _ids(db, "runs_of_root_with_active_tasks", root_id, _ACTIVE)
     _crash(db, runs, tasks, message, now)
 
 
-def is_active(db: sqlite3.Connection, stream: str, *, killed: bool) -> bool:
+def is_active(db: Connection, stream: str, *, killed: bool) -> bool:
     """Say whether `crash_stream` would find something to mark."""
     active = _ACTIVE if killed else _RUNNING
     return bool(_ids(db, "active_runs_of_stream", stream, active) or _ids(db, _TASKS_OF_STREAM, stream, active))
@@ -83,11 +82,11 @@ def crash_stream(tx: Tx, stream: str, message: str, *, killed: bool) -> list[str
     return runs
 
 
-def _ids(db: sqlite3.Connection, query: str, *values: str) -> list[str]:
+def _ids(db: Connection, query: str, *values: str) -> list[str]:
     return [row[0] for row in db.execute(sql.load("claims")[query], values)]
 
 
-def _crash(db: sqlite3.Connection, runs: list[str], runs_of_tasks: list[str], message: str, now: int) -> None:
+def _crash(db: Connection, runs: list[str], runs_of_tasks: list[str], message: str, now: int) -> None:
     queries = sql.load("claims")
     if runs:
         ids = _json(runs)

@@ -11,7 +11,7 @@ from ostinato.core.events import Block, Event
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    import sqlite3
+    from ostinato.store.database import Connection
 
 MOST_BLOCKS: Final = 64
 """Blocks that are read at once."""
@@ -21,19 +21,19 @@ ENOUGH_BYTES: Final = 1 << 20
 _block: Final = msgspec.msgpack.Decoder(Block).decode
 
 
-def last(db: sqlite3.Connection) -> int:
+def last(db: Connection) -> int:
     """Give the id of the newest block, 0 when there never was one."""
     row = db.execute(sql.load("feed")["last_block"]).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def since(db: sqlite3.Connection, at: int) -> int:
+def since(db: Connection, at: int) -> int:
     """Give the id of the first block committed at or after an instant: of the next one to come when there is none."""
     row = db.execute(sql.load("feed")["block_since"], (at,)).fetchone()
     return last(db) + 1 if row is None else int(row[0])
 
 
-def check(db: sqlite3.Connection, block: int, index: int) -> None:
+def check(db: Connection, block: int, index: int) -> None:
     """Let a position pass after which nothing is missing.
 
     Raises:
@@ -45,7 +45,7 @@ def check(db: sqlite3.Connection, block: int, index: int) -> None:
         raise FeedTooOld(first=f"{first}.0", after=f"{block}.{index}")
 
 
-def blocks(db: sqlite3.Connection, begin: int, limit: int = MOST_BLOCKS) -> list[tuple[int, list[Event]]]:
+def blocks(db: Connection, begin: int, limit: int = MOST_BLOCKS) -> list[tuple[int, list[Event]]]:
     """Give some blocks from an id on: at least one when there is one, else as many as are not much together."""
     found: list[tuple[int, list[Event]]] = []
     size = 0
@@ -57,7 +57,7 @@ def blocks(db: sqlite3.Connection, begin: int, limit: int = MOST_BLOCKS) -> list
     return found
 
 
-def place_of_run(db: sqlite3.Connection, run_id: str) -> tuple[str, str]:
+def place_of_run(db: Connection, run_id: str) -> tuple[str, str]:
     """Give the flow of a run and its outermost run, empty when it is gone."""
     row = db.execute(sql.load("feed")["place_of_run"], (run_id,)).fetchone()
     return ("", "") if row is None else (row[0], row[1])

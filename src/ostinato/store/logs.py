@@ -10,13 +10,12 @@ from ostinato.core.records import LogLine
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable
 
+    from ostinato.store.database import Connection
 
-def logs(
-    db: sqlite3.Connection, run_ids: Iterable[str], *, after: int, limit: int, level: int, tail: bool
-) -> list[LogLine]:
+
+def logs(db: Connection, run_ids: Iterable[str], *, after: int, limit: int, level: int, tail: bool) -> list[LogLine]:
     """Give log lines with id > `after` in commit order; `tail` gives the last `limit` ones instead."""
     ids = msgspec.json.encode(list(dict.fromkeys(run_ids))).decode()
     query = sql.load("logs")["newest_logs" if tail else "logs_after"]

@@ -10,15 +10,15 @@ import msgspec
 
 from ostinato.store import sql
 from ostinato.store.blobs import name_of
+from ostinato.store.database import ALL
 from ostinato.store.subjects import forget_run
 
 if TYPE_CHECKING:
     import os
-    import sqlite3
     from collections.abc import Iterator, Sequence
 
     from ostinato.store.blobs import Blobs
-    from ostinato.store.sqlite import Database
+    from ostinato.store.database import Connection, Database
 
 DAY_US: Final = 86_400_000_000
 BATCH: Final = 50
@@ -62,7 +62,7 @@ def count_old(database: Database, keep: Keep) -> tuple[int, int]:
     """Give the number of blocks and root runs that `remove_old` would remove."""
     queries = sql.load("maintenance")
     n_blocks = database.db.execute(queries["count_old_blocks"], (keep.blocks_from,)).fetchone()[0]
-    _, n_roots = database.db.execute(queries["old_root_runs"], (keep.runs_from, -1)).fetchone()
+    _, n_roots = database.db.execute(queries["old_root_runs"], (keep.runs_from, ALL)).fetchone()
     return int(n_blocks), int(n_roots)
 
 
@@ -138,31 +138,14 @@ def _batches(blobs: Blobs, before: int) -> Iterator[dict[str, os.stat_result]]:
         yield batch
 
 
-def tidy(database: Database) -> None:
-    """Give freed pages back when they are many, and let the planner look at the tables again."""
-    free, pages, size = (_pragma(database, name) for name in ("freelist_count", "page_count", "page_size"))
-    if free * size > 64 << 20 and free * 3 > pages:
-        database.db.execute("VACUUM")
-    database.db.execute("PRAGMA optimize")
-    database.db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-
-
-def _pragma(database: Database, name: str) -> int:
-    value: int = database.db.execute(f"PRAGMA {name}").fetchone()[0]
-    return value
-
-
 # --- check
 
 
-def check_database(db: sqlite3.Connection) -> list[Finding]:
-    """Give what is wrong inside the database file, in the counters and in the order of the blocks."""
+def check_database(database: Database) -> list[Finding]:
+    """Give what is wrong inside the database, in the counters and in the order of the blocks."""
     queries = sql.load("maintenance")
-    found = [
-        Finding(subject="database", text=str(row[0]))
-        for row in db.execute(f"PRAGMA integrity_check({SHOWN})").fetchall()
-        if row[0] != "ok"
-    ]
+    db = database.db
+    found = [Finding(subject="database", text=text) for text in database.damage(SHOWN)]
     for run_id, task, group, state, counter, counted in db.execute(queries["wrong_task_counts"], (SHOWN,)):
         what = f"run {run_id}: task {task!r}{f' ({group})' if group else ''} in state {state}"
         found.append(Finding(subject="counters", text=f"{what}: counter {counter}, rows {counted}"))
@@ -174,7 +157,7 @@ def check_database(db: sqlite3.Connection) -> list[Finding]:
     return found
 
 
-def check_blobs(db: sqlite3.Connection, blobs: Blobs) -> list[Finding]:
+def check_blobs(db: Connection, blobs: Blobs) -> list[Finding]:
     """Give blobs that are damaged, and those that are missing though something refers to them."""
     found = []
     there = set()

@@ -11,12 +11,12 @@ from ostinato.store import sql
 from ostinato.store.projection import HOUR_US
 
 if TYPE_CHECKING:
-    import sqlite3
+    from ostinato.store.database import Connection
 
 _STATES: Final = msgspec.json.encode(list(TABLE)).decode()
 
 
-def flows(db: sqlite3.Connection, *, since: int, after: str, limit: int) -> list[tuple[str, dict[StateName, int]]]:
+def flows(db: Connection, *, since: int, after: str, limit: int) -> list[tuple[str, dict[StateName, int]]]:
     """Give flows by name, each with how many of its runs made since an instant are in which state."""
     queries = sql.load("overview")
     hour = since // HOUR_US * HOUR_US
@@ -27,6 +27,6 @@ def flows(db: sqlite3.Connection, *, since: int, after: str, limit: int) -> list
     ]
 
 
-def oldest_waiting(db: sqlite3.Connection, now: int) -> dict[str, int]:
+def oldest_waiting(db: Connection, now: int) -> dict[str, int]:
     """Give, by queue, when the run that has waited longest was due."""
     return dict(db.execute(sql.load("overview")["oldest_waiting"], (now,)).fetchall())

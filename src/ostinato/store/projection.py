@@ -14,7 +14,7 @@ The rules, which the tests repeat in a slow and plain form:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, get_args
 
 import msgspec
 
@@ -34,6 +34,7 @@ from ostinato.core.events import (
     VariableSet,
 )
 from ostinato.core.states import TABLE, TERMINAL
+from ostinato.core.tracking import TrackingEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,9 +58,10 @@ APART: Final = frozenset(
         VariableSet,
         *(ev.StreamLost, ev.TickPlanned, ev.SchedulePlanned, ev.DeploymentSet, ev.DeploymentRemoved, ev.QueueSet),
         *(ev.LimitSet, ev.WorkerJoined, ev.WorkerLeft, ev.UserSet, ev.KeySet, ev.SecretSet, ev.Audited),
+        *get_args(TrackingEvent),
     )
 )
-"""Events that are about no run."""
+"""Events that are about no flow run."""
 
 pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
@@ -185,6 +187,7 @@ class Fold:
         self.tags: Row = []
         self.variables: list[Row] = []
         self.cached: list[Row] = []
+        self.tracking: list[TrackingEvent] = []
         self.others: list[Event] = []
         """What has a projection of its own, see `subjects`."""
         self.ended_well: list[str] = []
@@ -203,6 +206,7 @@ class Fold:
             CheckpointSaved: self._checkpoint,
             CacheStored: self._cache,
             VariableSet: self._variable,
+            **dict.fromkeys(get_args(TrackingEvent), self.tracking.append),
         }
 
     def add(self, events: Sequence[Event]) -> None:

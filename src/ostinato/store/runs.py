@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from ostinato.core.events import Error, Source
 from ostinato.core.records import Checkpoint, FlowRun, Recall, StateChange, TaskCount, TaskRun, TaskTally
 from ostinato.core.results import Result
 from ostinato.store import sql, walks
+from ostinato.store.database import ALL, named
 from ostinato.store.filters import where
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.query import Query
     from ostinato.core.states import StateName
+    from ostinato.store.database import Connection, Cursor, Database
 
 SHORTEST_PREFIX: Final = 4
 
@@ -43,7 +44,7 @@ _source = msgspec.msgpack.Decoder(Source).decode
 _tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def runs(db: sqlite3.Connection, query: Query, *, limit: int, after: str, now: int) -> tuple[list[FlowRun], str]:
+def runs(db: Connection, query: Query, *, limit: int, after: str, now: int) -> tuple[list[FlowRun], str]:
     """Give flow runs that match, newest first, and the cursor of the next page (or "").
 
     A page may be short, and even empty, while its cursor says that there is more, see `walks`.
@@ -56,7 +57,7 @@ def runs(db: sqlite3.Connection, query: Query, *, limit: int, after: str, now: i
     return _named(db, "runs_by_ids", _json(page).decode()), page[-1] if len(ids) > limit else bound
 
 
-def find_run(db: sqlite3.Connection, ref: str, home: str) -> FlowRun:
+def find_run(db: Connection, ref: str, home: str) -> FlowRun:
     """Give a run by id, unique beginning of an id, name (the newest), or `last`: the newest that has begun or is due.
 
     Raises:
@@ -71,7 +72,7 @@ def find_run(db: sqlite3.Connection, ref: str, home: str) -> FlowRun:
     return found[0]
 
 
-def _by_prefix(db: sqlite3.Connection, prefix: str) -> list[FlowRun]:
+def _by_prefix(db: Connection, prefix: str) -> list[FlowRun]:
     if len(prefix) < SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef"):
         return []
     found = _named(db, "runs_by_prefix", prefix, f"{prefix}g", 6)
@@ -81,14 +82,12 @@ def _by_prefix(db: sqlite3.Connection, prefix: str) -> list[FlowRun]:
     return found
 
 
-def subflow_runs(db: sqlite3.Connection, run_id: str) -> list[FlowRun]:
+def subflow_runs(db: Connection, run_id: str) -> list[FlowRun]:
     """Give the direct subflow runs of a run, in call order."""
     return _named(db, "subflow_runs", run_id)
 
 
-def task_runs(
-    db: sqlite3.Connection, run_id: str, *, states: Sequence[StateName], limit: int, after: int
-) -> list[TaskRun]:
+def task_runs(db: Connection, run_id: str, *, states: Sequence[StateName], limit: int, after: int) -> list[TaskRun]:
     """Give task runs of a flow run with `no` > `after`, in call order."""
     queries = sql.load("runs")
     if states:
@@ -99,7 +98,7 @@ def task_runs(
     return _task_runs(db, cursor)
 
 
-def counts(db: sqlite3.Connection, run_id: str) -> list[TaskCount]:
+def counts(db: Connection, run_id: str) -> list[TaskCount]:
     """Give the counters of a flow run's task runs, in order of first call."""
     rows = db.execute(sql.load("runs")["task_counts"], (run_id,)).fetchall()
     first: dict[tuple[str, str], int] = {}
@@ -112,7 +111,7 @@ def counts(db: sqlite3.Connection, run_id: str) -> list[TaskCount]:
     ]
 
 
-def tallies(db: sqlite3.Connection, run_id: str) -> list[TaskTally]:
+def tallies(db: Connection, run_id: str) -> list[TaskTally]:
     """Give epochs, durations and attempts of a flow run's task runs by task, `.map` and state; reads every row."""
     return [
         TaskTally(
@@ -125,12 +124,12 @@ def tallies(db: sqlite3.Connection, run_id: str) -> list[TaskTally]:
     ]  # fmt: skip
 
 
-def state_counts(db: sqlite3.Connection) -> dict[StateName, int]:
+def state_counts(db: Connection) -> dict[StateName, int]:
     """Give how many flow runs are in each state."""
     return dict(db.execute(sql.load("runs")["state_counts"]).fetchall())
 
 
-def history(db: sqlite3.Connection, run_id: str) -> list[StateChange]:
+def history(db: Connection, run_id: str) -> list[StateChange]:
     """Give the state changes of a flow run, oldest first."""
     return [
         StateChange(at=at, epoch=epoch, attempt=attempt, state=state, previous=previous, message=message)
@@ -138,30 +137,27 @@ def history(db: sqlite3.Connection, run_id: str) -> list[StateChange]:
     ]
 
 
-def recall(db: sqlite3.Connection, root_id: str) -> Recall:
+def recall(database: Database, root_id: str) -> Recall:
     """Give all that a resume of this root run may take over, as it is at one moment."""
     queries = sql.load("runs")
-    db.execute("BEGIN")
-    try:
+    db = database.db
+    with database.snapshot():
         found = _named(db, "runs_of_root", root_id)
-        tasks = [task for run in found for task in _task_runs(db, db.execute(queries["task_runs"], (run.id, 0, -1)))]
+        tasks = [task for run in found for task in _task_runs(db, db.execute(queries["task_runs"], (run.id, 0, ALL)))]
         checkpoints = [_checkpoint(row) for run in found for row in db.execute(queries["checkpoints"], (run.id,))]
-    finally:
-        db.execute("COMMIT")
     return Recall(runs=found, tasks=tasks, checkpoints=checkpoints)
 
 
 # --- rows to values
 
 
-def _named(db: sqlite3.Connection, query: str, *values: object) -> list[FlowRun]:
+def _named(db: Connection, query: str, *values: object) -> list[FlowRun]:
     return flow_runs(db, db.execute(sql.load("runs")[query], values))
 
 
-def flow_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[FlowRun]:
+def flow_runs(db: Connection, cursor: Cursor) -> list[FlowRun]:
     """Give the rows of a query on flow_runs as values."""
-    cursor.row_factory = sqlite3.Row
-    rows: list[sqlite3.Row] = cursor.fetchall()
+    rows = named(cursor)
     results = _Results(db, rows, "id")
     return [
         FlowRun(
@@ -198,9 +194,8 @@ def flow_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[FlowRun]:
     ]
 
 
-def _task_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[TaskRun]:
-    cursor.row_factory = sqlite3.Row
-    rows: list[sqlite3.Row] = cursor.fetchall()
+def _task_runs(db: Connection, cursor: Cursor) -> list[TaskRun]:
+    rows = named(cursor)
     results = _Results(db, rows, "run_id")
     return [
         TaskRun(
@@ -233,13 +228,13 @@ def _task_runs(db: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[TaskRun]:
 class _Results:
     """Results of some rows; one whose stored value no run refers to any more is marked as dropped."""
 
-    def __init__(self, db: sqlite3.Connection, rows: list[sqlite3.Row], run_column: str) -> None:
+    def __init__(self, db: Connection, rows: list[dict[str, Any]], run_column: str) -> None:
         self.db = db
         self.rows = rows
         self.run_column = run_column
         self.kept: set[tuple[str, str]] | None = None
 
-    def get(self, row: sqlite3.Row, column: str) -> Result | None:
+    def get(self, row: dict[str, Any], column: str) -> Result | None:
         packed = row[column]
         if packed is None:
             return None

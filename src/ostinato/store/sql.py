@@ -14,7 +14,8 @@ from typing import Final
 FOLDER: Final = os.path.join(os.path.dirname(__file__), "queries")
 
 _HEAD: Final = re.compile(r"^-- (\w+) --\n", re.MULTILINE)
-_VALUES: Final = re.compile(r"\(\?(?:, \?)*\)")
+_VALUES: Final = re.compile(r"\(\?(?:::\w+)?(?:, \?(?:::\w+)?)*\)")
+_MANY: Final = re.compile(r"(VALUES )(\(\?(?:, \?)*\))((?:, \2)+)")
 
 
 @cache
@@ -32,6 +33,15 @@ def rows(query: str, n_rows: int) -> str:
     if found is None:
         raise ValueError(query)
     return query[: found.start()] + ", ".join([found[0]] * n_rows) + query[found.end() :]
+
+
+def single(query: str) -> tuple[str, int]:
+    """Give what `rows` made a query from: that query, and the number of rows."""
+    found = _MANY.search(query)
+    if found is None:
+        return query, 1
+    n_rows = 1 + len(found[3]) // (len(found[2]) + 2)
+    return query[: found.start()] + found[1] + found[2] + query[found.end() :], n_rows
 
 
 def _plain(text: str) -> str:

@@ -17,12 +17,10 @@ from ostinato.core.errors import (
     HomeReadOnly,
     OstinatoError,
 )
+from ostinato.store.database import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PATIENCE_S: Final = 10.0
-"""How long a caller waits for the right to write."""
 
 MIGRATIONS: Final = os.path.join(os.path.dirname(__file__), "migrations")
 
@@ -58,7 +56,7 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-class Database:
+class SqliteDatabase:
     """One connection to the database of a home, with its own hold on the lock that writers share.
 
     Not for use by two threads at once.
@@ -67,6 +65,7 @@ class Database:
     def __init__(self, path: str, *, busy_s: float = PATIENCE_S) -> None:
         """Open the database, make or migrate it if needed; later calls wait `busy_s` for a foreign program."""
         self.path = path
+        self.folder = os.path.dirname(path)
         self._lock_fd = -1
         try:
             self._lock_fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -76,6 +75,7 @@ class Database:
                 path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=512
             )
             self.db.executescript(_PRAGMAS)
+            self.db.create_function("lower", 1, str.lower, deterministic=True)  # it knows ASCII only
             self._check_version()
             self.db.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
         except sqlite3.Error as error:
@@ -164,6 +164,51 @@ class Database:
             if not sync:
                 self.db.execute("PRAGMA synchronous = FULL")
 
+    def read_only(self) -> None:
+        """Refuse to write from now on."""
+        self.db.execute("PRAGMA query_only = ON")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have all reads of a block see one moment."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.execute("COMMIT")
+
+    # --- other connections
+
+    def news(self) -> int:
+        """Give a number that changes when another connection has committed."""
+        return self._pragma("data_version")
+
+    def leads(self) -> bool:
+        """Say whether this connection looks after schedules: a home has one server."""
+        return True
+
+    def now_us(self) -> int:
+        """Give the UTC microseconds of this machine's clock."""
+        return time.time_ns() // 1000
+
+    # --- the file
+
+    def damage(self, limit: int) -> list[str]:
+        """Give what is wrong inside the file."""
+        return [str(row[0]) for row in self.db.execute(f"PRAGMA integrity_check({limit})") if row[0] != "ok"]
+
+    def tidy(self) -> None:
+        """Give freed pages back when they are many, and let the planner look at the tables again."""
+        free, pages, size = (self._pragma(name) for name in ("freelist_count", "page_count", "page_size"))
+        if free * size > 64 << 20 and free * 3 > pages:
+            self.db.execute("VACUUM")
+        self.db.execute("PRAGMA optimize")
+        self.db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def _pragma(self, name: str) -> int:
+        value: int = self.db.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
     # --- schema
 
     def _check_version(self) -> None:
@@ -176,8 +221,7 @@ class Database:
 
     def version(self) -> int:
         """Give the number of the newest migration that the database has."""
-        found: int = self.db.execute("PRAGMA user_version").fetchone()[0]
-        return found
+        return self._pragma("user_version")
 
     def _migrate(self, known: list[str]) -> None:
         """Bring the schema up to date; two processes that open a new home at once do it once."""
@@ -220,6 +264,12 @@ def schema_version(path: str) -> int:
             db.close()
     except sqlite3.Error as error:
         raise explain(error, path) from error
+
+
+def file_bytes(path: str) -> int:
+    """Give the bytes of a database file with its write-ahead log."""
+    files = (f"{path}{end}" for end in ("", "-wal", "-shm"))
+    return sum(os.path.getsize(file) for file in files if os.path.exists(file))
 
 
 def migrations() -> list[str]:

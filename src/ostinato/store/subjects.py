@@ -28,10 +28,10 @@ from ostinato.core.events import (
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from ostinato.core.events import Event
+    from ostinato.store.database import Connection
 
 _json = msgspec.json.Encoder().encode
 
@@ -39,7 +39,7 @@ Step = tuple[str, tuple[Any, ...]]
 """A named query and its values."""
 
 
-def project(db: sqlite3.Connection, event: Event) -> None:
+def project(db: Connection, event: Event) -> None:
     """Change the row that an event is about."""
     if isinstance(event, RunDropped):
         forget_run(db, event.run_id)
@@ -49,7 +49,7 @@ def project(db: sqlite3.Connection, event: Event) -> None:
         db.execute(queries[name], values)
 
 
-def forget_run(db: sqlite3.Connection, root_id: str) -> None:
+def forget_run(db: Connection, root_id: str) -> None:
     """Delete a root run with all below it, its counters too."""
     queries = sql.load("maintenance")
     ids = db.execute(queries["runs_below"], (_json([root_id]).decode(),)).fetchone()[0]

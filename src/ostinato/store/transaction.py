@@ -13,9 +13,8 @@ from ostinato.core.ids import new_id
 from ostinato.store.append import Entry, Writer, append
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from ostinato.core.events import Event
+    from ostinato.store.database import Connection
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -28,7 +27,7 @@ class Tx:
 
     __slots__ = ("_writer", "actor", "db", "home", "now", "seq", "wakes")
 
-    def __init__(self, db: sqlite3.Connection, writer: Writer, seq: int, now: int, actor: str, home: str) -> None:
+    def __init__(self, db: Connection, writer: Writer, seq: int, now: int, actor: str, home: str) -> None:
         self.db = db
         self._writer = writer
         self.seq = seq
@@ -51,7 +50,7 @@ class Tx:
         self.seq = last
 
 
-def alone(db: sqlite3.Connection, home: str) -> Tx:
+def alone(db: Connection, home: str) -> Tx:
     """Give the view of a transaction that is all of its stream: for who has no ledger."""
     now = time.time_ns() // 1000
     return Tx(db, Writer(new_id(), os.getpid(), os.uname().nodename, now), 0, now, "", home)

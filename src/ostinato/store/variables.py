@@ -10,16 +10,16 @@ from ostinato.core.records import Variable
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    import sqlite3
+    from ostinato.store.database import Connection
 
 
-def variable(db: sqlite3.Connection, name: str) -> Variable | None:
+def variable(db: Connection, name: str) -> Variable | None:
     """Give a variable, None when it is not set."""
     row = db.execute(sql.load("variables")["variable"], (name,)).fetchone()
     return None if row is None else _variable(row)
 
 
-def variables(db: sqlite3.Connection) -> list[Variable]:
+def variables(db: Connection) -> list[Variable]:
     """Give all variables by name."""
     return [_variable(row) for row in db.execute(sql.load("variables")["variables"])]
 

@@ -17,10 +17,10 @@ import msgspec
 from ostinato.core.ids import id_bound
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from ostinato.core.query import Query, Term
+    from ostinato.store.database import Connection
 
 LOOKED_AT: Final = 10_000
 """Runs that one page looks at, at most."""
@@ -43,7 +43,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[tuple[Any, ...], ...] = ((),)
     """The walk goes once for each."""
 
-    def ids(self, db: sqlite3.Connection, rest: str, rest_values: list[Any], low: str, high: str, n: int) -> list[str]:
+    def ids(self, db: Connection, rest: str, rest_values: list[Any], low: str, high: str, n: int) -> list[str]:
         """Give the newest `n` ids from `low` to below `high` for which `rest` holds, newest first."""
         text = self._text(f"({rest}) AND ", "LIMIT ?")
         found = {
@@ -51,7 +51,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         }
         return sorted(found, reverse=True)[:n]
 
-    def bound(self, db: sqlite3.Connection, low: str, high: str) -> str:
+    def bound(self, db: Connection, low: str, high: str) -> str:
         """Give the last id that may be looked at, "" when all may."""
         text = self._text("", "LIMIT 1 OFFSET ?")
         n = LOOKED_AT // len(self.values) - 1
@@ -82,7 +82,7 @@ BY_FIELD: Final[dict[str, Walk]] = {
 """Walks by the field that a term is about, those that find little first."""
 
 
-def choose(db: sqlite3.Connection, query: Query, low: str, high: str) -> tuple[Walk, str]:
+def choose(db: Connection, query: Query, low: str, high: str) -> tuple[Walk, str]:
     """Give the walk that leads furthest back, and the last id that it may look at ("" when all)."""
     walks = list(_walks(query))
     if len(query.terms) == len(walks) - 1 <= 1:  # nothing has to be looked up

@@ -15,7 +15,7 @@ from ostinato.store import sql
 from ostinato.store.runs import flow_runs
 
 if TYPE_CHECKING:
-    import sqlite3
+    from ostinato.store.database import Connection, Cursor
 
 _deployment = msgspec.json.Decoder(Deployment).decode
 _queue = msgspec.json.Decoder(Queue).decode
@@ -23,11 +23,11 @@ _info = msgspec.json.Decoder(WorkerInfo).decode
 _tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def _ask(db: sqlite3.Connection, name: str, *values: object) -> sqlite3.Cursor:
+def _ask(db: Connection, name: str, *values: object) -> Cursor:
     return db.execute(sql.load("work")[name], values)
 
 
-def find_deployment(db: sqlite3.Connection, ref: str) -> Deployment:
+def find_deployment(db: Connection, ref: str) -> Deployment:
     """Give a deployment by id, `flow/name`, or a name that only one has.
 
     Raises:
@@ -48,24 +48,24 @@ def find_deployment(db: sqlite3.Connection, ref: str) -> Deployment:
     return found[0]
 
 
-def deployment_by_id(db: sqlite3.Connection, deployment_id: str) -> Deployment | None:
+def deployment_by_id(db: Connection, deployment_id: str) -> Deployment | None:
     """Give a deployment that may be gone."""
     row = _ask(db, "deployment_by_id", deployment_id).fetchone()
     return None if row is None else _deployment(row[0])
 
 
-def deployment_by_name(db: sqlite3.Connection, flow: str, name: str) -> Deployment | None:
+def deployment_by_name(db: Connection, flow: str, name: str) -> Deployment | None:
     """Give the deployment of this flow and name, if there is one."""
     row = _ask(db, "deployment_by_name", flow, name).fetchone()
     return None if row is None else _deployment(row[0])
 
 
-def deployments(db: sqlite3.Connection) -> list[Deployment]:
+def deployments(db: Connection) -> list[Deployment]:
     """Give all deployments by flow and name."""
     return [_deployment(row[0]) for row in _ask(db, "deployments")]
 
 
-def queues(db: sqlite3.Connection) -> list[Queue]:
+def queues(db: Connection) -> list[Queue]:
     """Give all queues in the order in which workers look at them; `default` is always there."""
     found = [_queue(row[0]) for row in _ask(db, "queues")]
     if all(one.name != DEFAULT_QUEUE for one in found):
@@ -74,7 +74,7 @@ def queues(db: sqlite3.Connection) -> list[Queue]:
     return found
 
 
-def queue_loads(db: sqlite3.Connection, now: int) -> list[QueueLoad]:
+def queue_loads(db: Connection, now: int) -> list[QueueLoad]:
     """Give how many runs of each queue wait and run, by name."""
     waiting = {name: counts for name, *counts in _ask(db, "waiting_counts", now)}
     running = dict(_ask(db, "running_counts").fetchall())
@@ -85,12 +85,12 @@ def queue_loads(db: sqlite3.Connection, now: int) -> list[QueueLoad]:
     return found
 
 
-def limits(db: sqlite3.Connection, now: int) -> list[Limit]:
+def limits(db: Connection, now: int) -> list[Limit]:
     """Give all limits, with the slots that code has taken."""
     return [Limit(name=name, slots=slots, n_taken=taken) for name, slots, taken in _ask(db, "limits", now)]
 
 
-def workers(db: sqlite3.Connection, limit: int = 200) -> list[Worker]:
+def workers(db: Connection, limit: int = 200) -> list[Worker]:
     """Give workers: first those that are there, the newest first."""
     return [
         Worker(
@@ -100,7 +100,7 @@ def workers(db: sqlite3.Connection, limit: int = 200) -> list[Worker]:
     ]
 
 
-def load(db: sqlite3.Connection) -> Load:
+def load(db: Connection) -> Load:
     """Give what is in the hands of workers."""
     return Load(
         Busy(id=run_id, name=name, queue=queue, deployment_id=deployment, tags=tags_of(tags))
@@ -108,20 +108,20 @@ def load(db: sqlite3.Connection) -> Load:
     )
 
 
-def preview(db: sqlite3.Connection, queue: str, until: int, limit: int) -> list[FlowRun]:
+def preview(db: Connection, queue: str, until: int, limit: int) -> list[FlowRun]:
     """Give runs that wait in a queue and are due until an instant, in that order."""
     return flow_runs(db, _ask(db, "preview", queue, until, limit))
 
 
 def tick_runs(
-    db: sqlite3.Connection, deployment_id: str, slug: str, begin: int, end: int, *, limit: int, newest_first: bool
+    db: Connection, deployment_id: str, slug: str, begin: int, end: int, *, limit: int, newest_first: bool
 ) -> list[FlowRun]:
     """Give runs of a deployment that were told an instant of a schedule from `begin` to `end`, by that instant."""
     name = "newest_tick_runs" if newest_first else "tick_runs"
     return flow_runs(db, _ask(db, name, deployment_id, slug, begin, end, limit))
 
 
-def inputs(db: sqlite3.Connection, run_id: str) -> list[RunInput]:
+def inputs(db: Connection, run_id: str) -> list[RunInput]:
     """Give what a run waits, or waited, for."""
     return [
         RunInput(key=key, asked_at=asked, until=until, schema=schema, given_at=given, value=value, actor=actor)
@@ -129,7 +129,7 @@ def inputs(db: sqlite3.Connection, run_id: str) -> list[RunInput]:
     ]
 
 
-def find_input(db: sqlite3.Connection, run_id: str, key: str) -> RunInput | None:
+def find_input(db: Connection, run_id: str, key: str) -> RunInput | None:
     """Give what one pause of a run asked for, and what it got."""
     return next((one for one in inputs(db, run_id) if one.key == key), None)
 
@@ -139,7 +139,7 @@ def tags_of(text: str | None) -> tuple[str, ...]:
     return _tags(text) if text else ()
 
 
-def fact(db: sqlite3.Connection, name: str) -> int | None:
+def fact(db: Connection, name: str) -> int | None:
     """Give a fact of the servers of this home."""
     row: Any = _ask(db, "fact", name).fetchone()
     return None if row is None else int(row[0])

@@ -18,13 +18,13 @@ from ostinato.store.commands import runs as run_commands
 from ostinato.store.runs import find_run
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping
 
     from ostinato.core.commands import Ended, Join, Leave, Poll
     from ostinato.core.deployments import Deployment, Queue
     from ostinato.core.records import FlowRun
     from ostinato.core.work import OrderKind
+    from ostinato.store.database import Connection
     from ostinato.store.transaction import Tx
 
 EARLY_US: Final = 2_000_000
@@ -262,7 +262,7 @@ def _lease(tx: Tx, info: WorkerInfo, command: Poll, unheard: Iterable[Row]) -> l
     return round_.given
 
 
-def _tag_limits(db: sqlite3.Connection, now: int) -> dict[str, int]:
+def _tag_limits(db: Connection, now: int) -> dict[str, int]:
     return {one.name.removeprefix("tag:"): one.slots for one in work.limits(db, now) if one.name.startswith("tag:")}
 
 
@@ -350,7 +350,7 @@ def settle(tx: Tx, row: Row, how: str, tail: str, *, retry: bool) -> None:
         tx.append(released)
 
 
-def why_waiting(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
+def why_waiting(db: Connection, run: FlowRun, now: int) -> str:
     """Say in one line why a run does not run, or will not for long."""
     if run.held and not run.ended:
         return _why_held(db, run, now)
@@ -374,7 +374,7 @@ def why_waiting(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
     return "all workers are busy" if all(one.n_held >= one.info.slots for one in serving) else ""
 
 
-def _why_held(db: sqlite3.Connection, run: FlowRun, now: int) -> str:
+def _why_held(db: Connection, run: FlowRun, now: int) -> str:
     """Say what becomes of a run whose worker is silent, or whose process ended as it should not."""
     deployment = work.deployment_by_id(db, run.deployment_id)
     most = deployment.crash_retries if deployment is not None else 0

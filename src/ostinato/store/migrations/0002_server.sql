@@ -120,7 +120,7 @@ CREATE TABLE users (
 -- API keys, by the hash of their secret. `used_at` is set by the way, without an event.
 CREATE TABLE api_keys (
     id TEXT NOT NULL PRIMARY KEY,
-    user TEXT NOT NULL,
+    "user" TEXT NOT NULL,
     name TEXT NOT NULL,
     role TEXT NOT NULL,
     scopes TEXT NOT NULL,
@@ -130,7 +130,7 @@ CREATE TABLE api_keys (
     used_at INTEGER,
     revoked_at INTEGER
 );
-CREATE INDEX api_keys_by_user ON api_keys (user);
+CREATE INDEX api_keys_by_user ON api_keys ("user");
 
 -- Secrets, encrypted; one that was unset stays as a row without value.
 CREATE TABLE secrets (

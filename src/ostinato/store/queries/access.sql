@@ -8,23 +8,23 @@ SELECT name, role, disabled, created_at, updated_at FROM users WHERE name > ? OR
 
 -- key --
 -- One API key, without its hash.
-SELECT id, user, name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
+SELECT id, "user", name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
 FROM api_keys WHERE id = ?;
 
 -- keys --
 -- API keys by id, after an id.
-SELECT id, user, name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
+SELECT id, "user", name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
 FROM api_keys WHERE id > ? ORDER BY id LIMIT ?;
 
 -- keys_of_user --
 -- The API keys of a user by id, after an id.
-SELECT id, user, name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
-FROM api_keys WHERE user = ? AND id > ? ORDER BY id LIMIT ?;
+SELECT id, "user", name, role, scopes, created_at, expires_at, coalesce(used_at, 0), revoked_at IS NOT NULL
+FROM api_keys WHERE "user" = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- any_key --
 -- Whether there is a key that may hold at this instant.
 SELECT EXISTS (
-    SELECT 1 FROM api_keys AS k JOIN users AS u ON u.name = k.user
+    SELECT 1 FROM api_keys AS k JOIN users AS u ON u.name = k."user"
     WHERE k.revoked_at IS NULL AND (k.expires_at = 0 OR k.expires_at > ?) AND u.disabled = 0
 );
 
@@ -34,8 +34,8 @@ SELECT hash FROM api_keys WHERE id = ?;
 
 -- known_key --
 -- What the check of a key needs: the key with its user.
-SELECT k.id, k.user, k.role, k.scopes, k.hash, k.expires_at, k.revoked_at IS NOT NULL, u.role, u.disabled
-FROM api_keys AS k JOIN users AS u ON u.name = k.user WHERE k.id = ?;
+SELECT k.id, k."user", k.role, k.scopes, k.hash, k.expires_at, k.revoked_at IS NOT NULL, u.role, u.disabled
+FROM api_keys AS k JOIN users AS u ON u.name = k."user" WHERE k.id = ?;
 
 -- note_use --
 -- A key was used; written when the last noted use is older than an instant.

@@ -122,7 +122,7 @@ SELECT run_id, task, map_group, state, sum(counter), sum(counted) FROM (
     SELECT run_id, task, map_group, state, n AS counter, 0 AS counted FROM task_counts
     UNION ALL
     SELECT run_id, task, map_group, state, 0, count(*) FROM task_runs GROUP BY run_id, task, map_group, state
-) AS both
+) AS sides
 GROUP BY run_id, task, map_group, state
 HAVING sum(counter) <> sum(counted)
 LIMIT ?;
@@ -135,7 +135,7 @@ SELECT flow, state, hour, sum(counter), sum(counted) FROM (
     SELECT flow, state, created_at / 3600000000 * 3600000000, 0, count(*) FROM flow_runs GROUP BY 1, 2, 3
     UNION ALL
     SELECT '', state, 0, 0, count(*) FROM flow_runs GROUP BY state
-) AS both
+) AS sides
 GROUP BY flow, state, hour
 HAVING sum(counter) <> sum(counted)
 LIMIT ?;

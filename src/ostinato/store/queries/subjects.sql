@@ -64,7 +64,7 @@ ON CONFLICT (name) DO UPDATE SET
 
 -- put_key --
 -- An API key, made or revoked.
-INSERT INTO api_keys (id, user, name, role, scopes, hash, created_at, expires_at, used_at, revoked_at)
+INSERT INTO api_keys (id, "user", name, role, scopes, hash, created_at, expires_at, used_at, revoked_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at;
 

@@ -1,0 +1,225 @@
+"""Experiments and tracking runs: their events, and the values that reading gives.
+
+Instants are UTC microseconds. A tracking run is what MLflow calls a run: the parameters, metrics, tags
+and files of one training, linked to the task run in which it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+Lifecycle: TypeAlias = Literal["active", "deleted"]
+TrackingStatus: TypeAlias = Literal["running", "scheduled", "finished", "failed", "killed"]
+
+DEFAULT_EXPERIMENT: Final = "Default"
+DEFAULT_ID: Final = "0"
+
+
+def experiment_id(name: str, n_taken: int = 0) -> str:
+    """Give the id that an experiment of this name gets, digits in text; `n_taken` when so many ids are others'."""
+    if name == DEFAULT_EXPERIMENT and not n_taken:
+        return DEFAULT_ID
+    digest = hashlib.blake2b(f"{n_taken}/{name}".encode(), digest_size=8).digest()
+    return str(10**17 + int.from_bytes(digest, "big") % (9 * 10**17))
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """One value of a metric. Of a run there is one for each key, step and instant; the newest epoch wins."""
+
+    key: str
+    value: float
+    """Any double: NaN and the infinities too."""
+    step: int
+    at: int
+
+
+# --- events
+
+
+class ExperimentMade(msgspec.Struct, frozen=True, array_like=True, tag="xm"):
+    """An experiment is there; nothing happens when one of this name is."""
+
+    name: str
+    at: int
+    actor: str = ""
+    artifact_root: str = ""
+    """As the client gave it; empty for the server's own place."""
+    tags: dict[str, str] = {}
+
+
+class ExperimentChanged(msgspec.Struct, frozen=True, array_like=True, tag="xc"):
+    """An experiment has another name, or was deleted or restored."""
+
+    id: str
+    at: int
+    actor: str = ""
+    name: str | None = None
+    state: Lifecycle | None = None
+
+
+class ExperimentTagged(msgspec.Struct, frozen=True, array_like=True, tag="xt"):
+    """Tags of an experiment; None takes one away."""
+
+    id: str
+    at: int
+    tags: dict[str, str | None]
+
+
+class TrackingBegun(msgspec.Struct, frozen=True, array_like=True, tag="xb"):
+    """A tracking run begins, or goes on in a newer epoch of its flow run."""
+
+    run_id: str
+    at: int
+    experiment: str
+    """Name; made when it is missing."""
+    name: str
+    actor: str = ""
+    started_at: int = 0
+    source: str = ""
+    """File of the program."""
+    version: str = ""
+    """Code version of the flow, or git commit."""
+    flow_run_id: str = ""
+    task_no: int = 0
+    task_key: bytes = b""
+    parent_id: str = ""
+    """Tracking run around it."""
+    epoch: int = 1
+    tags: dict[str, str] = {}
+
+
+class TrackingChanged(msgspec.Struct, frozen=True, array_like=True, tag="xr"):
+    """A tracking run ended, has another name, or was deleted or restored."""
+
+    run_id: str
+    at: int
+    status: TrackingStatus | None = None
+    ended_at: int | None = None
+    name: str | None = None
+    state: Lifecycle | None = None
+    epoch: int = 0
+    """In which it ended; an older one than that of the run changes nothing. 0 for who is not part of a flow run."""
+
+
+class ParamsLogged(msgspec.Struct, frozen=True, array_like=True, tag="xp"):
+    """Parameters of a tracking run; the first value of each stands."""
+
+    run_id: str
+    at: int
+    params: dict[str, str]
+
+
+class TagsLogged(msgspec.Struct, frozen=True, array_like=True, tag="xg"):
+    """Tags of a tracking run; None takes one away."""
+
+    run_id: str
+    at: int
+    tags: dict[str, str | None]
+
+
+class MetricsLogged(msgspec.Struct, frozen=True, array_like=True, tag="xv"):
+    """Values of metrics of a tracking run."""
+
+    run_id: str
+    at: int
+    epoch: int
+    points: tuple[Point, ...]
+
+
+class FileLogged(msgspec.Struct, frozen=True, array_like=True, tag="xf"):
+    """A file of a tracking run, stored by its content; a blob of "" takes it away."""
+
+    run_id: str
+    at: int
+    path: str
+    """Relative, `/` between its parts."""
+    blob: str
+    size: int
+    media_type: str = ""
+
+
+class InputLogged(msgspec.Struct, frozen=True, array_like=True, tag="xi"):
+    """A tracking run used a version of data."""
+
+    run_id: str
+    at: int
+    digest: str
+    name: str
+    context: str = ""
+    """What for: training, validation, ..."""
+
+
+TrackingEvent: TypeAlias = (
+    ExperimentMade
+    | ExperimentChanged
+    | ExperimentTagged
+    | TrackingBegun
+    | TrackingChanged
+    | ParamsLogged
+    | TagsLogged
+    | MetricsLogged
+    | FileLogged
+    | InputLogged
+)
+
+
+# --- what reading gives
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment: tracking runs that are to be compared."""
+
+    id: str
+    name: str
+    state: Lifecycle
+    artifact_root: str
+    created_at: int
+    updated_at: int
+    tags: dict[str, str]
+
+
+class Latest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest value of a metric: that of the highest step, then instant, then value."""
+
+    key: str
+    value: float
+    step: int
+    at: int
+
+
+class TrackingRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracking run as it stands."""
+
+    id: str
+    experiment_id: str
+    name: str
+    status: TrackingStatus
+    state: Lifecycle
+    actor: str
+    source: str
+    version: str
+    flow_run_id: str
+    task_no: int
+    parent_id: str
+    epoch: int
+    started_at: int
+    ended_at: int | None
+    created_at: int
+    updated_at: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: tuple[Latest, ...]
+
+
+class TrackedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a tracking run."""
+
+    path: str
+    blob: str
+    """BLAKE2b-128 of its content, hex."""
+    size: int
+    media_type: str
+    at: int
