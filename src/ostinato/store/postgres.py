@@ -401,7 +401,7 @@ def shown(url: str) -> str:
 
 def explain(error: psycopg.Error, path: str) -> Exception:
     """Give our error for one of PostgreSQL, or the same error when it is a mistake of ours."""
-    reason = str(error).strip()
+    reason = str(error).strip().partition("\n")[0].rstrip(".?")
     match error:
         case errors.DiskFull():
             return DiskFull(path=path, reason=reason)
