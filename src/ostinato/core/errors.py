@@ -13,6 +13,9 @@
     │   ├── ParameterInvalid        parameter-invalid
     │   ├── ArgumentsMisfit         arguments-misfit
     │   ├── QueryInvalid            query-invalid
+    │   ├── FilterInvalid           filter-invalid
+    │   ├── PageTokenInvalid        page-token-invalid
+    │   ├── PathInvalid             path-invalid
     │   ├── RunNotFound             run-not-found
     │   ├── RunAmbiguous            run-ambiguous
     │   ├── CodeUnknown             code-unknown
@@ -31,6 +34,16 @@
     │   ├── QueueNotFound           queue-not-found
     │   ├── LimitNotFound           limit-not-found
     │   ├── ParametersMisfit        parameters-misfit
+    │   ├── ExperimentNotFound      experiment-not-found
+    │   ├── TrackingRunNotFound     tracking-run-not-found
+    │   ├── TrackingRunAmbiguous    tracking-run-ambiguous
+    │   ├── TrackedValueInvalid     tracked-value-invalid
+    │   ├── ModelNotFound           model-not-found
+    │   ├── ModelVersionNotFound    model-version-not-found
+    │   ├── AliasNotFound           alias-not-found
+    │   ├── ModelInvalid            model-invalid
+    │   ├── ModelUriInvalid         model-uri-invalid
+    │   ├── PolicyInvalid           policy-invalid
     │   ├── NotLiteral              not-literal
     │   ├── ManifestInvalid         manifest-invalid
     │   ├── SnapshotTooLarge        snapshot-too-large
@@ -55,6 +68,13 @@
     │   ├── AccessRefused           access-refused
     │   ├── RoleExceeded            role-exceeded
     │   ├── UserExists              user-exists
+    │   ├── ExperimentExists        experiment-exists
+    │   ├── ExperimentDeleted       experiment-deleted
+    │   ├── TrackingRunDeleted      tracking-run-deleted
+    │   ├── ParamTaken              param-taken
+    │   ├── ModelExists             model-exists
+    │   ├── GateRefused             gate-refused
+    │   ├── RollbackRefused         rollback-refused
     │   ├── NotAuthenticated        not-authenticated
     │   ├── HostRefused             host-refused
     │   ├── OriginRefused           origin-refused
@@ -73,6 +93,7 @@
     │   ├── ResultLost              result-lost
     │   ├── DeployedRunEnded        deployed-run-ended
     │   ├── CodeMissing             code-missing
+    │   ├── GateFailed              gate-failed
     │   └── WorkerProcessDied       worker-process-died
     └── StorageError          the home cannot be used                          exit 5
         ├── HomeReadOnly            home-read-only
@@ -210,6 +231,24 @@ class QueryInvalid(UsageError):
     hint_template = "Write terms such as `flow:train state:failed since:24h`; known fields: {known}."
 
 
+class FilterInvalid(UsageError):
+    code = "filter-invalid"
+    template = "The filter {filter!r} fails at column {column}: {reason}."
+    hint_template = "Write comparisons such as `metrics.rmse < 6.5 and params.depth = '3'`, joined by `and`."
+
+
+class PageTokenInvalid(UsageError):
+    code = "page-token-invalid"
+    template = "{token!r} is no token of a page of this list."
+    hint_template = "Give the token that came with the page before, and the same order; none for the first page."
+
+
+class PathInvalid(UsageError):
+    code = "path-invalid"
+    template = "{path!r} is no path of a file: {reason}."
+    hint_template = "Write a relative path with `/` between its parts, such as `plots/error.png`."
+
+
 class RunNotFound(UsageError):
     code = "run-not-found"
     template = "There is no run {run!r} in {home}."
@@ -316,6 +355,66 @@ class ParametersMisfit(UsageError):
     code = "parameters-misfit"
     template = "The parameters do not fit deployment {deployment!r}: {reason}."
     hint_template = "`ostinato deploy inspect {deployment}` shows what it takes."
+
+
+class ExperimentNotFound(UsageError):
+    code = "experiment-not-found"
+    template = "There is no experiment {name!r}."
+    hint_template = "`ostinato experiments ls` lists them; the first run in one makes it."
+
+
+class TrackingRunNotFound(UsageError):
+    code = "tracking-run-not-found"
+    template = "There is no tracking run {run!r}."
+    hint_template = "`ostinato experiments runs NAME` lists those of an experiment."
+
+
+class TrackingRunAmbiguous(UsageError):
+    code = "tracking-run-ambiguous"
+    template = "{run!r} fits several tracking runs: {found}."
+    hint_template = "Write more characters of the id."
+
+
+class TrackedValueInvalid(UsageError):
+    code = "tracked-value-invalid"
+    template = "{what} cannot be kept: {reason}."
+    hint_template = "{fix}"
+
+
+class ModelNotFound(UsageError):
+    code = "model-not-found"
+    template = "There is no registered model {name!r}."
+    hint_template = "`ostinato models ls` lists them; `ostinato.register_model(uri, {name!r})` makes it."
+
+
+class ModelVersionNotFound(UsageError):
+    code = "model-version-not-found"
+    template = "Model {name!r} has no version {version}."
+    hint_template = "`ostinato models versions {name}` lists them."
+
+
+class AliasNotFound(UsageError):
+    code = "alias-not-found"
+    template = "No version of model {name!r} has the alias {alias!r}."
+    hint_template = "`ostinato models show {name}` lists its aliases."
+
+
+class ModelInvalid(UsageError):
+    code = "model-invalid"
+    template = "This cannot be {what}: {reason}."
+    hint_template = "Take another one."
+
+
+class ModelUriInvalid(UsageError):
+    code = "model-uri-invalid"
+    template = "{uri!r} names no model."
+    hint_template = "Write models:/NAME/VERSION, models:/NAME@ALIAS, runs:/RUN/PATH or the id of a logged model."
+
+
+class PolicyInvalid(UsageError):
+    code = "policy-invalid"
+    template = "The policy of model {name!r} cannot be used: {reason}."
+    hint_template = "`ostinato models policy --help` shows how one is written."
 
 
 class NotLiteral(UsageError):
@@ -454,6 +553,50 @@ class UserExists(Refused):
     hint_template = "`ostinato users set-role {name} ROLE` changes what it may do."
 
 
+class ExperimentExists(Refused):
+    code = "experiment-exists"
+    template = "There is an experiment {name!r} already; it is {state}."
+    hint_template = "Take another name, or `ostinato experiments restore` one that is deleted."
+
+
+class ExperimentDeleted(Refused):
+    code = "experiment-deleted"
+    template = "The experiment {name!r} is deleted."
+    hint_template = "`ostinato experiments restore {name!r}`, or take another one."
+
+
+class TrackingRunDeleted(Refused):
+    code = "tracking-run-deleted"
+    template = "The tracking run {run} is deleted."
+    hint_template = "Restore it, or begin a new one."
+
+
+class ParamTaken(Refused):
+    code = "param-taken"
+    template = "Parameter {key!r} of tracking run {run} is {old!r} already, and cannot become {new!r}."
+    hint_template = "A parameter has one value in a run: begin a new run, or log it under another name."
+
+
+class ModelExists(Refused):
+    code = "model-exists"
+    template = "There is a registered model {name!r} already."
+    hint_template = "Register a version of it, or take another name."
+
+
+class GateRefused(Refused):
+    code = "gate-refused"
+    template = "Version {version} of model {name!r} may not become {alias}: {reasons}."
+    hint_template = (
+        "`ostinato promote {name} {version} --to {alias}` runs the checks; an operator may add --override REASON."
+    )
+
+
+class RollbackRefused(Refused):
+    code = "rollback-refused"
+    template = "The alias {alias!r} of model {name!r} cannot go back: {reason}."
+    hint_template = "`ostinato models history {name}` shows which versions have had it."
+
+
 class NotAuthenticated(Refused):
     code = "not-authenticated"
     template = "The request is refused: {reason}."
@@ -578,6 +721,12 @@ class CodeMissing(RunError):
     code = "code-missing"
     template = "The code of {deployment} cannot be had: {reason}."
     hint_template = "{fix}"
+
+
+class GateFailed(RunError):
+    code = "gate-failed"
+    template = "Version {version} of model {name!r} does not pass for {alias}:\n{table}"
+    hint_template = "Mend what failed and promote again; `ostinato models show {name} {version}` keeps the results."
 
 
 class WorkerProcessDied(RunError):
