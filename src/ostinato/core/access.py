@@ -30,6 +30,7 @@ Action: TypeAlias = Literal[
     "read",
     "run",
     "record",
+    "track",
     "deploy",
     "set-variable",
     "set-secret",
@@ -47,6 +48,7 @@ NEEDS: Final[dict[Action, Role]] = {
     # Who deploys code decides what runs; to run, cancel, pause, resume and retry it is the lesser right.
     "run": "editor",
     "record": "editor",
+    "track": "editor",
     "deploy": "editor",
     "set-variable": "editor",
     "set-secret": "editor",
@@ -59,12 +61,13 @@ NEEDS: Final[dict[Action, Role]] = {
     "read-audit": "admin",
     "manage-home": "admin",
 }
-"""The role that each action needs. `record` is what a flow process elsewhere does, `work` what a worker does."""
+"""The role that each action needs. `record` is what a flow process elsewhere does, `work` what a worker does,
+`track` what changes experiments and tracking runs."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 SCOPES: Final[dict[Scope, frozenset[Action]]] = {
     "read": frozenset({"read"}),
-    "worker": frozenset({"read", "record", "work", "open-secret"}),
+    "worker": frozenset({"read", "record", "track", "work", "open-secret"}),
 }
 """The actions that each scope leaves over; a scope never adds to what the role allows."""
 

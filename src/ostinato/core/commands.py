@@ -13,6 +13,14 @@ from msgspec import Meta
 from ostinato.core.access import ApiKey, MadeKey, Role, Scope, User
 from ostinato.core.deployments import Deployment, Limit, Queue
 from ostinato.core.records import FlowRun
+from ostinato.core.tracking import (
+    DEFAULT_EXPERIMENT,
+    Experiment,
+    Lifecycle,
+    Point,
+    TrackingRun,
+    TrackingStatus,
+)
 from ostinato.core.work import Answer
 from ostinato.core.workers import Amount, Held, LeaseS, WorkerInfo
 
@@ -240,6 +248,94 @@ class UnsetSecret(Command[None], frozen=True, kw_only=True, tag="unset-secret"):
     name: str
 
 
+# --- tracking
+
+
+class CreateExperiment(Command[Experiment], frozen=True, kw_only=True, tag="create-experiment"):
+    """Make an experiment."""
+
+    name: str
+    artifact_root: str = ""
+    """Where the files of its runs are; empty for the server's own place."""
+    tags: dict[str, str] = {}
+
+
+class ChangeExperiment(Command[Experiment], frozen=True, kw_only=True, tag="change-experiment"):
+    """Rename, delete or restore an experiment; its tracking runs are deleted and restored with it."""
+
+    experiment: str
+    """Id or name."""
+    name: str = ""
+    state: Lifecycle | None = None
+
+
+class TagExperiment(Command[None], frozen=True, kw_only=True, tag="tag-experiment"):
+    """Set tags of an experiment; None takes one away."""
+
+    experiment: str
+    """Id or name."""
+    tags: dict[str, str | None]
+
+
+class StartTracking(Command[TrackingRun], frozen=True, kw_only=True, tag="start-tracking"):
+    """Begin a tracking run."""
+
+    experiment: str = DEFAULT_EXPERIMENT
+    """Id or name of one that is there; `Default` always is."""
+    name: str = ""
+    started_at: int = 0
+    """0 means now."""
+    source: str = ""
+    version: str = ""
+    flow_run_id: str = ""
+    task_no: int = 0
+    task_key: bytes = b""
+    parent_id: str = ""
+    epoch: int = 1
+    tags: dict[str, str] = {}
+
+
+class ChangeTracking(Command[TrackingRun], frozen=True, kw_only=True, tag="change-tracking"):
+    """End a tracking run, or give it another status or name, delete or restore it."""
+
+    run: str
+    """Id."""
+    status: TrackingStatus | None = None
+    ended_at: int | None = None
+    name: str = ""
+    state: Lifecycle | None = None
+
+
+class LogBatch(Command[None], frozen=True, kw_only=True, tag="log-batch"):
+    """Keep parameters, values of metrics and tags of a tracking run: all or none of them."""
+
+    run: str
+    params: dict[str, str] = {}
+    """A parameter that has another value already is refused."""
+    metrics: tuple[Point, ...] = ()
+    tags: dict[str, str | None] = {}
+    """None takes one away."""
+
+
+class LogFile(Command[None], frozen=True, kw_only=True, tag="log-file"):
+    """Name a stored value as a file of a tracking run; an empty blob takes the file away."""
+
+    run: str
+    path: str
+    blob: str
+    size: int = 0
+    media_type: str = ""
+
+
+class LogInput(Command[None], frozen=True, kw_only=True, tag="log-input"):
+    """Note that a tracking run used a version of data."""
+
+    run: str
+    digest: str
+    name: str
+    context: str = ""
+
+
 AnyCommand: TypeAlias = (
     Deploy
     | RemoveDeployment
@@ -266,6 +362,14 @@ AnyCommand: TypeAlias = (
     | RevokeKey
     | SetSecret
     | UnsetSecret
+    | CreateExperiment
+    | ChangeExperiment
+    | TagExperiment
+    | StartTracking
+    | ChangeTracking
+    | LogBatch
+    | LogFile
+    | LogInput
 )
 
 ALL: Final[tuple[type[Command[Any]], ...]] = get_args(AnyCommand)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from ostinato.core.results import Result
     from ostinato.core.states import StateName
+    from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
     from ostinato.core.workers import Worker
 
 R = TypeVar("R")
@@ -235,6 +236,41 @@ class Reader(Protocol):
 
     def audit(self, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
         """Give who did what, newest first, with id < `before`."""
+
+    def experiments(
+        self, *, states: Sequence[Lifecycle] = ("active",), after: str = "", limit: int = 1000
+    ) -> list[Experiment]:
+        """Give experiments by name."""
+
+    def find_experiment(self, ref: str) -> Experiment:
+        """Give an experiment by name or id.
+
+        Raises:
+            ExperimentNotFound: (experiment-not-found).
+        """
+
+    def find_tracking_run(self, ref: str) -> TrackingRun:
+        """Give a tracking run by id, unique id prefix (4+ characters) or name (the newest).
+
+        Raises:
+            TrackingRunNotFound: (tracking-run-not-found).
+            TrackingRunAmbiguous: (tracking-run-ambiguous) a prefix fits several.
+        """
+
+    def tracking_runs_of(self, flow_run_id: str, *, limit: int = 1000) -> list[TrackingRun]:
+        """Give the tracking runs made in a flow run, in the order of their task runs."""
+
+    def metric_history(self, run_id: str, key: str, *, most: int = 1000) -> list[Point]:
+        """Give the values of a metric by step and instant: all, or those that show its course best when they are more.
+
+        Of each of equal parts the least and the greatest are given.
+        """
+
+    def tracked_files(self, run_id: str, *, under: str = "", after: str = "", limit: int = 1000) -> list[TrackedFile]:
+        """Give the files of a tracking run by path, those below a folder when it is named."""
+
+    def tracked_inputs(self, run_id: str) -> list[TrackedInput]:
+        """Give the versions of data that a tracking run used."""
 
     def close(self) -> None:
         """Let go of the home."""

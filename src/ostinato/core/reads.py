@@ -27,6 +27,7 @@ from ostinato.core.records import (
     Variable,
 )
 from ostinato.core.states import StateName
+from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
 from ostinato.core.workers import Worker
 
 _pack: Final = msgspec.msgpack.Encoder(enc_hook=list).encode
@@ -105,5 +106,14 @@ READS: Final[dict[str, Read]] = {
     "api_keys": Read(list[ApiKey], user=(str, ""), after=(str, ""), limit=(int, 1000)),
     "secrets": Read(list[SecretInfo], after=(str, ""), limit=(int, 1000)),
     "audit": Read(list[AuditLine], before=(int, 1 << 62), limit=(int, 1000)),
+    "experiments": Read(
+        list[Experiment], states=(Sequence[Lifecycle], ("active",)), after=(str, ""), limit=(int, 1000)
+    ),
+    "find_experiment": Read(Experiment, ref=str),
+    "find_tracking_run": Read(TrackingRun, ref=str),
+    "tracking_runs_of": Read(list[TrackingRun], flow_run_id=str, limit=(int, 1000)),
+    "metric_history": Read(list[Point], run_id=str, key=str, most=(int, 1000)),
+    "tracked_files": Read(list[TrackedFile], run_id=str, under=(str, ""), after=(str, ""), limit=(int, 1000)),
+    "tracked_inputs": Read(list[TrackedInput], run_id=str),
 }
 """Name of a method -> its call and answer. `close` is none: it concerns this side only."""

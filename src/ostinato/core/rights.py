@@ -36,6 +36,14 @@ ACTIONS: Final[dict[type[c.Command[Any]], Action]] = {
     c.RevokeKey: "manage-access",
     c.SetSecret: "set-secret",
     c.UnsetSecret: "set-secret",
+    c.CreateExperiment: "track",
+    c.ChangeExperiment: "track",
+    c.TagExperiment: "track",
+    c.StartTracking: "track",
+    c.ChangeTracking: "track",
+    c.LogBatch: "track",
+    c.LogFile: "track",
+    c.LogInput: "track",
 }
 """Every command is here; a test compares this with the list of commands."""
 

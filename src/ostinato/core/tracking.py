@@ -7,15 +7,27 @@ and files of one training, linked to the task run in which it was made.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal, TypeAlias
+from math import isnan
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
+
+from ostinato.core.errors import TrackedValueInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Lifecycle: TypeAlias = Literal["active", "deleted"]
 TrackingStatus: TypeAlias = Literal["running", "scheduled", "finished", "failed", "killed"]
 
 DEFAULT_EXPERIMENT: Final = "Default"
 DEFAULT_ID: Final = "0"
+MOST_KEY_BYTES: Final = 1000
+"""Of the name of an experiment, a parameter, a metric or a tag."""
+MOST_TEXT_BYTES: Final = 1 << 20
+"""Of the value of a parameter or a tag."""
+MOST_SHOWN: Final = 60
+FIX_TEXT: Final = "Keep it as a file: log_text(text, path)."
 
 
 def experiment_id(name: str, n_taken: int = 0) -> str:
@@ -24,6 +36,73 @@ def experiment_id(name: str, n_taken: int = 0) -> str:
         return DEFAULT_ID
     digest = hashlib.blake2b(f"{n_taken}/{name}".encode(), digest_size=8).digest()
     return str(10**17 + int.from_bytes(digest, "big") % (9 * 10**17))
+
+
+def check_experiment_name(name: str) -> None:
+    """Let a name of an experiment pass.
+
+    Raises:
+        TrackedValueInvalid: (tracked-value-invalid).
+    """
+    if not name.strip():
+        raise TrackedValueInvalid(what="An experiment without a name", reason="it could not be found", fix="Name it.")
+    _check_key("experiment name", name)
+
+
+def check_texts(what: str, texts: Mapping[str, str | None]) -> None:
+    """Let keys with their texts pass: parameters, tags, or metrics (which have none).
+
+    Raises:
+        TrackedValueInvalid: (tracked-value-invalid) one is empty, too long, or holds what a database does not keep.
+    """
+    for key, value in texts.items():
+        _check_key(f"{what} name", key)
+        if value is None:
+            continue
+        fault = _fault(value, MOST_TEXT_BYTES)
+        if fault:
+            raise TrackedValueInvalid(what=f"The {what} {shown(key)}", reason=f"its value {fault}", fix=FIX_TEXT)
+
+
+def _check_key(what: str, key: str) -> None:
+    fault = _fault(key, MOST_KEY_BYTES) if key else "is empty"
+    if fault:
+        raise TrackedValueInvalid(what=f"The {what} {shown(key)}", reason=f"it {fault}", fix="Write a shorter name.")
+
+
+def _fault(text: str, most_bytes: int) -> str:
+    if len(text) > most_bytes or (not text.isascii() and len(text.encode("utf-8", "replace")) > most_bytes):
+        return f"is longer than {most_bytes:,} bytes"
+    if "\0" in text:
+        return "holds the character NUL"
+    return "" if text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text) else "is no Unicode text"
+
+
+def shown(text: str) -> str:
+    """Give a text for a message: quoted, its beginning when it is long."""
+    return repr(text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}...")
+
+
+def sampled(points: Sequence[Point], n: int) -> list[Point]:
+    """Give at most n (at least 4) of many points, in order: of each of equal parts the least and the greatest value.
+
+    The first and the last one stay. What is no number is left out of a part that has numbers.
+
+    Example:
+        >>> [point.value for point in sampled([Point("m", float(v % 7), v, 0) for v in range(100)], 6)]
+        [0.0, 0.0, 6.0, 0.0, 6.0, 1.0]
+    """
+    if len(points) <= n:
+        return list(points)
+    inner, n_parts = len(points) - 2, max(n - 2, 2) // 2
+    chosen = [points[0]]
+    for part in range(n_parts):
+        begin, end = 1 + inner * part // n_parts, 1 + inner * (part + 1) // n_parts
+        places = [at for at in range(begin, end) if not isnan(points[at].value)] or [begin]
+        least = min(places, key=lambda at: points[at].value)
+        greatest = max(places, key=lambda at: points[at].value)
+        chosen += [points[at] for at in sorted({least, greatest})]
+    return [*chosen, points[-1]]
 
 
 class Point(msgspec.Struct, frozen=True, array_like=True):
@@ -222,4 +301,13 @@ class TrackedFile(msgspec.Struct, frozen=True, kw_only=True):
     """BLAKE2b-128 of its content, hex."""
     size: int
     media_type: str
+    at: int
+
+
+class TrackedInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of data that a tracking run used."""
+
+    digest: str
+    name: str
+    context: str
     at: int

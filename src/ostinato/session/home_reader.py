@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ostinato.core.tracking import sampled
 from ostinato.session.orphans import deliver_orphans
-from ostinato.store import access, artifacts, logs, runs, variables, work
+from ostinato.store import access, artifacts, logs, runs, tracking, variables, work
 from ostinato.store.blobs import Blobs
 from ostinato.store.commands.workers import why_waiting
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Variable,
     )
     from ostinato.core.states import StateName
+    from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
     from ostinato.core.workers import Worker
     from ostinato.session.home import Home
     from ostinato.store.database import Database
@@ -134,6 +136,29 @@ class EmbeddedReader:
 
     def audit(self, *, before: int = 1 << 62, limit: int = 1000) -> list[AuditLine]:
         return access.audit(self._db, before=before, limit=limit)
+
+    def experiments(
+        self, *, states: Sequence[Lifecycle] = ("active",), after: str = "", limit: int = 1000
+    ) -> list[Experiment]:
+        return tracking.experiments(self._db, states=states, after=after, limit=limit)
+
+    def find_experiment(self, ref: str) -> Experiment:
+        return tracking.find_experiment(self._db, ref)
+
+    def find_tracking_run(self, ref: str) -> TrackingRun:
+        return tracking.find_tracking_run(self._db, ref)
+
+    def tracking_runs_of(self, flow_run_id: str, *, limit: int = 1000) -> list[TrackingRun]:
+        return tracking.runs_of_flow_run(self._db, flow_run_id, limit=limit)
+
+    def metric_history(self, run_id: str, key: str, *, most: int = 1000) -> list[Point]:
+        return sampled(list(tracking.metric_history(self._db, run_id, key)), most)
+
+    def tracked_files(self, run_id: str, *, under: str = "", after: str = "", limit: int = 1000) -> list[TrackedFile]:
+        return tracking.files(self._db, run_id, under=under, after=after, limit=limit)
+
+    def tracked_inputs(self, run_id: str) -> list[TrackedInput]:
+        return tracking.inputs(self._db, run_id)
 
     def close(self) -> None:
         self._database.close()

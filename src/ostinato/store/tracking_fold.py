@@ -6,7 +6,7 @@ As `projection` does for flow runs, it folds many events into few statements.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core import tracking as t
 from ostinato.store import sql
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ostinato.store.database import Connection
 
 Row = list[Any]
+
+ANY_EPOCH: Final = (1 << 63) - 1
+"""The epoch of who is not part of a flow run."""
 
 
 def columns(value: float) -> tuple[float, str]:
@@ -32,7 +35,10 @@ def value_of(value: float, special: str) -> float:
 
 
 class TrackingFold:
-    """Collects what the tracking events of one commit change, in order."""
+    """Collects what the tracking events of one commit change, in order.
+
+    Rows of experiments and tracking runs are written as their events come, the many others by `write`.
+    """
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -112,6 +118,8 @@ class TrackingFold:
 
     def _experiment_changed(self, event: t.ExperimentChanged) -> None:
         self._do("change_experiment", event.name, event.state, event.at, event.id)
+        if event.state is not None:
+            self._do("change_runs_of_experiment", event.state, event.at, event.id)
 
     def _experiment_tagged(self, event: t.ExperimentTagged) -> None:
         for key, value in event.tags.items():
@@ -125,6 +133,7 @@ class TrackingFold:
 
     def _begun(self, event: t.TrackingBegun) -> None:
         experiment = self._experiment_made(t.ExperimentMade(event.experiment, event.at, event.actor))
+        self._do("revive_experiment", event.at, experiment)
         self._do(
             "put_run", event.run_id, experiment, event.name, event.actor, event.source, event.version,
             event.flow_run_id, event.task_no, event.task_key, event.parent_id, event.epoch,
@@ -134,7 +143,8 @@ class TrackingFold:
             self._tags[event.run_id, key] = value
 
     def _changed(self, event: t.TrackingChanged) -> None:
-        self._do("change_run", event.status, event.ended_at, event.name, event.state, event.at, event.run_id)
+        changes = (event.status, event.ended_at, event.name, event.state, event.at)
+        self._do("change_run", *changes, event.run_id, event.epoch or ANY_EPOCH)
 
     def _params_logged(self, event: t.ParamsLogged) -> None:
         for key, value in event.params.items():

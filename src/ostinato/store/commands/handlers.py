@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core import commands as asked
-from ostinato.store.commands import access, deployments, runs, workers
+from ostinato.store.commands import access, deployments, runs, tracking, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,14 @@ HANDLERS: Final[dict[type[asked.Command[Any]], Callable[[Tx, Any], Any]]] = {
     asked.RevokeKey: access.revoke_key,
     asked.SetSecret: access.set_secret,
     asked.UnsetSecret: access.unset_secret,
+    asked.CreateExperiment: tracking.create_experiment,
+    asked.ChangeExperiment: tracking.change_experiment,
+    asked.TagExperiment: tracking.tag_experiment,
+    asked.StartTracking: tracking.start_tracking,
+    asked.ChangeTracking: tracking.change_tracking,
+    asked.LogBatch: tracking.log_batch,
+    asked.LogFile: tracking.log_file,
+    asked.LogInput: tracking.log_input,
 }
 
 RELAXED: Final = frozenset({asked.TakeSlots, asked.GiveSlots})
