@@ -38,6 +38,9 @@
     │   ├── TrackingRunNotFound     tracking-run-not-found
     │   ├── TrackingRunAmbiguous    tracking-run-ambiguous
     │   ├── TrackedValueInvalid     tracked-value-invalid
+    │   ├── DatasetNotFound         dataset-not-found
+    │   ├── DatasetAmbiguous        dataset-ambiguous
+    │   ├── DatasetUnreadable       dataset-unreadable
     │   ├── ModelNotFound           model-not-found
     │   ├── ModelVersionNotFound    model-version-not-found
     │   ├── AliasNotFound           alias-not-found
@@ -378,6 +381,24 @@ class TrackingRunAmbiguous(UsageError):
 class TrackedValueInvalid(UsageError):
     code = "tracked-value-invalid"
     template = "{what} cannot be kept: {reason}."
+    hint_template = "{fix}"
+
+
+class DatasetNotFound(UsageError):
+    code = "dataset-not-found"
+    template = "There is no version of data {dataset!r}."
+    hint_template = "`ostinato datasets ls` lists digests and names."
+
+
+class DatasetAmbiguous(UsageError):
+    code = "dataset-ambiguous"
+    template = "{dataset!r} fits several versions of data: {found}."
+    hint_template = "Write more characters of the digest."
+
+
+class DatasetUnreadable(UsageError):
+    code = "dataset-unreadable"
+    template = "{what} is no data that can be read: {reason}."
     hint_template = "{fix}"
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from ostinato.core.datasets import DatasetEvent
 from ostinato.core.deployments import Deployment, Queue
 from ostinato.core.results import Result
 from ostinato.core.states import StateName
@@ -451,6 +452,7 @@ Event: TypeAlias = (
     | InputGiven
     | Audited
     | TrackingEvent
+    | DatasetEvent
 )
 
 

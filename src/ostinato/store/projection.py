@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, get_args
 import msgspec
 
 from ostinato.core import events as ev
+from ostinato.core.datasets import DatasetEvent
 from ostinato.core.events import (
     ArtifactMade,
     CacheStored,
@@ -59,6 +60,7 @@ APART: Final = frozenset(
         *(ev.StreamLost, ev.TickPlanned, ev.SchedulePlanned, ev.DeploymentSet, ev.DeploymentRemoved, ev.QueueSet),
         *(ev.LimitSet, ev.WorkerJoined, ev.WorkerLeft, ev.UserSet, ev.KeySet, ev.SecretSet, ev.Audited),
         *get_args(TrackingEvent),
+        *get_args(DatasetEvent),
     )
 )
 """Events that are about no flow run."""

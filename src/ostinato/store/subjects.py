@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostinato.core.datasets import DatasetSeen, DatasetUsed
 from ostinato.core.events import (
     Audited,
     DeploymentRemoved,
@@ -25,7 +26,7 @@ from ostinato.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from ostinato.store import sql
+from ostinato.store import datasets, sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,9 @@ def project(db: Connection, event: Event) -> None:
     """Change the row that an event is about."""
     if isinstance(event, RunDropped):
         forget_run(db, event.run_id)
+        return
+    if isinstance(event, (DatasetSeen, DatasetUsed)):
+        datasets.project(db, event)
         return
     queries = sql.load("subjects")
     for name, values in STEPS[type(event)](event):
@@ -64,6 +68,7 @@ OF_RUNS: Final = (
     "delete_run_states",
     "delete_run_tags",
     "delete_run_inputs",
+    "delete_run_datasets",
     "delete_run_keys",
     "delete_run_ticks",
     "delete_logs",

@@ -164,6 +164,10 @@ SELECT
 -- How far each stream has been written.
 SELECT stream, acked_seq FROM streams WHERE stream IN (SELECT value FROM json_each(?));
 
+-- delete_run_datasets --
+-- That flow runs (a JSON array of ids) read versions of data.
+DELETE FROM dataset_links WHERE run_id IN (SELECT value FROM json_each(?));
+
 -- delete_run_inputs --
 -- What flow runs (a JSON array of ids) waited for.
 DELETE FROM run_inputs WHERE run_id IN (SELECT value FROM json_each(?));
