@@ -86,7 +86,9 @@ def _home_rows(home: HomeFacts) -> list[Line]:
         "folder": f"{home.home}   {home.file_system}, {size(home.free_bytes)} free",
         "database": f"{size(home.database_bytes)}   {schema}",
         "holds": f"{home.n_flow_runs:,} flow runs, {home.n_task_runs:,} task runs, {home.n_blocks:,} raw blocks",
-        "stored values": f"{home.n_blobs:,}   {size(home.blob_bytes)}",
+        "stored values": f"{home.n_blobs:,}   {size(home.blob_bytes)}"
+        if home.n_blobs >= 0
+        else f"in {home.blobs_place}",
     }
     return [[(f"  {name}", ""), (text, "dim")] for name, text in rows.items()]
 
@@ -112,6 +114,8 @@ def _problems(home: HomeFacts) -> list[str]:
     found = []
     if home.database_error:
         found.append(f"The database cannot be read: {home.database_error}")
+    if home.blobs_error:
+        found.append(home.blobs_error)
     if home.schema_version > home.known_version:
         found.append(
             f"The database has schema {home.schema_version}, newer than this Ostinato. pip install -U ostinato"

@@ -38,6 +38,9 @@
     │   ├── TrackingRunNotFound     tracking-run-not-found
     │   ├── TrackingRunAmbiguous    tracking-run-ambiguous
     │   ├── TrackedValueInvalid     tracked-value-invalid
+    │   ├── LoggedModelNotFound     logged-model-not-found
+    │   ├── ModelUnfit              model-unfit
+    │   ├── ModelUnsuited           model-unsuited
     │   ├── DatasetNotFound         dataset-not-found
     │   ├── DatasetAmbiguous        dataset-ambiguous
     │   ├── DatasetUnreadable       dataset-unreadable
@@ -58,11 +61,14 @@
     │   ├── MethodRefused           method-refused
     │   ├── BodyTooLarge            body-too-large
     │   ├── FeedTooOld              feed-too-old
+    │   ├── StorageUnknown          storage-unknown
     │   └── ExtraMissing            extra-missing
     ├── Refused               the state of things forbids it                   exit 4
     │   ├── TransitionRefused       transition-refused
     │   ├── ResumeRefused           resume-refused
     │   ├── BackupElsewhere         backup-elsewhere
+    │   ├── BlobsElsewhere          blobs-elsewhere
+    │   ├── CopyRefused             copy-refused
     │   ├── EpochTaken              epoch-taken
     │   ├── PlanRefused             plan-refused
     │   ├── ControlRefused          control-refused
@@ -75,6 +81,7 @@
     │   ├── ExperimentDeleted       experiment-deleted
     │   ├── TrackingRunDeleted      tracking-run-deleted
     │   ├── ParamTaken              param-taken
+    │   ├── LoggedModelDeleted      logged-model-deleted
     │   ├── ModelExists             model-exists
     │   ├── GateRefused             gate-refused
     │   ├── RollbackRefused         rollback-refused
@@ -109,11 +116,16 @@
         ├── DatabaseForbidden       database-forbidden
         ├── DatabaseTooOld          database-too-old
         ├── DatabaseUnsuited        database-unsuited
+        ├── CopyDiffers             copy-differs
+        ├── StorageMissing          storage-missing
+        ├── StorageForbidden        storage-forbidden
+        ├── StorageUnreachable      storage-unreachable
         ├── JournalFull             journal-full
         ├── SecretKeyInvalid        secret-key-invalid
         ├── SecretKeyMismatch       secret-key-mismatch
         ├── SecretDamaged           secret-damaged
         ├── BlobMissing             blob-missing
+        ├── ModelDamaged            model-damaged
         ├── EventsMissing           events-missing
         ├── ServerUnreachable       server-unreachable
         ├── ServerAnswered          server-answered
@@ -438,6 +450,24 @@ class PolicyInvalid(UsageError):
     hint_template = "`ostinato models policy --help` shows how one is written."
 
 
+class LoggedModelNotFound(UsageError):
+    code = "logged-model-not-found"
+    template = "There is no model {model!r}: {reason}."
+    hint_template = "Name it models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN/NAME, m-ID, or as a folder."
+
+
+class ModelUnfit(UsageError):
+    code = "model-unfit"
+    template = "{model} cannot be {what}: {reason}."
+    hint_template = "{fix}"
+
+
+class ModelUnsuited(UsageError):
+    code = "model-unsuited"
+    template = "Model {model!r} does not load: {reason}. It was made with {wanted}; here is {found}."
+    hint_template = "{fix}"
+
+
 class NotLiteral(UsageError):
     code = "not-literal"
     template = "Parameter {name!r} is a {type}, which cannot be written as JSON."
@@ -503,6 +533,12 @@ class FeedTooOld(UsageError):
     hint_template = "Read the lists anew, and follow the feed from now on: GET /api/feed without `after`."
 
 
+class StorageUnknown(UsageError):
+    code = "storage-unknown"
+    template = "Values cannot be stored at {url}: {reason}."
+    hint_template = "Name a folder, or a URL of a protocol that fsspec knows, such as s3://BUCKET/PREFIX."
+
+
 class ExtraMissing(UsageError):
     code = "extra-missing"
     template = "{what} needs the package {package!r}, which is not installed."
@@ -536,6 +572,18 @@ class BackupElsewhere(Refused):
     hint_template = (
         "Back it up with pg_dump and keep the folder `blobs` with it; `ostinato db copy` makes a home of it."
     )
+
+
+class BlobsElsewhere(Refused):
+    code = "blobs-elsewhere"
+    template = "Another server of this database keeps stored values in {other}, and this one would in {own}."
+    hint_template = "Set OSTINATO_BLOBS_URL of both to one place that both reach, such as s3://BUCKET/PREFIX."
+
+
+class CopyRefused(Refused):
+    code = "copy-refused"
+    template = "{source} is not copied to {target}: {reason}."
+    hint_template = "{fix}"
 
 
 class EpochTaken(Refused):
@@ -616,6 +664,12 @@ class RollbackRefused(Refused):
     code = "rollback-refused"
     template = "The alias {alias!r} of model {name!r} cannot go back: {reason}."
     hint_template = "`ostinato models history {name}` shows which versions have had it."
+
+
+class LoggedModelDeleted(Refused):
+    code = "logged-model-deleted"
+    template = "The logged model {model} is deleted."
+    hint_template = "Log the model again."
 
 
 class NotAuthenticated(Refused):
@@ -827,6 +881,33 @@ class DatabaseUnsuited(StorageError):
     hint_template = "Make one with: createdb --encoding=UTF8 --template=template0 NAME"
 
 
+class CopyDiffers(StorageError):
+    code = "copy-differs"
+    template = "The copy in {target} differs from its source in {tables}; it was not kept."
+    hint_template = "Check both databases (`ostinato db check`, `pg_amcheck`), then copy again."
+
+
+class StorageMissing(StorageError):
+    code = "storage-missing"
+    template = "There is no place for stored values at {url}: {reason}."
+    hint_template = "Make the bucket, or correct OSTINATO_BLOBS_URL or `result_storage`."
+
+
+class StorageForbidden(StorageError):
+    code = "storage-forbidden"
+    template = "The storage at {url} refuses: {reason}."
+    hint_template = (
+        "Give this process credentials (for s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile);"
+        " it must be able to list, read, write and delete there."
+    )
+
+
+class StorageUnreachable(StorageError):
+    code = "storage-unreachable"
+    template = "The storage at {url} does not answer: {reason}."
+    hint_template = "Check the URL and the network; for an S3 server of your own, set AWS_ENDPOINT_URL."
+
+
 class JournalFull(StorageError):
     code = "journal-full"
     template = (
@@ -863,6 +944,12 @@ class ServerNeeded(StorageError):
     code = "server-needed"
     template = "{what} needs a server, and none runs on {home}."
     hint_template = "Start one in another terminal: `ostinato up`; or set OSTINATO_API_URL to where one runs."
+
+
+class ModelDamaged(StorageError):
+    code = "model-damaged"
+    template = "File {file!r} of model {model!r} is {how}; nothing of the model was loaded."
+    hint_template = "Log the model again, or bring the file back from a backup."
 
 
 class EventsMissing(StorageError):

@@ -30,7 +30,7 @@ PREFIX: Final = "OSTINATO_"
 UNTOLD: Final = frozenset({"secret_key", "api_key", "git_token"})
 """Settings whose values are never shown."""
 _PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)\S+")
-"""The secret in the address of a database."""
+"""The secret in the address of a database or a bucket."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     database_url: Annotated[
         str, Meta(description="PostgreSQL database, postgresql://USER@HOST/NAME; empty for SQLite in the home.")
+    ] = ""
+    blobs_url: Annotated[
+        str,
+        Meta(description="Folder or URL of stored values, such as s3://BUCKET/PREFIX; empty for `blobs` in the home."),
     ] = ""
     durability: Annotated[
         Durability,
@@ -192,9 +196,14 @@ def _convert(name: str, value: object, where: str) -> object:
 
 
 def _shown(name: str, value: object) -> object:
-    if name == "database_url":
-        return _PASSWORD.sub("********", str(value))
+    if name in ("database_url", "blobs_url"):
+        return without_password(str(value))
     return "********" if value and name in UNTOLD else value
+
+
+def without_password(url: str) -> str:
+    """Give an address as it may be shown."""
+    return _PASSWORD.sub("********", url)
 
 
 def _here() -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from ostinato.core.errors import BlobMissing, DoorNotFound, MethodRefused, RequestInvalid
-from ostinato.store.blobs import Arriving
+from ostinato.core.errors import DoorNotFound, MethodRefused, RequestInvalid
 
 if TYPE_CHECKING:
     from ostinato.core.access import Identity
@@ -37,7 +35,7 @@ async def serve(office: Office, exchange: Exchange, identity: Identity) -> None:
 
 async def _put(office: Office, exchange: Exchange, blob: str) -> None:
     """Take in the bytes as they come, and keep them when they are those of the digest."""
-    arriving = await asyncio.to_thread(Arriving, office.blobs, blob)
+    arriving = await asyncio.to_thread(office.blobs.arriving, blob)
     try:
         async for part in exchange.parts():
             await asyncio.to_thread(arriving.add, part)
@@ -49,13 +47,8 @@ async def _put(office: Office, exchange: Exchange, blob: str) -> None:
 
 
 async def _get(office: Office, exchange: Exchange, blob: str) -> None:
-    path = office.blobs.path(blob)
-    try:
-        file = await asyncio.to_thread(open, path, "rb")
-    except OSError as error:
-        raise BlobMissing(digest=blob, how="missing", path=path) from error
+    file, size = await asyncio.to_thread(office.blobs.open, blob)
     with file:
-        size = os.fstat(file.fileno()).st_size
         headers = [
             (b"content-type", b"application/octet-stream"),
             (b"content-length", b"%d" % size),

@@ -21,7 +21,6 @@ from ostinato.session.home_reader import EmbeddedReader
 from ostinato.session.ledger import Ledger
 from ostinato.session.orphans import deliver_orphans
 from ostinato.session.upkeep import keep_house
-from ostinato.store.blobs import Blobs
 from ostinato.store.sqlite import explain
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Office:
         self.sessions = Sessions()
         self.started_at = time.time_ns() // 1000
         self.ledger = Ledger(home)
-        self.blobs = Blobs(home.blobs)
+        self.blobs = home.open_blobs()
         self.committed = Signal()
         """Sent after each commit on the home, ours or another process's."""
         self.work = Signal()

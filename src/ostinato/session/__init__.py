@@ -41,7 +41,9 @@ def recorder() -> Recorder:
                     _Process.recorder = RemoteRecorder(settings, watched=_Process.watched)
                 else:
                     _Process.recorder = EmbeddedRecorder(
-                        settings, Home(settings.home, settings.database_url), watched=_Process.watched
+                        settings,
+                        Home(settings.home, settings.database_url, settings.blobs_url),
+                        watched=_Process.watched,
                     )
     return _Process.recorder
 

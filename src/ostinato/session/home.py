@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import ExtraMissing, HomeOnNetwork, HomeReadOnly
-from ostinato.core.settings import load
+from ostinato.core.settings import load, without_password
 from ostinato.store.database import PATIENCE_S
+from ostinato.store.places import place_at
 from ostinato.store.sqlite import SqliteDatabase, file_bytes, schema_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ostinato.core.settings import Settings
     from ostinato.store.database import Connection, Database
+    from ostinato.store.places import Place
     from ostinato.store.postgres import PostgresDatabase
 
 NETWORK_KINDS: Final = frozenset(
@@ -30,15 +34,17 @@ MOUNTS: Final = "/proc/self/mounts"
 class Home:
     """Names what lies in a home."""
 
-    def __init__(self, folder: str, database_url: str | None = None) -> None:
-        """Take a folder; its database is the file in it unless there is a URL, by default that of the settings."""
+    def __init__(self, folder: str, database_url: str | None = None, blobs_url: str | None = None) -> None:
+        """Take a folder; database and stored values are in it unless there are URLs, by default the settings'."""
         self.folder = folder
         self.database = os.path.join(folder, "ostinato.db")
         """The file, which is there when the database has no URL."""
         self._url = database_url
+        self._blobs_url = blobs_url
         self.journal = os.path.join(folder, "journal")
         self.damaged = os.path.join(self.journal, "damaged")
         self.blobs = os.path.join(folder, "blobs")
+        """The folder of stored values, where they have no URL."""
         self.server_card = os.path.join(folder, "server.json")
         """Where the server that runs on it can be found."""
         self.server_lock = os.path.join(folder, "server.lock")
@@ -48,8 +54,30 @@ class Home:
     def database_url(self) -> str:
         """The address of the PostgreSQL database; empty when the database is the file."""
         if self._url is None:
-            self._url = load({**os.environ, "OSTINATO_HOME": self.folder}).database_url
+            self._url = self._settings().database_url
         return self._url
+
+    @property
+    def blobs_url(self) -> str:
+        """The folder or URL of stored values; empty when they are in the home."""
+        if self._blobs_url is None:
+            self._blobs_url = self._settings().blobs_url
+        return self._blobs_url
+
+    @property
+    def blobs_place(self) -> str:
+        """Where stored values are, in words that are the same for all who share them."""
+        return without_password(self.blobs_url) or f"{socket.gethostname()}:{os.path.realpath(self.blobs)}"
+
+    def open_blobs(self) -> Place:
+        """Give the place of its stored values; nothing is looked at yet."""
+        url = self.blobs_url
+        if "://" not in url:
+            url = os.path.join(self.folder, os.path.expanduser(url)) if url else self.blobs
+        return place_at(url)
+
+    def _settings(self) -> Settings:
+        return load({**os.environ, "OSTINATO_HOME": self.folder})
 
     def open(self, *, busy_s: float = PATIENCE_S) -> Database:
         """Give a connection to its database, made or migrated if needed; it waits `busy_s` for a foreign program."""

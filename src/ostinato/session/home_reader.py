@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from ostinato.core.tracking import sampled
 from ostinato.session.orphans import deliver_orphans
-from ostinato.store import access, artifacts, logs, runs, tracking, variables, work
-from ostinato.store.blobs import Blobs
+from ostinato.store import access, artifacts, datasets, logs, runs, tracking, variables, work
 from ostinato.store.commands.workers import why_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
+    from ostinato.core.datasets import DataLink, DataVersion
     from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
     from ostinato.core.query import Query
     from ostinato.core.records import (
@@ -48,7 +48,7 @@ class EmbeddedReader:
             deliver_orphans(home, database)
         self._database = database
         self._db = self._database.db
-        self._blobs = Blobs(home.blobs)
+        self._blobs = home.open_blobs()
 
     def runs(self, query: Query, *, limit: int = 50, after: str = "") -> tuple[list[FlowRun], str]:
         return runs.runs(self._db, query, limit=limit, after=after, now=time.time_ns() // 1000)
@@ -159,6 +159,18 @@ class EmbeddedReader:
 
     def tracked_inputs(self, run_id: str) -> list[TrackedInput]:
         return tracking.inputs(self._db, run_id)
+
+    def datasets(self, *, name: str = "", after: str = "", limit: int = 50) -> list[DataVersion]:
+        return datasets.datasets(self._db, name=name, after=after, limit=limit)
+
+    def find_dataset(self, ref: str) -> DataVersion:
+        return datasets.find_dataset(self._db, ref)
+
+    def dataset_links(self, digest: str, *, limit: int = 100) -> list[DataLink]:
+        return datasets.dataset_links(self._db, digest, limit=limit)
+
+    def datasets_of_run(self, run_id: str, *, limit: int = 100) -> list[DataLink]:
+        return datasets.datasets_of_run(self._db, run_id, limit=limit)
 
     def close(self) -> None:
         self._database.close()

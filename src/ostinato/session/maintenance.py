@@ -15,7 +15,8 @@ from ostinato.session.home import Home, file_system, mounts
 from ostinato.session.orphans import deliver_orphans, is_locked, segments
 from ostinato.session.upkeep import keep_by
 from ostinato.store import sql
-from ostinato.store.blobs import UNFINISHED, Blobs
+from ostinato.store.blobs import UNFINISHED
+from ostinato.store.buckets import Bucket
 from ostinato.store.journal import read, read_writer, tail
 from ostinato.store.maintenance import (
     Finding,
@@ -31,6 +32,7 @@ from ostinato.store.sqlite import explain, file_bytes, migrations
 if TYPE_CHECKING:
     from ostinato.core.settings import Settings
     from ostinato.store.database import Connection
+    from ostinato.store.places import Place
 
 
 class Migrated(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +75,12 @@ class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
     n_flow_runs: int
     n_task_runs: int
     n_blocks: int
+    blobs_place: str
     n_blobs: int
+    """-1 where they are many to list: in a bucket."""
     blob_bytes: int
+    blobs_error: str
+    """Why the bucket cannot be used, or empty."""
     journals: list[JournalFacts]
     damaged: list[str]
     """Files with damaged parts of journals that were moved aside."""
@@ -93,7 +99,7 @@ def check(folder: str | None = None) -> list[Finding]:
     """Give everything that is wrong with a home: database, counters, streams, journal, blobs."""
     home = _home(folder)
     found: list[Finding] = []
-    blobs = Blobs(home.blobs)
+    blobs = home.open_blobs()
     try:
         database = home.open()
         try:
@@ -114,7 +120,7 @@ def vacuum(folder: str | None = None, *, dry_run: bool = False, settings: Settin
     """Remove what retention allows: raw blocks, old runs (no pinned ones), unused blobs; give how much."""
     home = _home(folder)
     keep = keep_by(settings or load())
-    blobs = Blobs(home.blobs)
+    blobs = home.open_blobs()
     database = home.open()
     try:
         if dry_run:
@@ -147,7 +153,7 @@ def facts(folder: str | None = None) -> HomeFacts:
     except (OstinatoError, sqlite3.Error) as problem:
         error = str(problem)
         journals = _journals(home, None)
-    blobs = [stat.st_size for _, stat in Blobs(home.blobs).files()]
+    n_blobs, blob_bytes, blobs_error = _count_blobs(home.open_blobs())
     return HomeFacts(
         home=home.folder,
         file_system=file_system(home.folder, mounts()),
@@ -159,11 +165,24 @@ def facts(folder: str | None = None) -> HomeFacts:
         n_flow_runs=counts[0],
         n_task_runs=counts[1],
         n_blocks=counts[2],
-        n_blobs=len(blobs),
-        blob_bytes=sum(blobs),
+        blobs_place=home.open_blobs().where,
+        n_blobs=n_blobs,
+        blob_bytes=blob_bytes,
+        blobs_error=blobs_error,
         journals=journals,
         damaged=_damaged(home),
     )
+
+
+def _count_blobs(blobs: Place) -> tuple[int, int, str]:
+    if isinstance(blobs, Bucket):
+        try:
+            blobs.check()
+        except OstinatoError as error:
+            return -1, 0, str(error)
+        return -1, 0, ""
+    sizes = [stored.n_bytes for _, stored in blobs.files()]
+    return len(sizes), sum(sizes), ""
 
 
 def _home(folder: str | None) -> Home:

@@ -14,7 +14,6 @@ from ostinato.session.sinks import HomeSink
 from ostinato.session.stream import Stream
 from ostinato.session.upkeep import BLOBS_EVERY_S, remove_old_at_times, sweep_blobs_at_times
 from ostinato.store import cache, claims, runs, variables, work
-from ostinato.store.blobs import Blobs
 from ostinato.store.places import Places
 from ostinato.store.sqlite import explain
 from ostinato.store.transaction import alone
@@ -42,7 +41,7 @@ class EmbeddedRecorder(Stream):
         if sink.find_server() is None:  # it looks after the home, and has the database up to date
             home.make()
             deliver_orphans(home, self._database.open())
-        self._blobs = Blobs(home.blobs)
+        self._blobs = home.open_blobs()
         self._places = Places(self._blobs)
         self._asked: Database | None = None
         """The connection for callers; the other one is the thread's."""

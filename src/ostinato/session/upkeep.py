@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ostinato.session.orphans import segments
-from ostinato.store.blobs import Blobs
 from ostinato.store.maintenance import DAY_US, Keep, remove_old, remove_unused_blobs
 from ostinato.store.sqlite import explain
 
@@ -44,9 +43,11 @@ def remove_old_at_times(home: Home, database: Database, settings: Settings) -> N
 
 
 def sweep_blobs_at_times(home: Home, database: Database, settings: Settings) -> None:
-    """Remove unused blobs, once in ten minutes."""
-    if os.path.isdir(home.blobs) and _is_time(os.path.join(home.blobs, "swept"), BLOBS_EVERY_S):
-        remove_unused_blobs(database, Blobs(home.blobs), keep_by(settings).blobs_from)
+    """Remove unused blobs, once in ten minutes, and of a bucket once a day."""
+    blobs = home.open_blobs()
+    mark = os.path.join(home.blobs if home.blobs == blobs.where else home.folder, "swept")
+    if os.path.isdir(os.path.dirname(mark)) and _is_time(mark, blobs.sweep_every_s):
+        remove_unused_blobs(database, blobs, keep_by(settings).blobs_from)
 
 
 def keep_house(home: Home, settings: Settings, within_s: float) -> None:

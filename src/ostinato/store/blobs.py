@@ -9,11 +9,14 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from ostinato.core.errors import BlobMissing
 from ostinato.store.journal import explain, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
 
 DIGEST_BYTES: Final = 16
@@ -23,11 +26,27 @@ UNFINISHED: Final = ".new"
 _numbers = itertools.count()
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a place knows of a blob."""
+
+    n_bytes: int
+    at_s: float
+    """When it was last stored, in seconds."""
+
+
 class Blobs:
-    """The stored values of a home. Safe for many threads and processes at once."""
+    """Stored values in a folder. Safe for many threads and processes at once."""
+
+    sweep_every_s: Final = 600.0
+    """How often unused ones are looked for."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+
+    @property
+    def where(self) -> str:
+        """Where they are, for messages."""
+        return self.folder
 
     def path(self, blob: str) -> str:
         """Give the file of a blob."""
@@ -75,17 +94,37 @@ class Blobs:
             raise BlobMissing(digest=blob, how="damaged", path=path)
         return data
 
-    def files(self) -> Iterator[tuple[str, os.stat_result]]:
+    def open(self, blob: str) -> tuple[BinaryIO, int]:
+        """Give stored bytes, unchecked, as a file and their number.
+
+        Raises:
+            BlobMissing: (blob-missing) it is not there.
+        """
+        path = self.path(blob)
+        try:
+            file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        except OSError as error:
+            raise BlobMissing(digest=blob, how="missing", path=path) from error
+        return file, os.fstat(file.fileno()).st_size
+
+    def arriving(self, blob: str) -> Arriving:
+        """Take in a blob in parts."""
+        return Arriving(self, blob)
+
+    def files(self) -> Iterator[tuple[str, Stored]]:
         """Give all blobs with what the file system knows of them."""
         for shelf in _entries(self.folder):
             if shelf.is_dir():
                 for entry in _entries(shelf.path):
                     if len(entry.name) == 2 * DIGEST_BYTES:
-                        yield entry.name, entry.stat()
+                        stat = entry.stat()
+                        yield entry.name, Stored(n_bytes=stat.st_size, at_s=stat.st_mtime)
 
     def delete(self, blobs: Iterable[str], before: float) -> list[str]:
         """Delete blobs that nobody has stored again since an instant (seconds); give those that went."""
-        gone = []
+        gone: list[str] = []
+        if not os.path.isdir(self.folder):
+            return gone
         with self._lock(fcntl.LOCK_EX):
             for blob in blobs:
                 path = self.path(blob)

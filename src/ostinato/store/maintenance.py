@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import time
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ostinato.store import sql
-from ostinato.store.blobs import name_of
+from ostinato.store.blobs import DIGEST_BYTES
 from ostinato.store.database import ALL
 from ostinato.store.subjects import forget_run
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
-    from ostinato.store.blobs import Blobs
+    from ostinato.store.blobs import Stored
     from ostinato.store.database import Connection, Database
+    from ostinato.store.places import Place
 
 DAY_US: Final = 86_400_000_000
 BATCH: Final = 50
@@ -27,6 +28,7 @@ TURN_S: Final = 0.05
 """A transaction that has deleted for so long ends, so that writers wait little."""
 SHOWN: Final = 20
 """Most findings of one kind."""
+PART_BYTES: Final = 1 << 20
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +116,7 @@ def _remove_runs(database: Database, before: int) -> int:
     return n_gone
 
 
-def remove_unused_blobs(database: Database, blobs: Blobs, before: int, *, dry_run: bool = False) -> tuple[int, int]:
+def remove_unused_blobs(database: Database, blobs: Place, before: int, *, dry_run: bool = False) -> tuple[int, int]:
     """Remove blobs that nothing refers to, if nobody stored them after an instant; give their number and bytes."""
     n_gone = n_bytes = 0
     for batch in _batches(blobs, before):
@@ -122,15 +124,15 @@ def remove_unused_blobs(database: Database, blobs: Blobs, before: int, *, dry_ru
         unused = [row[0] for row in found.fetchall()]
         gone = unused if dry_run else blobs.delete(unused, before / 1e6)
         n_gone += len(gone)
-        n_bytes += sum(batch[blob].st_size for blob in gone)
+        n_bytes += sum(batch[blob].n_bytes for blob in gone)
     return n_gone, n_bytes
 
 
-def _batches(blobs: Blobs, before: int) -> Iterator[dict[str, os.stat_result]]:
-    batch: dict[str, os.stat_result] = {}
-    for blob, stat in blobs.files():
-        if stat.st_mtime * 1e6 < before:
-            batch[blob] = stat
+def _batches(blobs: Place, before: int) -> Iterator[dict[str, Stored]]:
+    batch: dict[str, Stored] = {}
+    for blob, stored in blobs.files():
+        if stored.at_s * 1e6 < before:
+            batch[blob] = stored
         if len(batch) == 500:
             yield batch
             batch = {}
@@ -157,18 +159,26 @@ def check_database(database: Database) -> list[Finding]:
     return found
 
 
-def check_blobs(db: Connection, blobs: Blobs) -> list[Finding]:
+def check_blobs(db: Connection, blobs: Place) -> list[Finding]:
     """Give blobs that are damaged, and those that are missing though something refers to them."""
     found = []
     there = set()
     for blob, _ in blobs.files():
         there.add(blob)
-        with open(blobs.path(blob), "rb") as file:
-            if name_of(file.read()) != blob:
-                found.append(Finding(subject="blobs", text=f"{blobs.path(blob)} is damaged"))
+        if _digest(blobs, blob) != blob:
+            found.append(Finding(subject="blobs", text=f"in {blobs.where}: {blob} is damaged"))
     used = [row[0] for row in db.execute(sql.load("maintenance")["used_blobs"])]
     missing = (blob for blob in used if blob not in there)
-    return found + [Finding(subject="blobs", text=f"{blobs.path(blob)} is missing") for blob in missing]
+    return found + [Finding(subject="blobs", text=f"in {blobs.where}: {blob} is missing") for blob in missing]
+
+
+def _digest(blobs: Place, blob: str) -> str:
+    digest = blake2b(digest_size=DIGEST_BYTES)
+    file, _ = blobs.open(blob)
+    with file:
+        while part := file.read(PART_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _json(values: Any) -> str:

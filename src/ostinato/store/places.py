@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any, Final, Protocol
+import os
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import unquote
 
-from ostinato.core.errors import BlobMissing, ExtraMissing
-from ostinato.store.blobs import Blobs, name_of
+from ostinato.store.blobs import Blobs
+from ostinato.store.buckets import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+    from ostinato.store.blobs import Stored
+
+FILE: Final = "file://"
 
 
-class Place(Protocol):
-    """A place for stored values, each named by its digest."""
+class Values(Protocol):
+    """Stored values, each named by its digest."""
 
     def put(self, data: bytes | memoryview, digest: bytes) -> str:
         """Store bytes; give the hex digest."""
@@ -22,62 +32,65 @@ class Place(Protocol):
         """Give stored bytes, checked against their digest."""
 
 
+class Incoming(Protocol):
+    """A blob that comes in parts."""
+
+    def add(self, part: bytes) -> None:
+        """Take in the next part."""
+
+    def finish(self) -> bool:
+        """Keep what has come; False when it is not what the digest names."""
+
+    def close(self) -> None:
+        """Let go; what was not kept is gone."""
+
+
+class Place(Values, Protocol):
+    """All that a home does with the stored values of a folder or a bucket."""
+
+    @property
+    def sweep_every_s(self) -> float:
+        """How often unused ones are looked for."""
+
+    @property
+    def where(self) -> str:
+        """Where they are, for messages."""
+
+    def open(self, blob: str) -> tuple[BinaryIO, int]:
+        """Give stored bytes, unchecked, as a file and their number."""
+
+    def arriving(self, blob: str) -> Incoming:
+        """Take in a blob in parts."""
+
+    def files(self) -> Iterator[tuple[str, Stored]]:
+        """Give all blobs with what the place knows of them."""
+
+    def delete(self, blobs: Iterable[str], before: float) -> list[str]:
+        """Delete blobs that nobody has stored again since an instant (seconds); give those that went."""
+
+    def delete_unfinished(self, before: float) -> None:
+        """Delete what was begun before an instant (seconds) and never became a blob."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Hold off every deletion."""
+
+
 class Places:
     """The places that a process uses, made once each."""
 
-    def __init__(self, home: Place) -> None:
-        self._known: dict[str, Place] = {"": home}
+    def __init__(self, home: Values) -> None:
+        self._known: dict[str, Values] = {"": home}
 
-    def at(self, storage: str) -> Place:
-        """Give the place of a `result_storage=`: empty for the home, a folder, or a URL such as s3://bucket/results.
-
-        Raises:
-            ExtraMissing: (extra-missing) the URL needs a package that is not installed.
-        """
+    def at(self, storage: str) -> Values:
+        """Give the place of a `result_storage=`: empty for the home, a folder, or a URL such as s3://bucket/results."""
         place = self._known.get(storage)
         if place is None:
-            place = self._known[storage] = Bucket(storage) if "://" in storage else Blobs(storage)
+            place = self._known[storage] = place_at(storage)
         return place
 
 
-class Bucket:
-    """Stored values below a URL that fsspec understands. Nothing there is ever deleted by Ostinato."""
-
-    def __init__(self, url: str) -> None:
-        try:
-            fsspec = import_module("fsspec")
-            self._files: Any
-            self._files, self._root = fsspec.core.url_to_fs(url)
-        except ImportError as error:
-            package = error.name or "fsspec"
-            raise ExtraMissing(what=f"result_storage={url!r}", package=package, extra="storage") from error
-        self._url: Final = url
-
-    def put(self, data: bytes | memoryview, digest: bytes) -> str:
-        """Store bytes; object stores show an object only when it is whole."""
-        blob = digest.hex()
-        if not self.has(blob):
-            self._files.makedirs(f"{self._root}/{blob[:2]}", exist_ok=True)
-            self._files.pipe_file(self._path(blob), bytes(data))
-        return blob
-
-    def has(self, blob: str) -> bool:
-        """Say whether a blob is there, unchecked."""
-        return bool(self._files.exists(self._path(blob)))
-
-    def get(self, blob: str) -> bytes:
-        """Give stored bytes, checked against their digest.
-
-        Raises:
-            BlobMissing: (blob-missing) it is not there, or damaged.
-        """
-        try:
-            data: bytes = self._files.cat_file(self._path(blob))
-        except FileNotFoundError as error:
-            raise BlobMissing(digest=blob, how="missing", path=self._url) from error
-        if name_of(data) != blob:
-            raise BlobMissing(digest=blob, how="damaged", path=self._url)
-        return data
-
-    def _path(self, blob: str) -> str:
-        return f"{self._root}/{blob[:2]}/{blob}"
+def place_at(storage: str) -> Place:
+    """Give the place of a folder, a file:// URL, or any URL that fsspec knows; nothing is looked at yet."""
+    if storage.startswith(FILE):
+        return Blobs(os.path.join("/", unquote(storage.removeprefix(FILE))))
+    return Bucket(storage) if "://" in storage else Blobs(storage)
