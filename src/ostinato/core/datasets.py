@@ -330,6 +330,11 @@ class DataVersion(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile | None = None
     """Left out in lists."""
 
+    @property
+    def place(self) -> str:
+        """Where it stands in lists."""
+        return f"{self.created_at}/{self.digest}"
+
 
 class DataLink(msgspec.Struct, frozen=True, kw_only=True):
     """Who used a version of data."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
     from ostinato.core.commands import Command
+    from ostinato.core.datasets import DataLink, DataVersion
     from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
     from ostinato.core.events import Event
     from ostinato.core.query import Query
@@ -271,6 +272,26 @@ class Reader(Protocol):
 
     def tracked_inputs(self, run_id: str) -> list[TrackedInput]:
         """Give the versions of data that a tracking run used."""
+
+    def datasets(self, *, name: str = "", after: str = "", limit: int = 50) -> list[DataVersion]:
+        """Give versions of data without their profiles, newest first; those of a name when it is given.
+
+        `after` is the `place` of the one before.
+        """
+
+    def find_dataset(self, ref: str) -> DataVersion:
+        """Give a version of data by digest, unique beginning of one (4+ characters) or name (the newest).
+
+        Raises:
+            DatasetNotFound: (dataset-not-found).
+            DatasetAmbiguous: (dataset-ambiguous) several digests begin so.
+        """
+
+    def dataset_links(self, digest: str, *, limit: int = 100) -> list[DataLink]:
+        """Give the flow runs, task runs and tracking runs that used a version of data, the newest first."""
+
+    def datasets_of_run(self, run_id: str, *, limit: int = 100) -> list[DataLink]:
+        """Give the versions of data that a flow run read, and its subflow runs when it is the outermost one."""
 
     def close(self) -> None:
         """Let go of the home."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
+from ostinato.core.datasets import DataLink, DataVersion
 from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
 from ostinato.core.query import Query
 from ostinato.core.records import (
@@ -115,5 +116,9 @@ READS: Final[dict[str, Read]] = {
     "metric_history": Read(list[Point], run_id=str, key=str, most=(int, 1000)),
     "tracked_files": Read(list[TrackedFile], run_id=str, under=(str, ""), after=(str, ""), limit=(int, 1000)),
     "tracked_inputs": Read(list[TrackedInput], run_id=str),
+    "datasets": Read(list[DataVersion], name=(str, ""), after=(str, ""), limit=(int, 50)),
+    "find_dataset": Read(DataVersion, ref=str),
+    "dataset_links": Read(list[DataLink], digest=str, limit=(int, 100)),
+    "datasets_of_run": Read(list[DataLink], run_id=str, limit=(int, 100)),
 }
 """Name of a method -> its call and answer. `close` is none: it concerns this side only."""

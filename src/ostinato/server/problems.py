@@ -22,6 +22,7 @@ STATUS: Final[dict[type[errors.OstinatoError], int]] = {
     errors.KeyNotFound: 404,
     errors.SecretMissing: 404,
     errors.VariableMissing: 404,
+    errors.DatasetNotFound: 404,
     errors.BlobMissing: 404,
     errors.DoorNotFound: 404,
     errors.MethodRefused: 405,

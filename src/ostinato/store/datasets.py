@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core.datasets import DataLink, DatasetSeen, DatasetUsed, DataVersion, Field, Profile
-from ostinato.core.errors import DatasetAmbiguous, DatasetNotFound
+from ostinato.core.errors import DatasetAmbiguous, DatasetNotFound, RequestInvalid
 from ostinato.store import sql
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_DIGITS: Final = 4
 """Of the beginning of a digest that stands for it."""
-LAST: Final = (1 << 62, "g")
+LAST: Final = f"{1 << 62}/"
 """A place after all versions."""
 
 _json = msgspec.json.Encoder().encode
@@ -69,12 +69,20 @@ def find_dataset(db: Connection, ref: str) -> DataVersion:
     return found
 
 
-def datasets(db: Connection, *, name: str = "", before: tuple[int, str] = LAST, limit: int = 50) -> list[DataVersion]:
-    """Give versions without their profiles, those of a name when it is given."""
+def datasets(db: Connection, *, name: str = "", after: str = "", limit: int = 50) -> list[DataVersion]:
+    """Give versions without their profiles, newest first; those of a name when it is given.
+
+    Raises:
+        RequestInvalid: (request-invalid) `after` is no place.
+    """
+    at, _, digest = (after or LAST).partition("/")
+    if not (at.isascii() and at.isdecimal() and len(at) < 20):
+        raise RequestInvalid(reason=f"{after!r} is no place in the list; send `next` of the page before")
+    place = min(int(at), 1 << 62)
     queries = sql.load("datasets")
     if name:
-        return [_version(row) for row in db.execute(queries["datasets_named"], (name, *before, limit))]
-    return [_version(row) for row in db.execute(queries["datasets"], (*before, limit))]
+        return [_version(row) for row in db.execute(queries["datasets_named"], (name, place, digest, limit))]
+    return [_version(row) for row in db.execute(queries["datasets"], (place, digest, limit))]
 
 
 def dataset_links(db: Connection, digest: str, *, limit: int = 100) -> list[DataLink]:

@@ -1,0 +1,1 @@
+"""Tracking: experiments, metrics, files, versions of data, models and their registry."""
