@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 N_ROWS = "SELECT count(*) FROM task_runs WHERE state = 'Completed'"
 N_COUNTED = "SELECT coalesce(sum(n), 0) FROM task_counts WHERE state = 'Completed'"
 LEAST = 40_000.0
+LEAST_POSTGRES = 25_000.0
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,17 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline() if process.stdout is not None else ""
 
 
-def measure(sheet: Sheet, n_clients: int, n_tasks: int, load: Load) -> None:
+def measure(sheet: Sheet, n_clients: int, n_tasks: int, load: Load, *, on_postgres: bool) -> None:
     """Print the figures of one load."""
     n_a_block = load.size // (2 + load.n_logs)
     n_blocks = max(1, n_tasks // n_a_block // n_clients)
-    with temporary_home() as home, fleets.fleet_on(home) as fleet:
+    with temporary_home(on_postgres=on_postgres) as home, fleets.fleet_on(home) as fleet:
         server = fleet.server()
         clients = Clients(fleet, n_clients, n_blocks, load)
         before_s = children.tree_cpu_s(server.pid)
         seconds = clients.run()
         cpu_s = children.tree_cpu_s(server.pid) - before_s
-        n_rows, n_counted = fleet.ask(N_ROWS)[0][0], fleet.ask(N_COUNTED)[0][0]
+        n_rows, n_counted = (int(fleet.ask(question)[0][0]) for question in (N_ROWS, N_COUNTED))
     expected = n_clients * n_blocks * n_a_block
     n, name = n_rows * 2, load.name
     sheet.add(name, n / seconds, "task transitions a second", n=n, bar=load.bar, clients=n_clients)
@@ -108,12 +109,13 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=200_000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
+    parser.add_argument("--postgres", action="store_true", help="into a PostgreSQL of its own")
     options = parser.parse_args()
-    sheet = Sheet("ingest")
-    bar = at_least(LEAST)
+    sheet = Sheet("ingest_postgres" if options.postgres else "ingest")
+    bar = at_least(LEAST_POSTGRES if options.postgres else LEAST)
     loads = [Load(size, apart=apart, bar=bar) for size in options.sizes for apart in (False, True)]
     for load in [*loads, Load(max(options.sizes), n_logs=1)]:
-        measure(sheet, options.clients, options.tasks, load)
+        measure(sheet, options.clients, options.tasks, load, on_postgres=options.postgres)
     return sheet.exit_code
 
 

@@ -24,13 +24,18 @@ _TABLES: Final = (
 )
 """Words of table definitions. Text is compared by its bytes, as SQLite does."""
 
+_LISTED: Final = r"\(SELECT value FROM json_each\((\?\d*)\)\)"
 _RULES: Final = tuple(
     (re.compile(old), new)
     for old, new in (
         (r" INDEXED BY \w+", ""),
         (r"\bCROSS JOIN\b", "JOIN"),
+        # As an array a list can be the condition of an index; as rows it might be read again for each row compared.
+        (rf"\bNOT IN {_LISTED}", r"<> ALL (ARRAY(SELECT json_array_elements_text(\1::json)))"),
+        (rf"\bIN {_LISTED}", r"= ANY (ARRAY(SELECT json_array_elements_text(\1::json)))"),
         (r"\bjson_each\((\?\d*)\)", r"json_array_elements_text(\1::json)"),
         (r"\bLIKE\b", "ILIKE"),
+        (r"\bGLOB \?", "LIKE translate(?, '*' || chr(63), '%_') ESCAPE ''"),
         (r"\binstr\(", "strpos("),
         (r"\blower\(([\w.]+)\)", r'lower(\1 COLLATE "und-x-icu")'),
     )

@@ -57,10 +57,15 @@ _WAIT: Final = (
     f"BEGIN; SET LOCAL lock_timeout = '{int(PATIENCE_S * 1000)}ms';"
     f" SELECT pg_advisory_xact_lock({_WRITE}, {_SCHEMA}); SELECT {_CLOCK}, {_NEWEST}"
 )
-_TELL: Final = f"SELECT pg_notify({_CHANNEL}, ''), {_NEWEST}"
+_TELL: Final = f"SELECT newest, pg_notify({_CHANNEL}, '') FROM (SELECT {_NEWEST} AS newest) AS n WHERE newest <> $1"  # noqa: S608
+"""Whoever listens is told of new blocks, and of nothing else: the polls that this wakes commit, too."""
 _SETTINGS: Final = (
     f"-c idle_in_transaction_session_timeout={SILENT_S * 1000} -c client_min_messages=error -c jit=off"
     " -c plan_cache_mode=auto -c default_transaction_isolation=read\\ committed"
+    # Every statement has an index for what it asks. A new table has no statistics, and would be read whole.
+    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    # Locks of a machine that is gone without a word are free within half a minute.
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 
 
@@ -263,13 +268,14 @@ class PostgresDatabase:
     def commit(self) -> None:
         """Commit, and let the next one write; whoever listens is told."""
         try:
-            row: Any = self.db.run(_TELL).fetchone()
+            row: Any = self.db.run(_TELL, (self._newest,)).fetchone()
             self.db.run("COMMIT")
         except BaseException:
             self.rollback()
             raise
         self.db.is_bound = False
-        self._newest = row[1]
+        if row is not None:
+            self._newest = row[0]
 
     def rollback(self) -> None:
         """Undo, and let the next one write."""

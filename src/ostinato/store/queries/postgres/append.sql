@@ -6,17 +6,19 @@ SELECT coalesce(json_agg(json_build_array(
     (SELECT max(t.no) FROM task_runs AS t WHERE t.run_id = r.id)
 )), '[]')::text
 FROM flow_runs AS r
-WHERE r.id IN (
+WHERE r.id = ANY (ARRAY(
     SELECT value FROM json_each(?1)
     UNION
     SELECT s.root_id FROM flow_runs AS s WHERE s.id IN (SELECT value FROM json_each(?1))
-);
+));
 
 -- task_heads --
 -- What the projection must know of task runs (a JSON array of numbers) of one run, in one JSON row.
-SELECT coalesce(json_agg(json_build_array(no, epoch, state, task, map_group, started_at)), '[]')::text
-FROM task_runs
-WHERE run_id = ?1 AND no IN (SELECT value::bigint FROM json_each(?2));
+-- OFFSET 0: each is looked up by itself; the planner would rather read all tasks of the run.
+SELECT coalesce(json_agg(json_build_array(t.no, t.epoch, t.state, t.task, t.map_group, t.started_at)), '[]')::text
+FROM json_each(?2) AS wanted (no), LATERAL (
+    SELECT * FROM task_runs WHERE run_id = ?1 AND task_runs.no = wanted.no::bigint OFFSET 0
+) AS t;
 
 -- move_tasks --
 -- The newest state of task runs that are in the database.
