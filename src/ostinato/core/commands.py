@@ -12,7 +12,9 @@ from msgspec import Meta
 
 from ostinato.core.access import ApiKey, MadeKey, Role, Scope, User
 from ostinato.core.deployments import Deployment, Limit, Queue
+from ostinato.core.logged_models import LoggedModel, ModelStatus
 from ostinato.core.records import FlowRun
+from ostinato.core.registry import GateResult, Model, ModelVersion, Policy, Stage
 from ostinato.core.tracking import (
     DEFAULT_EXPERIMENT,
     Experiment,
@@ -336,6 +338,187 @@ class LogInput(Command[None], frozen=True, kw_only=True, tag="log-input"):
     context: str = ""
 
 
+# --- registry
+
+
+class CreateModel(Command[Model], frozen=True, kw_only=True, tag="create-model"):
+    """Make a registered model, without a version."""
+
+    name: str
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
+class ChangeModel(Command[Model], frozen=True, kw_only=True, tag="change-model"):
+    """Give a model another description or name."""
+
+    name: str
+    description: str | None = None
+    new_name: str = ""
+
+
+class RemoveModel(Command[None], frozen=True, kw_only=True, tag="remove-model"):
+    """Remove a model with all its versions."""
+
+    name: str
+
+
+class TagModel(Command[None], frozen=True, kw_only=True, tag="tag-model"):
+    """Set tags of a model, or of one of its versions; None takes one away."""
+
+    name: str
+    tags: dict[str, str | None]
+    version: int = 0
+    """0 = the model itself."""
+
+
+class SetPolicy(Command[Model], frozen=True, kw_only=True, tag="set-policy"):
+    """Say what versions of a model must pass before they get an alias; None gates nothing."""
+
+    name: str
+    policy: Policy | None
+
+
+class CreateVersion(Command[ModelVersion], frozen=True, kw_only=True, tag="create-version"):
+    """Register a version of a model; it gets the next number."""
+
+    name: str
+    source: str
+    """Where its files are."""
+    run_id: str = ""
+    model_id: str = ""
+    run_link: str = ""
+    description: str = ""
+    tags: dict[str, str] = {}
+    flow_run_id: str = ""
+    task_no: int = 0
+    make_model: bool = False
+    """Make the model too when it is not there."""
+
+
+class ChangeVersion(Command[ModelVersion], frozen=True, kw_only=True, tag="change-version"):
+    """Give a version another description."""
+
+    name: str
+    version: int
+    description: str
+
+
+class RemoveVersion(Command[None], frozen=True, kw_only=True, tag="remove-version"):
+    """Remove a version, and the aliases that mean it."""
+
+    name: str
+    version: int
+
+
+class SetAlias(Command[ModelVersion], frozen=True, kw_only=True, tag="set-alias"):
+    """Let an alias mean a version; a gated one only when the recorded checks allow it."""
+
+    name: str
+    alias: str
+    version: int
+
+
+class RemoveAlias(Command[None], frozen=True, kw_only=True, tag="remove-alias"):
+    """Let an alias mean nothing any more."""
+
+    name: str
+    alias: str
+
+
+class SetStage(Command[ModelVersion], frozen=True, kw_only=True, tag="set-stage"):
+    """Give a version a stage; Staging and Production are aliases, and gated like them."""
+
+    name: str
+    version: int
+    stage: Stage
+    archive_existing: bool = False
+    """Archive the versions that have the stage now."""
+
+
+class RollBack(Command[ModelVersion], frozen=True, kw_only=True, tag="roll-back"):
+    """Let an alias mean a version again that had it before."""
+
+    name: str
+    alias: str
+    version: int = 0
+    """0 = the one before."""
+
+
+class OverrideGate(Command[ModelVersion], frozen=True, kw_only=True, tag="override-gate"):
+    """Let an alias mean a version whatever its checks say; who did it, and why, is kept."""
+
+    name: str
+    alias: str
+    version: int
+    reason: str
+
+
+class RecordCheck(Command[GateResult], frozen=True, kw_only=True, tag="record-check"):
+    """Record what a check of the policy gives; what recorded values decide is decided by who keeps them."""
+
+    name: str
+    version: int
+    alias: str
+    check: str
+    gate_run_id: str
+    """The flow run that checks."""
+    passed: bool = True
+    """What a task or the comparison of signatures gave; not heard where recorded values decide."""
+    detail: str = ""
+
+
+# --- logged models
+
+
+class CreateLoggedModel(Command[LoggedModel], frozen=True, kw_only=True, tag="create-logged-model"):
+    """Make a logged model whose files are to come; it is pending."""
+
+    experiment: str = DEFAULT_EXPERIMENT
+    """Id or name; not heard when a tracking run is named."""
+    run: str = ""
+    """Id of the tracking run that makes it, or empty."""
+    name: str = ""
+    model_type: str = ""
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class ChangeLoggedModel(Command[LoggedModel], frozen=True, kw_only=True, tag="change-logged-model"):
+    """Say that a logged model is ready or has failed; delete or restore it."""
+
+    model: str
+    """Id."""
+    status: ModelStatus | None = None
+    state: Lifecycle | None = None
+
+
+class TagLoggedModel(Command[LoggedModel], frozen=True, kw_only=True, tag="tag-logged-model"):
+    """Set tags of a logged model; None takes one away."""
+
+    model: str
+    tags: dict[str, str | None]
+
+
+class LogModelParams(Command[None], frozen=True, kw_only=True, tag="log-model-params"):
+    """Keep parameters of a logged model; one that has another value already is refused."""
+
+    model: str
+    params: dict[str, str]
+
+
+class LogModelMetrics(Command[None], frozen=True, kw_only=True, tag="log-model-metrics"):
+    """Keep values of metrics of a logged model."""
+
+    model: str
+    run: str
+    """Id of the tracking run in which they were measured."""
+    metrics: tuple[Point, ...]
+    dataset: str = ""
+    """Name of the data that they were measured on."""
+    digest: str = ""
+
+
 AnyCommand: TypeAlias = (
     Deploy
     | RemoveDeployment
@@ -370,6 +553,25 @@ AnyCommand: TypeAlias = (
     | LogBatch
     | LogFile
     | LogInput
+    | CreateLoggedModel
+    | ChangeLoggedModel
+    | TagLoggedModel
+    | LogModelParams
+    | LogModelMetrics
+    | CreateModel
+    | ChangeModel
+    | RemoveModel
+    | TagModel
+    | SetPolicy
+    | CreateVersion
+    | ChangeVersion
+    | RemoveVersion
+    | SetAlias
+    | RemoveAlias
+    | SetStage
+    | RollBack
+    | OverrideGate
+    | RecordCheck
 )
 
 ALL: Final[tuple[type[Command[Any]], ...]] = get_args(AnyCommand)

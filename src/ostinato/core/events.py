@@ -13,6 +13,8 @@ import msgspec
 
 from ostinato.core.datasets import DatasetEvent
 from ostinato.core.deployments import Deployment, Queue
+from ostinato.core.logged_models import LoggedModelEvent
+from ostinato.core.registry import RegistryEvent
 from ostinato.core.results import Result
 from ostinato.core.states import StateName
 from ostinato.core.tracking import TrackingEvent
@@ -452,7 +454,9 @@ Event: TypeAlias = (
     | InputGiven
     | Audited
     | TrackingEvent
+    | LoggedModelEvent
     | DatasetEvent
+    | RegistryEvent
 )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ostinato.core.datasets import DataLink, DataVersion
     from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
     from ostinato.core.events import Event
+    from ostinato.core.logged_models import LoggedModel
     from ostinato.core.query import Query
     from ostinato.core.records import (
         Artifact,
@@ -272,6 +273,16 @@ class Reader(Protocol):
 
     def tracked_inputs(self, run_id: str) -> list[TrackedInput]:
         """Give the versions of data that a tracking run used."""
+
+    def logged_model(self, model_id: str) -> LoggedModel:
+        """Give a logged model, deleted or not.
+
+        Raises:
+            LoggedModelNotFound: (logged-model-not-found).
+        """
+
+    def logged_models_of(self, run_id: str, *, name: str = "", limit: int = 1000) -> list[LoggedModel]:
+        """Give the logged models of a tracking run, the newest first; those of a name when it is given."""
 
     def datasets(self, *, name: str = "", after: str = "", limit: int = 50) -> list[DataVersion]:
         """Give versions of data without their profiles, newest first; those of a name when it is given.

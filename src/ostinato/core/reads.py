@@ -14,6 +14,7 @@ import msgspec
 from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
 from ostinato.core.datasets import DataLink, DataVersion
 from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
+from ostinato.core.logged_models import LoggedModel
 from ostinato.core.query import Query
 from ostinato.core.records import (
     Artifact,
@@ -116,6 +117,8 @@ READS: Final[dict[str, Read]] = {
     "metric_history": Read(list[Point], run_id=str, key=str, most=(int, 1000)),
     "tracked_files": Read(list[TrackedFile], run_id=str, under=(str, ""), after=(str, ""), limit=(int, 1000)),
     "tracked_inputs": Read(list[TrackedInput], run_id=str),
+    "logged_model": Read(LoggedModel, model_id=str),
+    "logged_models_of": Read(list[LoggedModel], run_id=str, name=(str, ""), limit=(int, 1000)),
     "datasets": Read(list[DataVersion], name=(str, ""), after=(str, ""), limit=(int, 50)),
     "find_dataset": Read(DataVersion, ref=str),
     "dataset_links": Read(list[DataLink], digest=str, limit=(int, 100)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostinato.core.tracking import sampled
 from ostinato.session.orphans import deliver_orphans
-from ostinato.store import access, artifacts, datasets, logs, runs, tracking, variables, work
+from ostinato.store import access, artifacts, datasets, logged_models, logs, runs, tracking, variables, work
 from ostinato.store.commands.workers import why_waiting
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ostinato.core.access import ApiKey, AuditLine, SecretInfo, User
     from ostinato.core.datasets import DataLink, DataVersion
     from ostinato.core.deployments import Deployment, Limit, Queue, QueueLoad
+    from ostinato.core.logged_models import LoggedModel
     from ostinato.core.query import Query
     from ostinato.core.records import (
         Artifact,
@@ -171,6 +172,12 @@ class EmbeddedReader:
 
     def datasets_of_run(self, run_id: str, *, limit: int = 100) -> list[DataLink]:
         return datasets.datasets_of_run(self._db, run_id, limit=limit)
+
+    def logged_model(self, model_id: str) -> LoggedModel:
+        return logged_models.logged_model(self._db, model_id)
+
+    def logged_models_of(self, run_id: str, *, name: str = "", limit: int = 1000) -> list[LoggedModel]:
+        return logged_models.models_of_run(self._db, run_id, name=name, limit=limit)
 
     def close(self) -> None:
         self._database.close()

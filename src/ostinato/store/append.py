@@ -153,12 +153,12 @@ def _write(db: Connection, fold: Fold) -> None:
     for row in fold.cached:
         db.execute(queries["put_cached"], row)
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
-    for event in fold.others:
-        project(db, event)
     if fold.tracking:
         tracking = TrackingFold(db)
         tracking.add(fold.tracking)
         tracking.write(lambda subject, name, width, values: _put(db, name, width, values, subject))
+    for event in fold.others:  # a logged model names its tracking run, and may have been made with it
+        project(db, event)
 
 
 def _put(db: Connection, name: str, width: int, values: Row, subject: str = "append") -> None:

@@ -34,6 +34,7 @@ from ostinato.core.events import (
     TaskStarted,
     VariableSet,
 )
+from ostinato.core.logged_models import LoggedModelEvent
 from ostinato.core.states import TABLE, TERMINAL
 from ostinato.core.tracking import TrackingEvent
 
@@ -60,6 +61,7 @@ APART: Final = frozenset(
         *(ev.StreamLost, ev.TickPlanned, ev.SchedulePlanned, ev.DeploymentSet, ev.DeploymentRemoved, ev.QueueSet),
         *(ev.LimitSet, ev.WorkerJoined, ev.WorkerLeft, ev.UserSet, ev.KeySet, ev.SecretSet, ev.Audited),
         *get_args(TrackingEvent),
+        *get_args(LoggedModelEvent),
         *get_args(DatasetEvent),
     )
 )

@@ -26,7 +26,7 @@ from ostinato.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from ostinato.store import datasets, sql
+from ostinato.store import datasets, logged_models_steps, registry_steps, sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,9 @@ def project(db: Connection, event: Event) -> None:
     if isinstance(event, (DatasetSeen, DatasetUsed)):
         datasets.project(db, event)
         return
-    queries = sql.load("subjects")
-    for name, values in STEPS[type(event)](event):
+    subject, steps = _OF[type(event)]
+    queries = sql.load(subject)
+    for name, values in steps(event):
         db.execute(queries[name], values)
 
 
@@ -133,3 +134,10 @@ STEPS: Final[dict[type, Callable[[Any], list[Step]]]] = {
     RunClaimed: lambda _: [],
     StreamLost: lambda _: [],
 }
+
+_OF: Final = {
+    kind: (subject, steps)
+    for subject, table in {"subjects": STEPS, "logged_models": logged_models_steps.STEPS}.items()
+    for kind, steps in table.items()
+}
+"""Event -> subject of its queries, and its steps."""

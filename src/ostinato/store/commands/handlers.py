@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core import commands as asked
-from ostinato.store.commands import access, deployments, runs, tracking, workers
+from ostinato.store.commands import access, deployments, logged_models, registry, runs, tracking, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,25 @@ HANDLERS: Final[dict[type[asked.Command[Any]], Callable[[Tx, Any], Any]]] = {
     asked.LogBatch: tracking.log_batch,
     asked.LogFile: tracking.log_file,
     asked.LogInput: tracking.log_input,
+    asked.CreateModel: registry.create_model,
+    asked.ChangeModel: registry.change_model,
+    asked.RemoveModel: registry.remove_model,
+    asked.TagModel: registry.tag_model,
+    asked.SetPolicy: registry.set_policy,
+    asked.CreateVersion: registry.create_version,
+    asked.ChangeVersion: registry.change_version,
+    asked.RemoveVersion: registry.remove_version,
+    asked.SetAlias: registry.set_alias,
+    asked.RemoveAlias: registry.remove_alias,
+    asked.SetStage: registry.set_stage,
+    asked.RollBack: registry.roll_back,
+    asked.OverrideGate: registry.override_gate,
+    asked.RecordCheck: registry.record_check,
+    asked.CreateLoggedModel: logged_models.create_logged_model,
+    asked.ChangeLoggedModel: logged_models.change_logged_model,
+    asked.TagLoggedModel: logged_models.tag_logged_model,
+    asked.LogModelParams: logged_models.log_model_params,
+    asked.LogModelMetrics: logged_models.log_model_metrics,
 }
 
 RELAXED: Final = frozenset({asked.TakeSlots, asked.GiveSlots})
