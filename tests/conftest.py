@@ -1,5 +1,6 @@
-"""What every test may use: a home of its own, real interpreter processes, a printed seed.
+"""What every test may use: a home of its own on one store or both, real interpreter processes, a printed seed.
 
+With `--store both` what works on a home runs on SQLite and on PostgreSQL, which the session starts itself.
 No test ever sees the home of the person who runs it, and none may leave a process behind:
 the session ends red when one does.
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import pytest
+from tests import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "OSTINATO_TEST_SESSION"
 """Environment variable by which every process that a test started can be found."""
+SHARED = "OSTINATO_TEST_FOLDER"
+"""Environment variable with the folder that all test processes of a session share."""
+STORES = ("sqlite", "postgresql")
+ONLY_SQLITE = "only_sqlite"
+"""Mark of tests that are about the file of SQLite, or that no store has a part in."""
 
 hypothesis.settings.register_profile("ostinato", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("ostinato")
@@ -48,11 +55,19 @@ class RunPython(Protocol):
         """Give the ended process with its text output; `code=None` accepts any exit code."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line choose the store."""
+    parser.addoption("--store", choices=[*STORES, "both"], default="sqlite", help="database that tests run on")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests off the real home, and give Hypothesis the seed of the session."""
+    config.addinivalue_line("markers", f"{ONLY_SQLITE}(reason): runs on SQLite, whatever the store is")
     config.stash[_LEFT] = []
     config.stash[_STASH] = Path(tempfile.mkdtemp(prefix="ostinato-tests-"))
+    config.stash[_BEGUN] = SHARED not in os.environ
+    os.environ.setdefault(SHARED, str(config.stash[_STASH] / "shared"))
     os.environ[MARK] = uuid.uuid4().hex
     os.environ["OSTINATO_HOME"] = str(config.stash[_STASH] / "home-of-no-test")
     if config.getoption("hypothesis_seed", default=None) is None:
@@ -86,15 +101,48 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what the session wrote."""
+    """Remove what the session wrote, and end the database that its processes shared."""
+    if config.stash[_BEGUN]:
+        postgres.stop_shared(Path(os.environ.pop(SHARED)))
     shutil.rmtree(config.stash[_STASH], ignore_errors=True)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that have a home on the stores that were chosen; the contract suite always on both."""
+    if "database" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("store")
+    if metafunc.definition.get_closest_marker(ONLY_SQLITE) is not None:
+        chosen = "sqlite"
+    elif metafunc.definition.path.is_relative_to(ROOT / "tests" / "contract"):
+        chosen = "both"
+    if chosen != "sqlite":
+        metafunc.parametrize("database", STORES if chosen == "both" else [chosen], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> postgres.Server:
+    """Give the PostgreSQL server that all tests share."""
+    return postgres.shared(Path(os.environ[SHARED]))
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the address of an empty PostgreSQL database; nothing for SQLite."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+        return
+    with postgres.schema(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str) -> Iterator[Path]:
     """Give an empty home, exported as OSTINATO_HOME; this process lets go of it after the test."""
     folder = tmp_path / "home"
     monkeypatch.setenv("OSTINATO_HOME", str(folder))
+    if database:
+        postgres.choose(folder, database)
     _close_session()
     yield folder
     _close_session()
@@ -148,6 +196,7 @@ def run_python(home: Path, tmp_path: Path) -> RunPython:
 
 _STASH = pytest.StashKey[Path]()
 _LEFT = pytest.StashKey[list[str]]()
+_BEGUN = pytest.StashKey[bool]()
 
 
 def _session_seed(config: pytest.Config) -> int:

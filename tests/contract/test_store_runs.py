@@ -282,7 +282,8 @@ def test_states_of_flow_runs_are_counted(store: Store) -> None:
     assert store.reader.state_counts() == {"Pending": 2, "Running": 2, "Completed": 1}
 
 
-def test_text_of_every_kind_survives(store: Store) -> None:
+def test_text_of_every_kind_survives(store: Store, database: str) -> None:
+    """PostgreSQL knows no NUL in a text column: it has U+FFFD in its place, and is asked with it."""
     run = new_id()
     name = "naïve 日本語 🦦 \0 ' \" ; -- \n\t \\ %s ?"
     _record(
@@ -290,7 +291,8 @@ def test_text_of_every_kind_survives(store: Store) -> None:
         [created(run, name=name, flow=name, tags=(name,)), moved(run, "Failed", "Pending", message=name)],
     )
     found = store.reader.find_run(name)
-    assert (found.flow, found.name, found.tags, found.message) == (name, name, (name,), name)
+    kept = name.replace("\0", "\N{REPLACEMENT CHARACTER}") if database else name
+    assert (found.flow, found.name, found.tags, found.message) == (kept, kept, (name,), kept)
 
 
 def test_lone_surrogates_are_escaped_and_stop_nothing(store: Store) -> None:

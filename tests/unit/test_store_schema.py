@@ -1,21 +1,40 @@
-"""The schema: migrations lead to it, queries are documents, queries in loops use an index."""
+"""The schema: migrations lead to it, queries are documents and known to both databases, those in loops use an index."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from tests import postgres
 
 import ostinato.store
-from ostinato.store import sql
+from ostinato.store import dialect, sql
 from ostinato.store.append import MOST_ROWS
 from ostinato.store.sqlite import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STORE = Path(ostinato.store.__file__).parent
 SUBJECTS = sorted(path.stem for path in (STORE / "queries").glob("*.sql"))
 QUERIES = [(subject, name) for subject in SUBJECTS for name in sql.load(subject)]
+OWN_SUBJECTS = sorted(path.stem for path in (STORE / "queries" / "postgres").glob("*.sql"))
+OWN_QUERIES = [(subject, name) for subject in OWN_SUBJECTS for name in sql.load(f"postgres/{subject}")]
+
+CATALOG = (
+    """SELECT table_name, ordinal_position, column_name, data_type, collation_name, is_nullable, column_default,
+        is_identity, identity_generation
+    FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY 1, 2""",
+    """SELECT tablename, replace(indexdef, schemaname || '.', '') FROM pg_indexes
+    WHERE schemaname = current_schema() ORDER BY 1, 2""",
+    """SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2""",
+)
+"""What PostgreSQL knows of tables: their columns, indexes and constraints."""
 
 
 def _fresh(*scripts: str) -> sqlite3.Connection:
@@ -40,6 +59,23 @@ def test_all_migrations_in_sequence_give_the_schema() -> None:
     db.close()
 
 
+def test_all_migrations_in_sequence_give_the_schema_on_postgresql(postgresql: postgres.Server) -> None:
+    schema = _catalog(postgresql, (STORE / "schema.sql").read_text(encoding="utf-8"))
+    assert schema == _catalog(postgresql, *(Path(file).read_text(encoding="utf-8") for file in migrations()))
+    columns, indexes, constraints = schema
+    assert {row[3] for row in columns} == {"bigint", "text", "bytea", "double precision"}
+    assert {row[4] for row in columns if row[3] == "text"} == {"C"}
+    assert indexes
+    assert constraints
+
+
+def _catalog(server: postgres.Server, *scripts: str) -> list[list[tuple[Any, ...]]]:
+    with postgres.schema(server) as url, psycopg.connect(url, autocommit=True) as pg:
+        for script in scripts:
+            pg.execute(dialect.tables(script).encode())
+        return [pg.execute(question.encode()).fetchall() for question in CATALOG]
+
+
 def test_migrations_are_numbered_without_a_gap() -> None:
     numbers = [int(Path(file).name.split("_")[0]) for file in migrations()]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -53,6 +89,30 @@ def test_each_query_is_known_to_the_database_and_has_a_sentence(subject: str, na
     db.execute(f"EXPLAIN {query}", [None] * n_values)
     db.close()
     text = (STORE / "queries" / f"{subject}.sql").read_text(encoding="utf-8")
+    comment = text.split(f"-- {name} --\n")[1].splitlines()[0]
+    assert re.fullmatch(r"-- [A-Z].*[.:,]?", comment), comment
+
+
+@pytest.fixture(scope="module")
+def pg(postgresql: postgres.Server) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with postgres.schema(postgresql) as url, psycopg.connect(url, autocommit=True) as pg:
+        pg.execute(dialect.tables((STORE / "schema.sql").read_text(encoding="utf-8")).encode())
+        yield pg
+
+
+@pytest.mark.parametrize(("subject", "name"), QUERIES)
+def test_each_query_is_known_to_postgresql(pg: psycopg.Connection[tuple[Any, ...]], subject: str, name: str) -> None:
+    pg.execute(f"PREPARE one AS {dialect.statement(sql.load(subject)[name])}".encode())
+    pg.execute("DEALLOCATE one")
+
+
+@pytest.mark.parametrize(("subject", "name"), OWN_QUERIES)
+def test_statements_of_postgresql_stand_for_a_common_one_and_are_needed(subject: str, name: str) -> None:
+    """An override under a name that nobody asks for would be dead; one that equals the translation, needless."""
+    common, own = sql.load(subject)[name], sql.load(f"postgres/{subject}")[name]
+    assert dialect.statement(common) == dialect.statement(own)
+    assert own != common
+    text = (STORE / "queries" / "postgres" / f"{subject}.sql").read_text(encoding="utf-8")
     comment = text.split(f"-- {name} --\n")[1].splitlines()[0]
     assert re.fullmatch(r"-- [A-Z].*[.:,]?", comment), comment
 
