@@ -31,6 +31,7 @@ Action: TypeAlias = Literal[
     "run",
     "record",
     "track",
+    "manage-models",
     "deploy",
     "set-variable",
     "set-secret",
@@ -55,6 +56,7 @@ NEEDS: Final[dict[Action, Role]] = {
     # What hits the work of everybody.
     "delete-runs": "operator",
     "set-limits": "operator",
+    "manage-models": "operator",
     "work": "operator",
     "open-secret": "operator",
     "manage-access": "admin",

@@ -137,7 +137,11 @@ STEPS: Final[dict[type, Callable[[Any], list[Step]]]] = {
 
 _OF: Final = {
     kind: (subject, steps)
-    for subject, table in {"subjects": STEPS, "logged_models": logged_models_steps.STEPS}.items()
+    for subject, table in {
+        "subjects": STEPS,
+        "logged_models": logged_models_steps.STEPS,
+        "registry": registry_steps.STEPS,
+    }.items()
     for kind, steps in table.items()
 }
 """Event -> subject of its queries, and its steps."""

@@ -1,0 +1,238 @@
+"""Reading the registry: models, versions, aliases and their history, results of checks. Lists are keyset-paged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostinato.core.errors import AliasNotFound, ModelNotFound, ModelVersionNotFound
+from ostinato.core.registry import (
+    STAGE_OF,
+    AliasStep,
+    GateResult,
+    Measured,
+    Model,
+    ModelVersion,
+    alias_of,
+    policy_of,
+    stage_of,
+)
+from ostinato.store import sql
+from ostinato.store.database import ALL, named
+from ostinato.store.tracking_fold import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ostinato.core.registry import Stage
+    from ostinato.store.database import Connection, Cursor
+
+MOST_MEASURED = 100
+"""Tracking runs of a version that are looked at for a metric."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _ask(db: Connection, query: str, *values: object) -> Cursor:
+    return db.execute(sql.load("registry")[query], values)
+
+
+# --- models
+
+
+def model(db: Connection, name: str) -> Model | None:
+    """Give a registered model, None when there is none."""
+    found = models_from(db, named(_ask(db, "model", name)))
+    return found[0] if found else None
+
+
+def find_model(db: Connection, name: str) -> Model:
+    """Give a registered model.
+
+    Raises:
+        ModelNotFound: (model-not-found).
+    """
+    found = model(db, name)
+    if found is None:
+        raise ModelNotFound(name=name)
+    return found
+
+
+def models(db: Connection, *, after: str = "", limit: int = 1000) -> list[Model]:
+    """Give registered models by name."""
+    return models_from(db, named(_ask(db, "models", after, limit)))
+
+
+def models_from(db: Connection, rows: Sequence[dict[str, Any]]) -> list[Model]:
+    """Give models from their rows, with tags and aliases."""
+    names = _text(row["name"] for row in rows)
+    tags: dict[str, dict[str, str]] = {}
+    aliases: dict[str, dict[str, int]] = {}
+    if rows:
+        for name, key, value in _ask(db, "tags", names):
+            tags.setdefault(name, {})[key] = value
+        for name, alias, version in _ask(db, "aliases", names):
+            aliases.setdefault(name, {})[alias] = version
+    return [
+        Model(
+            **{**row, "policy": policy_of(row["policy"])},
+            tags=tags.get(row["name"], {}),
+            aliases=aliases.get(row["name"], {}),
+        )
+        for row in rows
+    ]
+
+
+# --- versions
+
+
+def version(db: Connection, name: str, number: int) -> ModelVersion | None:
+    """Give a version of a model, None when there is none."""
+    found = versions_from(db, named(_ask(db, "version", name, number)))
+    return found[0] if found else None
+
+
+def get_version(db: Connection, name: str, number: int) -> ModelVersion:
+    """Give a version of a model by its number.
+
+    Raises:
+        ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found).
+    """
+    found = version(db, name, number)
+    if found is None:
+        find_model(db, name)
+        raise ModelVersionNotFound(name=name, version=number)
+    return found
+
+
+def find_version(db: Connection, name: str, ref: str) -> ModelVersion:
+    """Give a version of a model by its number, by an alias as `@alias`, by its stage, or the `latest`.
+
+    Raises:
+        ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found),
+            AliasNotFound: (alias-not-found).
+    """
+    if ref.isdecimal():
+        return get_version(db, name, min(int(ref), ALL))
+    if ref.startswith("@"):
+        return aliased(db, name, ref[1:])
+    if ref.lower() in STAGE_OF:
+        return aliased(db, name, ref)
+    if ref.lower() == "latest":
+        newest = versions(db, name, limit=1)
+        if newest:
+            return newest[0]
+    elif stage_of(ref):
+        (number,) = _ask(db, "newest_in_stage", name, stage_of(ref), 0).fetchone()
+        if number is not None:
+            return get_version(db, name, number)
+    find_model(db, name)
+    raise ModelVersionNotFound(name=name, version=ref)
+
+
+def aliased(db: Connection, name: str, alias: str) -> ModelVersion:
+    """Give the version that an alias means.
+
+    Raises:
+        ModelNotFound: (model-not-found), AliasNotFound: (alias-not-found).
+    """
+    number = holder(db, name, alias_of(alias))
+    if not number:
+        find_model(db, name)
+        raise AliasNotFound(name=name, alias=alias)
+    return get_version(db, name, number)
+
+
+def holder(db: Connection, name: str, alias: str) -> int:
+    """Give the number of the version that an alias means, 0 when it means none."""
+    row = _ask(db, "alias", name, alias).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def versions(db: Connection, name: str, *, before: int = ALL, limit: int = 1000) -> list[ModelVersion]:
+    """Give the versions of a model below a number, newest first."""
+    return versions_from(db, named(_ask(db, "versions", name, before, limit)))
+
+
+def versions_of_run(db: Connection, run_id: str, *, limit: int = 1000) -> list[ModelVersion]:
+    """Give the versions of all models that a tracking run made."""
+    return versions_from(db, named(_ask(db, "versions_of_run", run_id, limit)))
+
+
+def newest_of_stages(db: Connection, name: str) -> dict[Stage, int]:
+    """Give the highest version of a model in each stage, as MLflow understands a stage."""
+    return dict(_ask(db, "newest_of_stages", name).fetchall())
+
+
+def versions_from(db: Connection, rows: Sequence[dict[str, Any]]) -> list[ModelVersion]:
+    """Give versions from their rows, with tags and aliases."""
+    numbers: dict[str, list[str]] = {}
+    for row in rows:
+        numbers.setdefault(row["name"], []).append(str(row["version"]))
+    tags: dict[tuple[str, int], dict[str, str]] = {}
+    aliases: dict[tuple[str, int], list[str]] = {}
+    for name, some in numbers.items():
+        for number, key, value in _ask(db, "version_tags", name, _text(some)):
+            tags.setdefault((name, number), {})[key] = value
+        for number, alias in _ask(db, "aliases_of_versions", name, _text(some)):
+            aliases.setdefault((name, number), []).append(alias)
+    return [
+        ModelVersion(
+            **row,
+            tags=tags.get((row["name"], row["version"]), {}),
+            aliases=tuple(aliases.get((row["name"], row["version"]), ())),
+        )
+        for row in rows
+    ]
+
+
+# --- history and checks
+
+
+def alias_steps(db: Connection, name: str, *, alias: str = "", before: int = ALL, limit: int = 1000) -> list[AliasStep]:
+    """Give how the aliases of a model moved, or one of them, newest first, with id < `before`."""
+    if alias:
+        rows = named(_ask(db, "steps_of_alias", name, alias_of(alias), before, limit))
+    else:
+        rows = named(_ask(db, "steps", name, before, limit))
+    return [AliasStep(**row) for row in rows]
+
+
+def gate_results(db: Connection, name: str, number: int, *, before: int = ALL, limit: int = 1000) -> list[GateResult]:
+    """Give what checks of a version gave, newest first, with id < `before`."""
+    return [_result(row) for row in named(_ask(db, "results", name, number, before, limit))]
+
+
+def newest_results(db: Connection, name: str, number: int, alias: str) -> tuple[str, dict[str, GateResult]]:
+    """Give the flow run that checked a version for an alias last, and what its checks gave, by their names."""
+    row = _ask(db, "newest_gate_run", name, number, alias).fetchone()
+    if row is None:
+        return "", {}
+    found = named(_ask(db, "results_of_run", name, number, alias, row[0], 1000))
+    return row[0], {one["check"]: _result(one) for one in found}
+
+
+def _result(row: dict[str, Any]) -> GateResult:
+    return GateResult(**{**row, "passed": bool(row["passed"])})
+
+
+def metric_of(db: Connection, one: ModelVersion, key: str) -> float | None:
+    """Give the newest value of a metric of the tracking run that made a version, None when there is none."""
+    row = _ask(db, "metric", one.run_id, key).fetchone()
+    return None if row is None else value_of(*row)
+
+
+def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[Measured]:
+    """Give the values of a metric of a version with the data that each was measured on, newest tracking run first."""
+    rows = _ask(db, "measured", key, one.run_id, f"{one.name}/{one.version}", MOST_MEASURED).fetchall()
+    found = []
+    for run_id, value, special in rows:
+        data = _ask(db, "data_of_run", run_id, context, context).fetchall()
+        digests = frozenset(digest for (digest,) in data)
+        found.append(Measured(run_id=run_id, value=value_of(value, special), digests=digests))
+    return found
+
+
+def _text(values: Iterable[str]) -> str:
+    return _encode(list(values)).decode()
