@@ -14,6 +14,7 @@ from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
 from ostinato.server.metrics import Metrics
+from ostinato.server.mlflow import door as mlflow
 from ostinato.server.pages import JSON, Pages
 from ostinato.server.problems import Problem, problem_of
 from ostinato.server.rest import Rest
@@ -38,6 +39,7 @@ class App:
         self.rest = Rest(office)
         self.metrics = Metrics(office)
         self.feed = Feed(office)
+        self.mlflow = mlflow.Mlflow(office, self.guard)
         pages = Pages(office, self.guard)
         self._doors: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "/health": self._health,
@@ -75,23 +77,28 @@ class App:
         elif path.startswith(rpc.PREFIX):
             if exchange.method != "POST":
                 raise MethodRefused(path=path, method=exchange.method)
-            await self.rpc.serve(exchange, self.guard.identify(exchange))
+            await self.rpc.serve(exchange, await self.guard.identify(exchange))
         elif path.startswith(blobs.PREFIX):
-            await blobs.serve(self.office, exchange, self.guard.identify(exchange))
+            await blobs.serve(self.office, exchange, await self.guard.identify(exchange))
+        elif path.startswith(mlflow.ALL):
+            await self.mlflow.serve(exchange)
         elif path.startswith("/api/"):
-            await self.rest.serve(exchange, self.guard.identify(exchange))
+            await self.rest.serve(exchange, await self.guard.identify(exchange))
         else:
             raise DoorNotFound(method=exchange.method, path=path)
 
     async def _health(self, exchange: Exchange) -> None:
-        health = {"id": self.office.id, "status": "ok", "version": __version__}
+        trouble = self.office.trouble
+        health = {"id": self.office.id, "status": "no-database" if trouble else "ok", "version": __version__}
+        if trouble:
+            health["reason"] = trouble
         await exchange.answer(msgspec.json.encode(health), JSON)
 
     async def _description(self, exchange: Exchange) -> None:
         await exchange.answer(self.rest.description, JSON)
 
     async def _metrics(self, exchange: Exchange) -> None:
-        self.guard.identify(exchange).check("read")
+        (await self.guard.identify(exchange)).check("read")
         await exchange.answer(await self.metrics.text(), b"text/plain; version=0.0.4; charset=utf-8")
 
     async def _feed(self, exchange: Exchange) -> None:

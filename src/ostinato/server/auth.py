@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import time
+from base64 import b64decode
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ostinato.server.sessions import Session
 
 BEARER: Final = "bearer "
+BASIC: Final = "basic "
+"""As clients send a name and a password; the password is a key, whatever the name."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -64,7 +67,7 @@ class Guard:
         # A page that makes its own name mean us still sends its name; an address it cannot send.
         return not self.office.names <= LOOPBACK
 
-    def identify(self, exchange: Exchange) -> Identity:
+    async def identify(self, exchange: Exchange) -> Identity:
         """Give who asks.
 
         Raises:
@@ -73,27 +76,30 @@ class Guard:
         """
         header = exchange.header(b"authorization")
         if header[: len(BEARER)].lower() == BEARER:
-            return self.of_token(header[len(BEARER) :].strip())
+            return await self.of_token(header[len(BEARER) :].strip())
+        if header[: len(BASIC)].lower() == BASIC:
+            return await self.of_token(_password(header[len(BASIC) :].strip()))
         session = self.office.sessions.find(cookie_of(exchange))
         if session is None:
             raise NotAuthenticated(reason="it carries no key")
-        return self._of_session(session) if session.key_id else session.identity
+        return await self._of_session(session) if session.key_id else session.identity
 
-    def of_token(self, text: str) -> Identity:
+    async def of_token(self, text: str) -> Identity:
         """Give who holds the local token, or an API key."""
         if hmac.compare_digest(text.encode(), self._token):
             return LOCAL
         now = time.time_ns() // 1000
-        found = access.authenticate(self.office.db, text, now)
+        found = await self.office.look(lambda db: access.authenticate(db, text, now))
         if now - self._noted.get(found.key_id, 0) > USE_NOTED_EVERY_US:
             self._noted[found.key_id] = now
             self.office.ledger.submit(lambda tx: access.note_use(tx.db, found.key_id, tx.now), relaxed=True)
         return found
 
-    def _of_session(self, session: Session) -> Identity:
+    async def _of_session(self, session: Session) -> Identity:
         """Give who a session speaks for, as long as the key that began it holds."""
-        key = access.key(self.office.db, session.key_id)
-        user = access.user(self.office.db, session.identity.user)
+        key, user = await self.office.look(
+            lambda db: (access.key(db, session.key_id), access.user(db, session.identity.user))
+        )
         now = time.time_ns() // 1000
         if key is None or user is None or key.revoked or user.disabled or 0 < key.expires_at <= now:
             raise KeyRefused(key=session.key_id, reason="it does not hold any more")
@@ -107,6 +113,19 @@ def cookie_of(exchange: Exchange) -> str:
     except CookieError:
         return ""
     return "" if found is None else found.value
+
+
+def _password(text: str) -> str:
+    """Give the password of a name and password, "" when it is none.
+
+    Example:
+        >>> _password("YW5uOm9zdF9rZXk=")
+        'ost_key'
+    """
+    try:
+        return b64decode(text, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _name_of(host: str) -> str:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from ostinato.core import query
-from ostinato.core.errors import MethodRefused, OstinatoError, QueryInvalid, RequestInvalid
+from ostinato.core.errors import (
+    FeedTooOld,
+    MethodRefused,
+    OstinatoError,
+    QueryInvalid,
+    RequestInvalid,
+    StorageError,
+)
 from ostinato.core.events import StreamLost
 from ostinato.core.happenings import KINDS, NEEDS, told
 from ostinato.store import feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from ostinato.core.access import Identity
     from ostinato.core.events import Event
@@ -24,7 +31,13 @@ if TYPE_CHECKING:
     from ostinato.server.office import Office
     from ostinato.store.database import Connection
 
+T = TypeVar("T")
+
 HEARTBEAT_S: Final = 15.0
+LEAST_S: Final = 1.0
+"""So long the database may take for an answer, even when a heartbeat is due."""
+AGAIN_S: Final = 0.25
+"""Until a database that did not answer is asked again."""
 MOST_KEPT_BYTES: Final = 8 << 20
 """Of what was last told, so that many readers at the same place share the work."""
 MOST_PLACES: Final = 10_000
@@ -78,9 +91,9 @@ class Feed:
         self._reading = asyncio.Lock()
         self._places: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
-    async def serve(self, exchange: Exchange, identify: Callable[[], Identity]) -> None:
+    async def serve(self, exchange: Exchange, identify: Callable[[], Awaitable[Identity]]) -> None:
         """Answer one reader, until it hangs up or is not let in any more."""
-        identity = identify()
+        identity = await identify()
         identity.check("read")
         if exchange.method != "GET":
             raise MethodRefused(path=exchange.path, method=exchange.method)
@@ -127,7 +140,7 @@ class Feed:
         return await self.office.read(lambda shelf: feed.last(shelf.db)), _END
 
     async def _tell(
-        self, exchange: Exchange, identify: Callable[[], Identity], wanted: Wanted, block: int, index: int
+        self, exchange: Exchange, identify: Callable[[], Awaitable[Identity]], wanted: Wanted, block: int, index: int
     ) -> None:
         """Send what is wanted after a position, and what comes."""
         await exchange.more(b"retry: 1000\n\n")
@@ -136,28 +149,46 @@ class Feed:
         while not self.office.closing.is_set():
             if loop.time() > known_at + HEARTBEAT_S:
                 try:
-                    identify().check("read")
+                    known = await _in_time(identify(), LEAST_S)
+                    if known is not None:
+                        known.check("read")
                 except OstinatoError:
                     break
                 known_at = loop.time()
             seen = self.office.committed.count
-            page = await self._page(block if index < _END else block + 1)
-            for number, frames in page:
-                if number > block + 1:  # retention was faster than this reader: it comes again and is told so
+            page = await _in_time(self._page(block if index < _END else block + 1), sent_at + HEARTBEAT_S - loop.time())
+            for number, frames in page or ():
+                if number > block + 1 and not await self._follows(block):
                     return
                 first = index + 1 if number == block else 0
-                text = await self._text(number, frames, first, wanted)
+                text = await _in_time(self._text(number, frames, first, wanted), HEARTBEAT_S)
+                if text is None:
+                    page = None
+                    break
                 if text:
                     await exchange.more(text)
                     sent_at = loop.time()
                 block, index = number, _END
-            if not page:
+            if page is None:
+                await asyncio.sleep(AGAIN_S)
+            elif not page:
                 index = _END
                 await self.office.committed.wait(seen, sent_at + HEARTBEAT_S - loop.time())
-                if loop.time() >= sent_at + HEARTBEAT_S:
-                    await exchange.more(b": nothing new\nid: %d.%d\n\n" % (block, _MOST_EVENTS))
-                    sent_at = loop.time()
+            if loop.time() >= sent_at + HEARTBEAT_S:
+                await exchange.more(b": nothing new\nid: %d.%d\n\n" % (block, min(index, _MOST_EVENTS)))
+                sent_at = loop.time()
         await exchange.more(b"", last=True)
+
+    async def _follows(self, block: int) -> bool:
+        """Tell whether nothing is missing after a block: a transaction that was undone leaves a gap of numbers.
+
+        Else retention was faster than the reader, which comes again and is told so.
+        """
+        try:
+            await self.office.read(lambda shelf: feed.check(shelf.db, block, 0))
+        except (FeedTooOld, StorageError):
+            return False
+        return True
 
     async def _text(self, block: int, frames: list[Frame], first: int, wanted: Wanted) -> bytes:
         found = [(at, frame) for at, frame in enumerate(frames) if at >= first and frame.kind in wanted.kinds]
@@ -201,6 +232,15 @@ class Feed:
 
 _MOST_EVENTS: Final = 999_999_999
 """Index after every event of a block."""
+
+
+async def _in_time(answer: Awaitable[T], wait_s: float) -> T | None:
+    """Give what the database answers; None when it is away, or takes longer."""
+    try:
+        async with asyncio.timeout(max(wait_s, LEAST_S)):
+            return await answer
+    except (TimeoutError, StorageError):
+        return None
 
 
 def _framed(db: Connection, begin: int) -> list[tuple[int, list[Frame]]]:

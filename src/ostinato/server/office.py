@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ostinato.session.home import Home
-    from ostinato.store.database import Connection
+    from ostinato.store.database import Connection, Database
     from ostinato.store.transaction import Tx
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ N_READERS: Final = 4
 """Threads that read, each with a connection of its own."""
 LOOK_S: Final = 0.05
 """How often commits of other processes are looked for."""
+SILENT_S: Final = 8.0
+"""A database that is not heard of for so long does not answer; it is asked every five seconds at least."""
 ORPHANS_EVERY_S: Final = 1.0
 HOUSE_EVERY_S: Final = 3600.0
 HOUSE_S: Final = 30.0
@@ -74,16 +76,16 @@ class Office:
         self.n_polls = self.n_feed_readers = self.n_blocks = self.n_bytes = 0
         """For the metrics: who waits now, and what was taken in so far."""
         self._scheduler = Scheduler(self.ledger)
+        self.trouble = ""
+        """Why the database cannot be asked now; empty while it can."""
         self._database = home.open_to_read()
+        self._is_far = bool(home.database_url)
+        """The loop must not wait for the database: it may be slow, or away."""
+        self._watcher = ThreadPoolExecutor(1, "ostinato-watcher")
         self._readers = ThreadPoolExecutor(N_READERS, "ostinato-reader")
         self._shelves: list[Shelf] = []
         self._held = threading.local()
         self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def db(self) -> Connection:
-        """Give the connection of the event loop's thread: for look-ups of one row only."""
-        return self._database.db
 
     async def start(self) -> None:
         """Begin to look after the home."""
@@ -107,6 +109,7 @@ class Office:
         await asyncio.to_thread(self._scheduler.close)
         await asyncio.to_thread(self.ledger.close)
         self._readers.shutdown()
+        self._watcher.shutdown()
         for shelf in self._shelves:
             shelf.reader.close()
         self._database.close()
@@ -116,6 +119,12 @@ class Office:
     async def write(self, work: Callable[[Tx], T], actor: str, *, relaxed: bool = False) -> T:
         """Give what a command answers, once it is committed."""
         return await asyncio.wrap_future(self.ledger.submit(work, actor=actor, relaxed=relaxed))
+
+    async def look(self, question: Callable[[Connection], T]) -> T:
+        """Give what a question about a row or two answers: a file is read here and now."""
+        if self._is_far:
+            return await self.read(lambda shelf: question(shelf.db))
+        return question(self._database.db)
 
     async def read(self, question: Callable[[Shelf], T]) -> T:
         """Give what a question to the database answers, asked in a reading thread."""
@@ -140,30 +149,48 @@ class Office:
 
     async def _watch_commits(self) -> None:
         """Notice commits of other processes; in the midst of our own the ledger tells of them."""
-        version, seen = self._database.news(), self.committed.count
+        version, seen = await self._news(), self.committed.count
         while True:
             await asyncio.sleep(LOOK_S)
-            try:
-                found = self._database.news()
-            except (OstinatoError, sqlite3.Error):  # disk or network have a bad moment; it is asked again
+            found = await self._news()
+            if found < 0:  # disk or network have a bad moment; it is asked again
                 continue
             if found != version and self.committed.count == seen:
                 self.committed.send()
                 self.work.send()
             version, seen = found, self.committed.count
 
+    async def _news(self) -> int:
+        """Give the number that changes with commits of others, -1 when the database does not tell."""
+        try:
+            if not self._is_far:
+                return self._database.news()
+            asked = asyncio.get_running_loop().run_in_executor(self._watcher, self._database.news)
+            await asyncio.wait((asked,), timeout=SILENT_S)
+            if not asked.done():
+                self.trouble = "it does not answer"
+            found = await asked
+        except (OstinatoError, sqlite3.Error) as error:
+            self.trouble = error.message if isinstance(error, OstinatoError) else str(error)
+            return -1
+        self.trouble = ""
+        return found
+
     async def _deliver_orphans(self) -> None:
         """Take in what processes left that died, soon after they did."""
-        database = self.home.open()
+        database: Database | None = None
         try:
             while True:
                 try:
+                    if database is None:
+                        database = await asyncio.to_thread(self.home.open)
                     await asyncio.to_thread(deliver_orphans, self.home, database)
                 except (OstinatoError, OSError, sqlite3.Error) as error:
                     _log.warning("journals of processes that are gone could not be delivered: %s", error)
                 await asyncio.sleep(ORPHANS_EVERY_S)
         finally:
-            database.close()
+            if database is not None:
+                database.close()
 
     async def _keep_house(self) -> None:
         """Remove what retention lets go."""

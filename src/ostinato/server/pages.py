@@ -47,7 +47,7 @@ class Pages:
         """Show what runs, to who may look; to others where they are."""
         actor, found = "", None
         try:
-            identity = self.guard.identify(exchange)
+            identity = await self.guard.identify(exchange)
             actor = identity.actor
             identity.check("read")
             found = await self.office.read(front.overview)
@@ -69,13 +69,13 @@ class Pages:
     async def session(self, exchange: Exchange) -> None:
         """Tell of a session (GET), begin one by a key (POST), end it (DELETE)."""
         if exchange.method == "GET":
-            await _send(exchange, _told(self.guard.identify(exchange)), JSON)
+            await _send(exchange, _told(await self.guard.identify(exchange)), JSON)
         elif exchange.method == "POST":
             try:
                 body = msgspec.json.decode(await exchange.body(KEY_BYTES), type=Key)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise RequestInvalid(reason=str(error)) from error
-            identity = self.guard.of_token(body.key)
+            identity = await self.guard.of_token(body.key)
             cookie = self.office.sessions.begin(identity)
             await _send(exchange, _told(identity), JSON, more=[_cookie(cookie, SESSION_S)])
         elif exchange.method == "DELETE":
@@ -88,7 +88,7 @@ class Pages:
         """Make a link for a browser, for who holds the local token."""
         if exchange.method != "POST":
             raise MethodRefused(path=exchange.path, method=exchange.method)
-        self.guard.identify(exchange).check("manage-home")
+        (await self.guard.identify(exchange)).check("manage-home")
         await _send(exchange, msgspec.json.encode({"path": f"/login?link={self.office.sessions.new_link()}"}), JSON)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
+
+from ostinato.core.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +23,10 @@ async def tell_workers(office: Office, tell: Callable[[str], None]) -> NoReturn:
     """Tell of each worker that comes, falls silent or goes from now on, in one line."""
     roster = Roster()
     while True:
-        workers = await office.read(lambda shelf: shelf.reader.workers())
-        for line in roster.changes(workers, time.time_ns() // 1000):
-            tell(line)
+        with suppress(StorageError):  # the database has a bad moment; it is asked again
+            workers = await office.read(lambda shelf: shelf.reader.workers())
+            for line in roster.changes(workers, time.time_ns() // 1000):
+                tell(line)
         await asyncio.sleep(LOOK_S)
 
 
