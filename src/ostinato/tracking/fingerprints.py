@@ -89,7 +89,7 @@ def _parts(arrow: Any, values: Any) -> Iterable[Any]:
     if types.is_null(kind):
         return
     if types.is_boolean(kind):
-        yield values.fill_null(value=False).to_numpy(zero_copy_only=False)
+        yield values.fill_null(False).to_numpy(zero_copy_only=False)
     elif types.is_integer(kind):
         yield values.fill_null(0).to_numpy(zero_copy_only=False)
     elif types.is_temporal(kind) and not types.is_interval(kind):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.datasets import ColumnProfile
 
-MOST_SAMPLED: Final = 4 << 20
+MOST_SAMPLED: Final = 1 << 20
 """Rows that give the cells."""
 MOST_COLUMNS: Final = 1000
 """Columns of a table that are counted."""
