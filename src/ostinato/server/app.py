@@ -14,7 +14,6 @@ from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
 from ostinato.server.metrics import Metrics
-from ostinato.server.mlflow import door as mlflow
 from ostinato.server.pages import JSON, Pages
 from ostinato.server.problems import Problem, problem_of
 from ostinato.server.rest import Rest
@@ -39,7 +38,6 @@ class App:
         self.rest = Rest(office)
         self.metrics = Metrics(office)
         self.feed = Feed(office)
-        self.mlflow = mlflow.Mlflow(office, self.guard)
         pages = Pages(office, self.guard)
         self._doors: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "/health": self._health,
@@ -80,8 +78,6 @@ class App:
             await self.rpc.serve(exchange, await self.guard.identify(exchange))
         elif path.startswith(blobs.PREFIX):
             await blobs.serve(self.office, exchange, await self.guard.identify(exchange))
-        elif path.startswith(mlflow.ALL):
-            await self.mlflow.serve(exchange)
         elif path.startswith("/api/"):
             await self.rest.serve(exchange, await self.guard.identify(exchange))
         else:
