@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core import registry as y
 from ostinato.core import tracking as t
 from ostinato.core.deployments import Code, Deployment, Queue
 from ostinato.core.happenings import KINDS, NEEDS, told
@@ -65,6 +66,16 @@ EVENTS: list[Any] = [
     t.MetricsLogged("t", AT, 1, (t.Point("rmse", 6.5, 0, AT), t.Point("loss", float("nan"), 0, AT))),
     t.FileLogged("t", AT, "model/MLmodel", "d" * 32, 9),
     t.InputLogged("t", AT, "d" * 32, "rides"),
+    y.ModelSet("m", AT, "local", "about"),
+    y.ModelRenamed("m", AT, "local", "n"),
+    y.ModelRemoved("m", AT, "local"),
+    y.ModelTagged("m", AT, "local", {"k": None}),
+    y.VersionMade("m", 1, AT, "local", "runs:/r/model", "r"),
+    y.VersionChanged("m", 1, AT, "local", "better"),
+    y.VersionRemoved("m", 1, AT, "local"),
+    y.AliasMoved("m", "production", AT, "local", 2, 1, "set", "g"),
+    y.StageMoved("m", 2, AT, "local", "Production", "None"),
+    y.GateChecked("m", 2, "production", "rmse", AT, "local", "d" * 16, True, "rmse is 6.4", 1, "g"),
 ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TaskTally,
         Variable,
     )
+    from ostinato.core.registry import AliasStep, DataModel, GateResult, Model, ModelVersion, VersionOrigin
     from ostinato.core.results import Result
     from ostinato.core.states import StateName
     from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
@@ -303,6 +304,39 @@ class Reader(Protocol):
 
     def datasets_of_run(self, run_id: str, *, limit: int = 100) -> list[DataLink]:
         """Give the versions of data that a flow run read, and its subflow runs when it is the outermost one."""
+
+    def models(self, *, after: str = "", limit: int = 1000) -> list[Model]:
+        """Give registered models by name."""
+
+    def find_model(self, name: str) -> Model:
+        """Give a registered model.
+
+        Raises:
+            ModelNotFound: (model-not-found).
+        """
+
+    def model_versions(self, name: str, *, before: int = 1 << 62, limit: int = 1000) -> list[ModelVersion]:
+        """Give the versions of a model below a number, newest first."""
+
+    def find_version(self, name: str, ref: str) -> ModelVersion:
+        """Give a version of a model by its number, by an alias as `@alias`, by its stage, or the `latest`.
+
+        Raises:
+            ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found),
+                AliasNotFound: (alias-not-found).
+        """
+
+    def alias_steps(self, name: str, *, alias: str = "", before: int = 1 << 62, limit: int = 1000) -> list[AliasStep]:
+        """Give how the aliases of a model moved, or one of them, newest first, with id < `before`."""
+
+    def gate_results(self, name: str, version: int, *, before: int = 1 << 62, limit: int = 1000) -> list[GateResult]:
+        """Give what checks of a version gave, newest first, with id < `before`."""
+
+    def version_origin(self, name: str, version: int) -> VersionOrigin:
+        """Give where a version of a model comes from: tracking run, task run, flow run, code and data."""
+
+    def models_from_data(self, digest: str) -> list[DataModel]:
+        """Give the versions of models that a version of data went into, by name and version."""
 
     def close(self) -> None:
         """Let go of the home."""

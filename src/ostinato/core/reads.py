@@ -28,6 +28,7 @@ from ostinato.core.records import (
     TaskTally,
     Variable,
 )
+from ostinato.core.registry import AliasStep, DataModel, GateResult, Model, ModelVersion, VersionOrigin
 from ostinato.core.states import StateName
 from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
 from ostinato.core.workers import Worker
@@ -123,5 +124,13 @@ READS: Final[dict[str, Read]] = {
     "find_dataset": Read(DataVersion, ref=str),
     "dataset_links": Read(list[DataLink], digest=str, limit=(int, 100)),
     "datasets_of_run": Read(list[DataLink], run_id=str, limit=(int, 100)),
+    "models": Read(list[Model], after=(str, ""), limit=(int, 1000)),
+    "find_model": Read(Model, name=str),
+    "model_versions": Read(list[ModelVersion], name=str, before=(int, 1 << 62), limit=(int, 1000)),
+    "find_version": Read(ModelVersion, name=str, ref=str),
+    "alias_steps": Read(list[AliasStep], name=str, alias=(str, ""), before=(int, 1 << 62), limit=(int, 1000)),
+    "gate_results": Read(list[GateResult], name=str, version=int, before=(int, 1 << 62), limit=(int, 1000)),
+    "version_origin": Read(VersionOrigin, name=str, version=int),
+    "models_from_data": Read(list[DataModel], digest=str),
 }
 """Name of a method -> its call and answer. `close` is none: it concerns this side only."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import msgspec
 
 from ostinato.core.errors import ModelInvalid, ModelUriInvalid, PolicyInvalid
+from ostinato.core.signatures import Signature, misfits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -362,13 +363,15 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of data that something was made from or measured on."""
+    """A version of data that went into something."""
 
     digest: str
     name: str
     context: str
+    via: Literal["tracking-run", "flow-run"]
+    """What used it: the tracking run of the version (or the one around it), or some task of the same flow run."""
     run_id: str
-    """Tracking run that used it."""
+    """Its id."""
 
 
 class VersionOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -380,23 +383,24 @@ class VersionOrigin(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     run_id: str
     """Tracking run that made it."""
-    run_name: str
-    experiment_id: str
-    experiment: str
-    code_version: str
+    run_name: str = ""
+    experiment_id: str = ""
+    experiment: str = ""
+    code_version: str = ""
     """Code version of the flow, or git commit."""
-    code_file: str
-    flow_run_id: str
-    flow_run: str
+    code_file: str = ""
+    flow_run_id: str = ""
+    flow_run: str = ""
     """Its name."""
-    flow: str
-    task_no: int
-    task_run: str
+    flow: str = ""
+    root_run_id: str = ""
+    task_no: int = 0
+    """Task run that made it; 0 = none."""
+    task_run: str = ""
     """Its name."""
-    task_version: str
+    task_version: str = ""
     """Hash of the task's code."""
-    root_run_id: str
-    data: tuple[DataUse, ...]
+    data: tuple[DataUse, ...] = ()
 
 
 class DataModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -407,6 +411,7 @@ class DataModel(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage
     run_id: str
     context: str
+    via: Literal["tracking-run", "flow-run"]
 
 
 # --- names
@@ -516,6 +521,19 @@ def unmet(policy: Policy, results: Mapping[str, GateResult], champion: int) -> l
         elif isinstance(check, BetterThanChampion | SignatureFits) and result.champion != champion:
             found.append(f"{name}: compared with {_version(result.champion)}, now {_version(champion)} has the alias")
     return found
+
+
+def judge_signatures(old: bytes | None, new: bytes | None, number: int) -> tuple[bool, str]:
+    """Say whether a version takes what the champion, version `number`, takes; each signature as JSON."""
+    if not number:
+        return True, "no version has the alias yet"
+    if not old:
+        return True, f"version {number} does not say what it takes"
+    if not new:
+        return False, f"it does not say what it takes, as version {number} does"
+    decode = msgspec.json.Decoder(Signature).decode
+    found = misfits(decode(old), decode(new))
+    return not found, "; ".join(found) or f"it takes what version {number} takes"
 
 
 def _version(number: int) -> str:

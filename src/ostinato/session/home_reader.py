@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from ostinato.core.tracking import sampled
 from ostinato.session.orphans import deliver_orphans
-from ostinato.store import access, artifacts, datasets, logged_models, logs, runs, tracking, variables, work
+from ostinato.store import (
+    access,
+    artifacts,
+    datasets,
+    lineage,
+    logged_models,
+    logs,
+    registry,
+    runs,
+    tracking,
+    variables,
+    work,
+)
 from ostinato.store.commands.workers import why_waiting
 
 if TYPE_CHECKING:
@@ -30,6 +42,7 @@ if TYPE_CHECKING:
         TaskTally,
         Variable,
     )
+    from ostinato.core.registry import AliasStep, DataModel, GateResult, Model, ModelVersion, VersionOrigin
     from ostinato.core.states import StateName
     from ostinato.core.tracking import Experiment, Lifecycle, Point, TrackedFile, TrackedInput, TrackingRun
     from ostinato.core.workers import Worker
@@ -178,6 +191,30 @@ class EmbeddedReader:
 
     def logged_models_of(self, run_id: str, *, name: str = "", limit: int = 1000) -> list[LoggedModel]:
         return logged_models.models_of_run(self._db, run_id, name=name, limit=limit)
+
+    def models(self, *, after: str = "", limit: int = 1000) -> list[Model]:
+        return registry.models(self._db, after=after, limit=limit)
+
+    def find_model(self, name: str) -> Model:
+        return registry.find_model(self._db, name)
+
+    def model_versions(self, name: str, *, before: int = 1 << 62, limit: int = 1000) -> list[ModelVersion]:
+        return registry.versions(self._db, name, before=before, limit=limit)
+
+    def find_version(self, name: str, ref: str) -> ModelVersion:
+        return registry.find_version(self._db, name, ref)
+
+    def alias_steps(self, name: str, *, alias: str = "", before: int = 1 << 62, limit: int = 1000) -> list[AliasStep]:
+        return registry.alias_steps(self._db, name, alias=alias, before=before, limit=limit)
+
+    def gate_results(self, name: str, version: int, *, before: int = 1 << 62, limit: int = 1000) -> list[GateResult]:
+        return registry.gate_results(self._db, name, version, before=before, limit=limit)
+
+    def version_origin(self, name: str, version: int) -> VersionOrigin:
+        return lineage.version_origin(self._db, name, version)
+
+    def models_from_data(self, digest: str) -> list[DataModel]:
+        return lineage.models_from_data(self._db, digest)
 
     def close(self) -> None:
         self._database.close()

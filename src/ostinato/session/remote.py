@@ -32,6 +32,12 @@ REPEATABLE: Final = frozenset(
         asked.SetRole,
         asked.DisableUser,
         asked.SetSecret,
+        asked.TagModel,
+        asked.DescribeModel,
+        asked.DescribeVersion,
+        asked.SetPolicy,
+        asked.SetAlias,
+        asked.SetStage,
     }
 )
 """Commands of which the second is the same as none: they may be sent again when no answer came."""

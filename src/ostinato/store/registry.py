@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from ostinato.core.registry import Stage
     from ostinato.store.database import Connection, Cursor
 
-MOST_MEASURED = 100
+MOST_MEASURED: Final = 100
 """Tracking runs of a version that are looked at for a metric."""
 
+_RUN_URI: Final = re.compile(r"runs:/(?P<run>[^/]+)/(?P<path>.+)")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -232,6 +234,14 @@ def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[
         digests = frozenset(digest for (digest,) in data)
         found.append(Measured(run_id=run_id, value=value_of(value, special), digests=digests))
     return found
+
+
+def signature_of(db: Connection, one: ModelVersion) -> bytes | None:
+    """Give the signature of the logged model that a version is, as JSON, None when there is none."""
+    found = _RUN_URI.fullmatch(one.source)
+    run_id, name = (found["run"], found["path"]) if found is not None else (one.run_id, "model")
+    row = _ask(db, "signature", one.model_id, one.model_id, run_id, name).fetchone()
+    return None if row is None else bytes(row[0]) or None
 
 
 def _text(values: Iterable[str]) -> str:

@@ -147,6 +147,7 @@ CREATE TABLE flow_counts (
     n INTEGER NOT NULL,
     PRIMARY KEY (flow, state, hour)
 ) WITHOUT ROWID;
+CREATE INDEX flow_counts_by_hour ON flow_counts (hour, state);
 
 -- Log lines; id grows in commit order and is never used twice.
 CREATE TABLE logs (
@@ -576,6 +577,7 @@ CREATE TABLE model_versions (
     PRIMARY KEY (name, version)
 ) WITHOUT ROWID;
 CREATE INDEX model_versions_by_run ON model_versions (run_id) WHERE run_id <> '';
+CREATE INDEX model_versions_by_flow_run ON model_versions (flow_run_id) WHERE flow_run_id <> '';
 CREATE INDEX model_versions_by_stage ON model_versions (name, stage, version);
 
 -- Tags of models, version 0, and of their versions.

@@ -30,6 +30,7 @@ from ostinato.core.registry import (
     ModelRenamed,
     ModelSet,
     ModelTagged,
+    SignatureFits,
     StageMoved,
     VersionChanged,
     VersionMade,
@@ -359,6 +360,10 @@ def _judge(tx: Tx, command: RecordCheck, check: Check, one: ModelVersion, champi
         mine = registry.measured(tx.db, one, check.metric, check.data)
         theirs = registry.measured(tx.db, best, check.metric, check.data) if best is not None else []
         return rules.judge_against(check, mine, theirs, champion)
+    if isinstance(check, SignatureFits):
+        best = registry.version(tx.db, one.name, champion) if champion else None
+        old = registry.signature_of(tx.db, best) if best is not None else None
+        return rules.judge_signatures(old, registry.signature_of(tx.db, one), champion)
     if isinstance(check, Approval):
         return _approval(tx, command.gate_run_id, command.check, check)
     return command.passed, command.detail

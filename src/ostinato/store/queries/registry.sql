@@ -52,6 +52,12 @@ FROM model_versions WHERE run_id = ? AND run_id <> '' ORDER BY name, version LIM
 -- The highest version of a model in each stage.
 SELECT stage, max(version) FROM model_versions WHERE name = ? GROUP BY stage;
 
+-- signature --
+-- The signature of the logged model that a version is: by its id, else by tracking run and name.
+SELECT signature FROM logged_models
+WHERE id = ? OR (? = '' AND run_id = ? AND run_id <> '' AND name = ?)
+ORDER BY created_at DESC LIMIT 1;
+
 -- newest_in_stage --
 -- The highest version of a model in a stage, but for one version.
 SELECT max(version) FROM model_versions WHERE name = ? AND stage = ? AND version <> ?;
@@ -282,30 +288,31 @@ ORDER BY t.started_at DESC, t.id LIMIT ?;
 SELECT digest FROM tracking_inputs
 WHERE run_id = ? AND (context = ? OR (? = '' AND context NOT IN ('training', 'train')));
 
--- origin --
--- The tracking run that made a version, with its experiment and its flow run.
-SELECT t.id, t.name, t.experiment_id, e.name, t.version, t.source, t.flow_run_id, t.task_no
+-- tracking_run --
+-- Where a tracking run was made: name, experiment, code, flow run, task run, the tracking run around it.
+SELECT t.name, t.experiment_id, e.name, t.version, t.source, t.flow_run_id, t.task_no, t.parent_id
 FROM tracking_runs AS t JOIN experiments AS e ON e.id = t.experiment_id WHERE t.id = ?;
 
 -- flow_run --
--- The flow run of a version: name, flow, root, code version, file.
+-- A flow run: name, flow, its root run, code version.
 SELECT name, flow, root_id, version FROM flow_runs WHERE id = ?;
 
 -- task_run --
--- The task run of a version: name and code version.
+-- A task run: name and code version.
 SELECT name, version FROM task_runs WHERE run_id = ? AND no = ?;
 
--- data_of_runs --
--- Versions of data that tracking runs used (a JSON array of ids).
+-- data_of_tracking_runs --
+-- Versions of data that tracking runs (a JSON array of ids) used.
 SELECT digest, name, context, run_id FROM tracking_inputs
-WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, digest, context LIMIT ?;
+WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY at, digest, context LIMIT ?;
 
--- parent --
--- The tracking run around a tracking run.
-SELECT parent_id FROM tracking_runs WHERE id = ?;
+-- data_of_flow_run --
+-- Versions of data that a root run and its subflow runs read.
+SELECT DISTINCT digest, name, context, run_id FROM dataset_links
+WHERE run_id = ? AND no = 0 ORDER BY digest, context LIMIT ?;
 
--- versions_from_data --
--- Versions of models whose tracking run, or the one around it, used a version of data.
+-- versions_from_inputs --
+-- Versions of models whose tracking run, or the one around it, used a version of data: name, version, stage, run, what for.
 SELECT v.name, v.version, v.stage, v.run_id, i.context
 FROM tracking_inputs AS i JOIN model_versions AS v ON v.run_id = i.run_id AND v.run_id <> ''
 WHERE i.digest = ?
@@ -314,4 +321,18 @@ SELECT v.name, v.version, v.stage, v.run_id, i.context
 FROM tracking_inputs AS i JOIN tracking_runs AS t ON t.parent_id = i.run_id AND t.parent_id <> ''
 JOIN model_versions AS v ON v.run_id = t.id AND v.run_id <> ''
 WHERE i.digest = ?
+ORDER BY 1, 2, 5 LIMIT ?;
+
+-- versions_from_flow_runs --
+-- Versions of models made or registered in a root run that read a version of data: name, version, stage, run, what for.
+SELECT v.name, v.version, v.stage, v.run_id, l.context
+FROM dataset_links AS l JOIN flow_runs AS r ON r.root_id = l.run_id
+JOIN tracking_runs AS t ON t.flow_run_id = r.id AND t.flow_run_id <> ''
+JOIN model_versions AS v ON v.run_id = t.id AND v.run_id <> ''
+WHERE l.digest = ? AND l.no = 0
+UNION
+SELECT v.name, v.version, v.stage, v.run_id, l.context
+FROM dataset_links AS l JOIN flow_runs AS r ON r.root_id = l.run_id
+JOIN model_versions AS v ON v.flow_run_id = r.id AND v.flow_run_id <> ''
+WHERE l.digest = ? AND l.no = 0
 ORDER BY 1, 2, 5 LIMIT ?;
