@@ -38,6 +38,7 @@
     │   ├── TrackingRunNotFound     tracking-run-not-found
     │   ├── TrackingRunAmbiguous    tracking-run-ambiguous
     │   ├── TrackedValueInvalid     tracked-value-invalid
+    │   ├── TrackingRunOpen         tracking-run-open
     │   ├── LoggedModelNotFound     logged-model-not-found
     │   ├── ModelUnfit              model-unfit
     │   ├── ModelUnsuited           model-unsuited
@@ -466,6 +467,12 @@ class ModelUnsuited(UsageError):
     code = "model-unsuited"
     template = "Model {model!r} does not load: {reason}. It was made with {wanted}; here is {found}."
     hint_template = "{fix}"
+
+
+class TrackingRunOpen(UsageError):
+    code = "tracking-run-open"
+    template = "The tracking run {name!r} is active already."
+    hint_template = "End it first (`with start_run(): ...` does), or begin one inside it: start_run(nested=True)."
 
 
 class NotLiteral(UsageError):

@@ -36,7 +36,7 @@ def markdown(text: str, *, key: str = "", description: str = "") -> None:
 
 def table(rows: Any, *, key: str = "", description: str = "") -> None:
     """Keep a table: a list of dicts, a dict of columns, a list of lists (first row the header), or a data frame."""
-    columns, body = _table(rows)
+    columns, body = columns_and_rows(rows)
     _make("table", key, description, {"columns": columns, "rows": body})
 
 
@@ -85,7 +85,8 @@ def _plain(value: Any) -> Any:
     return item() if callable(item) and getattr(value, "shape", None) == () else str(value)
 
 
-def _table(rows: Any) -> tuple[list[str], list[list[Any]]]:
+def columns_and_rows(rows: Any) -> tuple[list[str], list[list[Any]]]:
+    """Give the names of the columns and the rows of a table, whichever form it has."""
     if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # a pandas or polars frame
         rows = rows.to_dict("list") if hasattr(rows, "iloc") else rows.to_dict(as_series=False)
     if isinstance(rows, dict):

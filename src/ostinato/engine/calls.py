@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 EDGES_MOST: Final = 1 << 10
 MARKS: Final = frozenset({Future, Quote, AllowFailure})
+ENDS: Final = TERMINAL | {"AwaitingRetry"}
+"""States in which an attempt has ended."""
 CONTAINERS: Final = frozenset({list, FutureList, tuple, set, frozenset, dict})
 
 
@@ -224,6 +226,8 @@ class Call:
                 )
             )  # fmt: skip
             self.state = first
+        if self.scope is not None and self.scope.tracking is not None and state in ENDS:
+            self.scope.tracking.end(state)
         if self.state != state:
             root.push(
                 TaskMoved(

@@ -93,6 +93,8 @@ def call_plain(task: Task[Any, Any], scope: Scope, args: tuple[Any, ...], kwargs
                 root.note_unrecorded(call, Move(state, error=error))
         raise
     current.reset(token)
+    if inner.tracking is not None:
+        inner.tracking.end("Completed")
     result = None
     if value is not None:
         if type(value) not in ATOMS:

@@ -15,7 +15,7 @@ from ostinato.core.names import run_name
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.states import TERMINAL
 from ostinato.engine import logs, masks, traces
-from ostinato.engine.calls import Call, await_within, resolve, within, within_time
+from ostinato.engine.calls import ENDS, Call, await_within, resolve, within, within_time
 from ostinato.engine.futures import Future
 from ostinato.engine.marks import context_tags
 from ostinato.engine.scopes import FlowScope, Root, Scope, current, now_us, roots
@@ -139,6 +139,8 @@ class FlowRun:
             if not seen and state in ("Failed", "TimedOut") and self.scope is not None:
                 text = f"Failed with parameters ({kept.inputs})\n{kept.trace}"
                 self.root.push(Logged(self.id, 0, now_us(), 40, "ostinato.engine", text))
+        if self.scope is not None and self.scope.tracking is not None and state in ENDS:
+            self.scope.tracking.end(state)
         previous, self.state = self.state, state
         self._moved(state, previous, message, value, kept)
         self._show(previous, message)

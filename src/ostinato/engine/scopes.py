@@ -107,6 +107,7 @@ class Scope:
         "newest",
         "no",
         "root",
+        "tracking",
     )
 
     def __init__(self, root: Root, key: bytes, no: int, name: str) -> None:
@@ -120,6 +121,8 @@ class Scope:
         self.cut = ""
         """Why no further calls are allowed (timed out, cancelled), or empty."""
         self.log_prints = False
+        self.tracking: Any = None
+        """The tracking runs that were opened here; told by `end(state)` when this ends."""
         self._names: dict[bytes, int] | None = None
         self._chosen: set[bytes] | None = None
         self._lock = _NAMES_LOCK

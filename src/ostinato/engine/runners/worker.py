@@ -142,9 +142,13 @@ def work(payload: bytes) -> bytes:
     answer: tuple[bool, Any, Any]
     try:
         value = within(scope, job.task.body, job.args, job.kwargs)
+        if scope.tracking is not None:
+            scope.tracking.end("Completed")
         answer = (True, value, None)
     except Exception as error:  # noqa: BLE001 - carried to the flow's process
         record = traces.describe(error, job.name, job.task.fn, job.args, job.kwargs)
+        if scope.tracking is not None:
+            scope.tracking.end("Failed")
         answer = (False, error, record)
     finally:
         if flow.runner is not None:
