@@ -349,12 +349,18 @@ class CreateModel(Command[Model], frozen=True, kw_only=True, tag="create-model")
     tags: dict[str, str] = {}
 
 
-class ChangeModel(Command[Model], frozen=True, kw_only=True, tag="change-model"):
-    """Give a model another description or name."""
+class DescribeModel(Command[Model], frozen=True, kw_only=True, tag="describe-model"):
+    """Give a model another description."""
 
     name: str
-    description: str | None = None
-    new_name: str = ""
+    description: str
+
+
+class RenameModel(Command[Model], frozen=True, kw_only=True, tag="rename-model"):
+    """Give a model another name, with all that belongs to it."""
+
+    name: str
+    new_name: str
 
 
 class RemoveModel(Command[None], frozen=True, kw_only=True, tag="remove-model"):
@@ -396,7 +402,7 @@ class CreateVersion(Command[ModelVersion], frozen=True, kw_only=True, tag="creat
     """Make the model too when it is not there."""
 
 
-class ChangeVersion(Command[ModelVersion], frozen=True, kw_only=True, tag="change-version"):
+class DescribeVersion(Command[ModelVersion], frozen=True, kw_only=True, tag="describe-version"):
     """Give a version another description."""
 
     name: str
@@ -559,12 +565,13 @@ AnyCommand: TypeAlias = (
     | LogModelParams
     | LogModelMetrics
     | CreateModel
-    | ChangeModel
+    | DescribeModel
+    | RenameModel
     | RemoveModel
     | TagModel
     | SetPolicy
     | CreateVersion
-    | ChangeVersion
+    | DescribeVersion
     | RemoveVersion
     | SetAlias
     | RemoveAlias

@@ -35,6 +35,7 @@ from ostinato.core.events import (
     VariableSet,
 )
 from ostinato.core.logged_models import LoggedModelEvent
+from ostinato.core.registry import RegistryEvent
 from ostinato.core.states import TABLE, TERMINAL
 from ostinato.core.tracking import TrackingEvent
 
@@ -63,6 +64,7 @@ APART: Final = frozenset(
         *get_args(TrackingEvent),
         *get_args(LoggedModelEvent),
         *get_args(DatasetEvent),
+        *get_args(RegistryEvent),
     )
 )
 """Events that are about no flow run."""

@@ -40,15 +40,16 @@ from ostinato.store import registry, sql
 
 if TYPE_CHECKING:
     from ostinato.core.commands import (
-        ChangeModel,
-        ChangeVersion,
         CreateModel,
         CreateVersion,
+        DescribeModel,
+        DescribeVersion,
         OverrideGate,
         RecordCheck,
         RemoveAlias,
         RemoveModel,
         RemoveVersion,
+        RenameModel,
         RollBack,
         SetAlias,
         SetPolicy,
@@ -82,21 +83,25 @@ def _make_model(tx: Tx, name: str, description: str = "") -> None:
     tx.append(ModelSet(name, tx.now, tx.actor, description, ""))
 
 
-def change_model(tx: Tx, command: ChangeModel) -> Model:
-    """Give a model another description or name."""
+def describe_model(tx: Tx, command: DescribeModel) -> Model:
+    """Give a model another description."""
+    _check_texts(command.description)
     found = registry.find_model(tx.db, command.name)
-    if command.description is not None:
-        _check_texts(command.description)
-        tx.append(ModelSet(found.name, tx.now, tx.actor, command.description))
-    if command.new_name and command.new_name != found.name:
-        rules.check_model_name(command.new_name)
-        if registry.model(tx.db, command.new_name) is not None:
-            raise ModelExists(name=command.new_name)
-        tx.append(
-            ModelRenamed(found.name, tx.now, tx.actor, command.new_name),
-            Audited(tx.now, tx.actor, "rename-model", found.name, command.new_name),
-        )
-    return registry.find_model(tx.db, command.new_name or found.name)
+    tx.append(ModelSet(found.name, tx.now, tx.actor, command.description))
+    return registry.find_model(tx.db, found.name)
+
+
+def rename_model(tx: Tx, command: RenameModel) -> Model:
+    """Give a model a name that none has."""
+    found = registry.find_model(tx.db, command.name)
+    rules.check_model_name(command.new_name)
+    if registry.model(tx.db, command.new_name) is not None:
+        raise ModelExists(name=command.new_name)
+    tx.append(
+        ModelRenamed(found.name, tx.now, tx.actor, command.new_name),
+        Audited(tx.now, tx.actor, "rename-model", found.name, command.new_name),
+    )
+    return registry.find_model(tx.db, command.new_name)
 
 
 def remove_model(tx: Tx, command: RemoveModel) -> None:
@@ -156,7 +161,7 @@ def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
     return registry.get_version(tx.db, command.name, number)
 
 
-def change_version(tx: Tx, command: ChangeVersion) -> ModelVersion:
+def describe_version(tx: Tx, command: DescribeVersion) -> ModelVersion:
     """Give a version another description."""
     _check_texts(command.description)
     found = registry.get_version(tx.db, command.name, command.version)
