@@ -8,7 +8,7 @@ import click
 
 from ostinato.cli.command import Command, json_option, quiet_lines_option
 from ostinato.cli.shapes import dumps
-from ostinato.core.settings import load
+from ostinato.core.settings import load, without_password
 from ostinato.server import lifecycle
 from ostinato.server.roster import tell_workers
 from ostinato.session.home import Home
@@ -58,9 +58,15 @@ def server(*, host: str, port: int, allowed_hosts: tuple[str, ...], quiet: bool,
     """
 
     def ready(office: Office, url: str) -> None:
-        tell({"server": url, "home": office.home.folder}, as_json=as_json)
+        tell({"server": url, **kept_in(office.home)}, as_json=as_json)
 
     serve(host, port, allowed_hosts, ready, quiet=quiet)
+
+
+def kept_in(home: Home) -> dict[str, str]:
+    """Give the home, and what of it lies elsewhere, as it may be shown."""
+    elsewhere = {"database": home.database_url, "values": home.blobs_url}
+    return {"home": home.folder, **{name: without_password(url) for name, url in elsewhere.items() if url}}
 
 
 def serve(
@@ -92,4 +98,4 @@ def tell(facts: Mapping[str, str], *, as_json: bool) -> None:
         click.echo(dumps(facts))
         return
     for name, text in facts.items():
-        click.echo(f"{name:<8}{text}")
+        click.echo(f"{name:<7} {text}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ostinato.cli.command import Command, json_option, quiet_lines_option
-from ostinato.cli.server import reach_options, serve, tell
+from ostinato.cli.server import kept_in, reach_options, serve, tell
 from ostinato.core.errors import BadOption
 from ostinato.server.children import keep, run_on_change
 
@@ -79,7 +79,7 @@ def up(
         offices.append(office)
         facts = {
             "server": url,
-            "home": office.home.folder,
+            **kept_in(office.home),
             "worker": "none" if no_worker else "one, it is started again when it dies",
             "open": f"{url}/login?link={office.sessions.new_link()}",
         }

@@ -19,6 +19,7 @@ import uvicorn
 from ostinato.core.errors import BadOption, KeysNeeded, PortInUse, ServerRunning
 from ostinato.server.app import App
 from ostinato.server.connections import Connection
+from ostinato.server.neighbours import beside_others
 from ostinato.server.office import Office
 from ostinato.session.discovery import Card, read_card
 from ostinato.store import access
@@ -84,7 +85,8 @@ async def _serve(
             gc.freeze()
             ready(office, url)
 
-        await Server(office, announce, beside).serve(sockets=[listener])
+        async with beside_others(office):
+            await Server(office, announce, beside).serve(sockets=[listener])
     finally:
         with suppress(FileNotFoundError):
             os.unlink(home.server_card)

@@ -23,6 +23,9 @@ DIGEST_BYTES: Final = 16
 UNFINISHED: Final = ".new"
 """Ends the names of files that are being written; one whose process died stays until retention runs."""
 
+NAMELESS: Final = "new"
+"""Folder of those whose digest is not known yet."""
+
 _numbers = itertools.count()
 
 
@@ -51,6 +54,19 @@ class Blobs:
     def path(self, blob: str) -> str:
         """Give the file of a blob."""
         return os.path.join(self.folder, blob[:2], blob)
+
+    def check(self) -> None:
+        """Make the folder if it is missing, and write a file in it.
+
+        Raises:
+            DiskFull: (disk-full), HomeReadOnly: (home-read-only) it cannot be used.
+        """
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            with self._lock(fcntl.LOCK_SH):
+                pass
+        except OSError as error:
+            raise explain(error, self.folder) from error
 
     def put(self, data: bytes | memoryview, digest: bytes) -> str:
         """Store bytes, synced before it returns; give the hex digest.
@@ -107,8 +123,8 @@ class Blobs:
             raise BlobMissing(digest=blob, how="missing", path=path) from error
         return file, os.fstat(file.fileno()).st_size
 
-    def arriving(self, blob: str) -> Arriving:
-        """Take in a blob in parts."""
+    def arriving(self, blob: str = "") -> Arriving:
+        """Take in a blob in parts; without its digest it is named by what comes."""
         return Arriving(self, blob)
 
     def files(self) -> Iterator[tuple[str, Stored]]:
@@ -185,7 +201,7 @@ class Arriving:
     def __init__(self, blobs: Blobs, blob: str) -> None:
         self.blob = blob
         self._blobs = blobs
-        self._path = blobs.path(blob)
+        self._path = blobs.path(blob) if blob else os.path.join(blobs.folder, NAMELESS, "blob")
         self._digest = blake2b(digest_size=DIGEST_BYTES)
         self._hidden = f"{self._path}.{os.getpid()}.{next(_numbers)}{UNFINISHED}"
         try:
@@ -204,9 +220,12 @@ class Arriving:
 
     def finish(self) -> bool:
         """Keep what has come, synced; False when it is not what the digest names."""
-        if self._digest.hexdigest() != self.blob:
+        digest = self._digest.hexdigest()
+        if self.blob not in ("", digest):
             return False
+        self.blob, self._path = digest, self._blobs.path(digest)
         try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
             self._file.flush()
             os.fsync(self._file.fileno())
             with self._blobs.kept():

@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 
 ASIDE: Final = "unused"
 """Where blobs wait that nothing refers to, before they go."""
+CHECK: Final = ".check"
+"""Ends the names of what is written to find out whether it can be."""
 PART_BYTES: Final = 1 << 20
 
 _FLAT: Final = frozenset("s3 s3a gs gcs az abfs abfss adl oss obs cos memory".split())
 """Protocols without folders that would have to be made."""
 _AT: Final = ("LastModified", "mtime", "last_modified", "updated", "modified", "created")
 """What protocols call the instant at which a file was written."""
-_SHELVES: Final = tuple(f"{n:02x}" for n in range(256))
 
 
 class Bucket:
@@ -94,16 +95,16 @@ class Bucket:
         Raises:
             BlobMissing: (blob-missing) it is not there.
         """
-        with self._files() as (files, root):
-            if not self.has(blob):
-                raise BlobMissing(digest=blob, how="missing", path=self.where)
-            file: Any = files.open(_path(root, blob), "rb", block_size=PART_BYTES, cache_type="readahead")
-            n_bytes: int = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            return file, n_bytes
+        for place in (_path, _aside):
+            with self._files() as (files, root), contextlib.suppress(FileNotFoundError):
+                file: Any = files.open(place(root, blob), "rb", block_size=PART_BYTES, cache_type="readahead")
+                n_bytes: int = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                return file, n_bytes
+        raise BlobMissing(digest=blob, how="missing", path=self.where)
 
-    def arriving(self, blob: str) -> ArrivingFile:
-        """Take in a blob in parts."""
+    def arriving(self, blob: str = "") -> ArrivingFile:
+        """Take in a blob in parts; without its digest it is named by what comes."""
         return ArrivingFile(self, blob)
 
     def put_file(self, path: str, blob: str) -> None:
@@ -115,16 +116,18 @@ class Bucket:
 
     def files(self) -> Iterator[tuple[str, Stored]]:
         """Give all blobs with what the place knows of them, those that wait aside too."""
-        for shelf in (*_SHELVES, ASIDE):
-            with self._files() as (files, root):
-                try:
-                    found = files.find(f"{root}/{shelf}", detail=True)
-                except FileNotFoundError:
-                    continue
+        for shelf in self._shelves():
+            with self._files() as (files, _):
+                found = files.find(shelf, detail=True)
             for path, info in found.items():
                 name = path.rpartition("/")[2]
                 if len(name) == 2 * DIGEST_BYTES:
                     yield name, Stored(n_bytes=int(info["size"] or 0), at_s=_stored_at(info))
+
+    def _shelves(self) -> list[str]:
+        with self._files() as (files, root), contextlib.suppress(FileNotFoundError):
+            return [path for path in sorted(files.ls(root, detail=False)) if not path.endswith(CHECK)]
+        return []
 
     def delete(self, blobs: Iterable[str], before: float) -> list[str]:
         """Move blobs aside that nobody has stored again since an instant (seconds); give those that went for good."""
@@ -162,7 +165,7 @@ class Bucket:
         """
         said = f"{os.getpid()} {time.time_ns()}".encode()
         with self._files() as (files, root):
-            path = f"{root}/{blake2b(said, digest_size=DIGEST_BYTES).hexdigest()}.check"
+            path = f"{root}/{name_of(said)}{CHECK}"
             self._make_folder(files, path)
             files.pipe_file(path, said)
             if files.cat_file(path) != said:
@@ -204,10 +207,12 @@ class Bucket:
     def _connect(self) -> tuple[Any, str]:
         try:
             fsspec = import_module("fsspec")
-            files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+            files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
         except ImportError as error:
-            package = error.name or self._url.partition("://")[0]
-            raise ExtraMissing(what=f"storage at {self.where}", package=package, extra="storage") from error
+            if error.name == "fsspec" or self._url.startswith(("s3:", "s3a:")):
+                what = f"storage at {self.where}"
+                raise ExtraMissing(what=what, package=error.name or "s3fs", extra="storage") from error
+            raise StorageUnknown(url=self.where, reason=_reason(error)) from error
         except ValueError as error:
             raise StorageUnknown(url=self.where, reason=_reason(error)) from error
         return files, root.rstrip("/")
@@ -235,8 +240,10 @@ class ArrivingFile:
 
     def finish(self) -> bool:
         """Keep what has come; False when it is not what the digest names."""
-        if self._digest.hexdigest() != self.blob:
+        digest = self._digest.hexdigest()
+        if self.blob not in ("", digest):
             return False
+        self.blob = digest
         try:
             self._file.flush()
         except OSError as error:

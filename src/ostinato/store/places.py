@@ -35,6 +35,9 @@ class Values(Protocol):
 class Incoming(Protocol):
     """A blob that comes in parts."""
 
+    blob: str
+    """Its digest; "" before `finish` when it was not named."""
+
     def add(self, part: bytes) -> None:
         """Take in the next part."""
 
@@ -56,11 +59,14 @@ class Place(Values, Protocol):
     def where(self) -> str:
         """Where they are, for messages."""
 
+    def check(self) -> None:
+        """Find out whether values can be stored."""
+
     def open(self, blob: str) -> tuple[BinaryIO, int]:
         """Give stored bytes, unchecked, as a file and their number."""
 
-    def arriving(self, blob: str) -> Incoming:
-        """Take in a blob in parts."""
+    def arriving(self, blob: str = "") -> Incoming:
+        """Take in a blob in parts; without its digest it is named by what comes."""
 
     def files(self) -> Iterator[tuple[str, Stored]]:
         """Give all blobs with what the place knows of them."""
