@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from ostinato.core.events import Event
     from ostinato.core.ports import Recorder
-    from ostinato.core.tracking import TrackingEvent, TrackingStatus
+    from ostinato.core.tracking import TrackingStatus
     from ostinato.engine.scopes import Root, Scope
 
 MOST_POINTS: Final = 512
@@ -219,7 +220,7 @@ class Run:
             part = tuple(points[begin : begin + MOST_POINTS])
             self.record(MetricsLogged(self.id, now_us(), self._epoch, part))
 
-    def record(self, event: TrackingEvent) -> None:
+    def record(self, event: Event) -> None:
         """Record an event of this run; when that is not possible, it is told once."""
         with self._telling():
             push = self._root.push if self._root is not None else self._recorder().record

@@ -1,0 +1,84 @@
+"""The file `MLmodel` of a model's folder: what the model is, and how it is loaded, as MLflow writes it."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any, Final
+
+import msgspec
+
+from ostinato.core.errors import ModelUnfit
+from ostinato.core.signatures import Signature, read, written
+
+FILE: Final = "MLmodel"
+OWN: Final = "ostinato"
+"""Our entry among the flavors: the hashes of all other files."""
+NATIVE: Final = ("xgboost", "lightgbm", "pytorch", "river", "sklearn")
+"""Flavors that give the model as its library has it; one that has none of them is a `python_function`."""
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What an `MLmodel` file says; what it says besides is left out."""
+
+    flavors: dict[str, dict[str, Any]]
+    signature: dict[str, Any] | None = None
+    """Its parts as texts of JSON."""
+    artifact_path: str | None = None
+    run_id: str | None = None
+    model_id: str | None = None
+    model_uuid: str | None = None
+    model_size_bytes: int | None = None
+    utc_time_created: Any = None
+    saved_input_example_info: dict[str, Any] | None = None
+    metadata: Any = None
+    mlflow_version: str | None = None
+
+    @property
+    def flavor(self) -> str:
+        """The flavor by which it is loaded."""
+        return next((name for name in NATIVE if name in self.flavors), "python_function")
+
+    @property
+    def hashes(self) -> dict[str, str] | None:
+        """Path of each other file -> BLAKE2b-128 of it, None when they were not recorded."""
+        found = self.flavors.get(OWN, {}).get("files")
+        return found if isinstance(found, dict) else None
+
+    def signed(self) -> Signature | None:
+        """Give what the model takes and gives, None when that is not said, or not in words that are known here."""
+        try:
+            return read(self.signature)
+        except msgspec.MsgspecError:
+            return None
+
+
+def describe(folder: str) -> Description:
+    """Give what the `MLmodel` file of a folder says.
+
+    Raises:
+        ModelUnfit: (model-unfit) there is none, or it is none.
+    """
+    path = os.path.join(folder, FILE)
+    yaml: Any = import_module("yaml")
+    try:
+        with open(path, encoding="utf-8") as file:
+            said = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return msgspec.convert(said, Description)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        fix = "Name a folder that `log_model`, `save_model` or MLflow has written."
+        raise ModelUnfit(model=repr(folder), what="loaded", reason=f"{FILE}: {reason}", fix=fix) from error
+
+
+def write(folder: str, description: Description) -> None:
+    """Write the `MLmodel` file of a folder."""
+    yaml: Any = import_module("yaml")
+    said = {name: value for name, value in msgspec.structs.asdict(description).items() if value is not None}
+    with open(os.path.join(folder, FILE), "w", encoding="utf-8") as file:
+        yaml.dump(said, file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), default_flow_style=False)
+
+
+def signature_of(signature: Signature | None) -> dict[str, Any] | None:
+    """Give a signature as an `MLmodel` file has it."""
+    return None if signature is None else dict(written(signature))
