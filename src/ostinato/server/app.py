@@ -9,7 +9,8 @@ import msgspec
 
 from ostinato import __version__
 from ostinato.core.errors import DoorNotFound, MethodRefused, OstinatoError, told
-from ostinato.server import blobs, rpc
+from ostinato.server import assets, blobs, rpc
+from ostinato.server.assets import Assets
 from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
@@ -38,13 +39,13 @@ class App:
         self.rest = Rest(office)
         self.metrics = Metrics(office)
         self.feed = Feed(office)
+        self.assets = Assets()
         pages = Pages(office, self.guard)
         self._doors: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "/health": self._health,
             "/metrics": self._metrics,
             "/api/feed": self._feed,
             "/api/openapi.json": self._description,
-            "/": pages.front,
             "/login": pages.login,
             "/api/session": pages.session,
             "/api/login-links": pages.new_link,
@@ -78,6 +79,10 @@ class App:
             await self.rpc.serve(exchange, await self.guard.identify(exchange))
         elif path.startswith(blobs.PREFIX):
             await blobs.serve(self.office, exchange, await self.guard.identify(exchange))
+        elif path.startswith(assets.PREFIX):
+            await self.assets.serve(exchange)
+        elif assets.is_page(path):
+            await self.assets.show(exchange)
         elif path.startswith("/api/"):
             await self.rest.serve(exchange, await self.guard.identify(exchange))
         else:

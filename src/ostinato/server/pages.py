@@ -1,4 +1,4 @@
-"""The few pages for people: the front page, the one-time link, and keys that begin a session."""
+"""How browsers are let in: the one-time link, and keys that begin a session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from ostinato.core.access import LOCAL, Identity
-from ostinato.core.errors import AccessRefused, KeyRefused, MethodRefused, NotAuthenticated, RequestInvalid
-from ostinato.server import front
+from ostinato.core.errors import MethodRefused, NotAuthenticated, RequestInvalid
 from ostinato.server.auth import cookie_of
 from ostinato.server.sessions import COOKIE, SESSION_S
 
@@ -37,26 +36,14 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages:
-    """Answers `/`, `/login` and `/api/session`."""
+    """Answers `/login` and `/api/session`."""
 
     def __init__(self, office: Office, guard: Guard) -> None:
         self.office = office
         self.guard = guard
 
-    async def front(self, exchange: Exchange) -> None:
-        """Show what runs, to who may look; to others where they are."""
-        actor, found = "", None
-        try:
-            identity = await self.guard.identify(exchange)
-            actor = identity.actor
-            identity.check("read")
-            found = await self.office.read(front.overview)
-        except (NotAuthenticated, KeyRefused, AccessRefused):
-            pass
-        await _send(exchange, front.page(actor, found), HTML)
-
     async def login(self, exchange: Exchange) -> None:
-        """Begin a session by a link, and go to the front page."""
+        """Begin a session by a link, and go to the first page."""
         if exchange.method != "GET":
             raise MethodRefused(path=exchange.path, method=exchange.method)
         query: bytes = exchange.scope["query_string"]

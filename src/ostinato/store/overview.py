@@ -9,8 +9,10 @@ import msgspec
 from ostinato.core.states import TABLE, StateName
 from ostinato.store import sql
 from ostinato.store.projection import HOUR_US
+from ostinato.store.runs import flow_runs
 
 if TYPE_CHECKING:
+    from ostinato.core.records import FlowRun
     from ostinato.store.database import Connection
 
 _STATES: Final = msgspec.json.encode(list(TABLE)).decode()
@@ -25,6 +27,21 @@ def flows(db: Connection, *, since: int, after: str, limit: int) -> list[tuple[s
         (name, cast("dict[StateName, int]", dict(db.execute(queries["counts_of_flow"], (name, hour, _STATES)))))
         for name in names
     ]
+
+
+def hours(db: Connection, since: int) -> list[tuple[int, StateName, int]]:
+    """Give how many runs made in each hour since one are in which state: hour, state, number."""
+    return db.execute(sql.load("overview")["hours"], (since,)).fetchall()
+
+
+def newest_of_flow(db: Connection, flow: str, limit: int) -> list[tuple[str, str, StateName, int | None, int | None]]:
+    """Give the newest runs of a flow that have begun: id, name, state, start, end; the newest first."""
+    return db.execute(sql.load("overview")["newest_of_flow"], (flow, limit)).fetchall()
+
+
+def coming(db: Connection, limit: int) -> list[FlowRun]:
+    """Give the runs that are due next."""
+    return flow_runs(db, db.execute(sql.load("overview")["coming"], (limit,)))
 
 
 def oldest_waiting(db: Connection, now: int) -> dict[str, int]:

@@ -16,3 +16,18 @@ FROM json_each(?3) AS s WHERE n > 0;
 -- When the run that has waited longest in each queue was due.
 SELECT queue, min(due_at) FROM flow_runs
 WHERE state IN ('Scheduled', 'Late') AND queue <> '' AND due_at <= ? GROUP BY queue;
+
+-- hours --
+-- How many runs made in each hour since one are in which state, but for those that are only planned.
+SELECT hour, state, sum(n) FROM flow_counts
+WHERE hour >= ? AND flow <> '' AND state <> 'Scheduled' GROUP BY hour, state HAVING sum(n) > 0;
+
+-- newest_of_flow --
+-- The newest runs of a flow that have begun, the newest first.
+SELECT id, name, state, started_at, ended_at FROM flow_runs
+WHERE flow = ? AND state <> 'Scheduled' ORDER BY id DESC LIMIT ?;
+
+-- coming --
+-- The runs that are due next.
+SELECT * FROM flow_runs INDEXED BY flow_runs_due
+WHERE state = 'Scheduled' AND queue <> '' ORDER BY due_at, id LIMIT ?;

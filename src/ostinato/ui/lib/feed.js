@@ -1,0 +1,83 @@
+/** What happens, as it happens: one stream for all views of this browser, shared between its tabs.
+ *
+ * The tab that holds the lock reads the stream and tells the others; when it closes, another one takes over
+ * where it stopped. Views are told at most every 150 ms, with all that came meanwhile.
+ */
+import { signal } from "@preact/signals";
+
+/** `live`, `connecting` or `paused`. */
+export const link = signal("connecting");
+
+const PAUSE_MS = 150;
+const AGAIN_MS = 1000;
+const channel = new BroadcastChannel("ostinato.feed");
+/** @type {Set<(events: Happening[]) => void>} */
+const listeners = new Set();
+/** @type {Happening[]} */
+let waiting = [];
+let timer = 0;
+let last = "";
+
+/** @typedef {{id: string, kind: string, data: any}} Happening */
+
+/** Be told of what happens; gives what ends it. */
+export function listen(/** @type {(events: Happening[]) => void} */ listener) {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+function take(/** @type {Happening} */ event) {
+  last = event.id;
+  waiting.push(event);
+  timer ||= setTimeout(() => {
+    const events = waiting;
+    waiting = [];
+    timer = 0;
+    for (const listener of listeners) listener(events);
+  }, PAUSE_MS);
+}
+
+channel.onmessage = ({ data }) => {
+  if (data.event) take(data.event);
+  if (data.link) link.value = data.link;
+};
+
+function tell(/** @type {string} */ word) {
+  link.value = word;
+  channel.postMessage({ link: word });
+}
+
+/** Read the stream while this tab may. */
+function read() {
+  return new Promise((done) => {
+    const source = new EventSource(new URL(`api/feed${last ? `?after=${last}` : ""}`, document.baseURI));
+    source.onopen = () => tell("live");
+    source.onerror = () => {
+      tell("connecting");
+      if (source.readyState !== EventSource.CLOSED) return;
+      last = ""; // what came after it is not kept any more: views have to look again
+      const event = { id: "", kind: "reload", data: null };
+      channel.postMessage({ event });
+      take(event);
+      setTimeout(done, AGAIN_MS);
+    };
+    source.onmessage = take_;
+    for (const kind of KINDS) source.addEventListener(kind, take_);
+    function take_(/** @type {MessageEvent} */ message) {
+      const event = { id: message.lastEventId, kind: message.type, data: JSON.parse(message.data) };
+      channel.postMessage({ event });
+      take(event);
+    }
+  });
+}
+
+const KINDS = ["run-created", "run-moved", "run-asked", "run-released", "run-dropped", "run-claimed", "task-started",
+  "task-moved", "logged", "artifact-made", "stream-lost", "deployment-set", "deployment-removed", "queue-set",
+  "worker-joined", "worker-left", "input-asked", "input-given"];
+
+/** Begin. */
+export function begin() {
+  void navigator.locks.request("ostinato.feed", async () => {
+    for (;;) await read();
+  });
+}

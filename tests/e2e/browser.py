@@ -1,0 +1,69 @@
+"""Chromium for tests: installed from the distribution when it is missing, driven by Playwright."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.served import Served
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium() -> str:
+    """Give the path of the program."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            subprocess.run(["apt-get", "--quiet", *words], env=quiet, check=True, capture_output=True)
+        found = shutil.which(NAMES[0])
+    assert found is not None, "the tests of the web interface need Chromium: install the package `chromium`"
+    return found
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """Give a browser without a window."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visitor:
+    """One person at a browser, with all that the pages complained of."""
+
+    def __init__(self, browser: Browser, server: Served, **options: Any) -> None:
+        self.server = server
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: dialog.accept())
+
+    def sign_in(self) -> None:
+        """Come by the link that works once."""
+        link = self.server.http.post("/api/login-links").json()["path"]
+        self.page.goto(f"{self.server.card.url}{link}")
+        self.page.wait_for_selector("h1")
+
+    def go(self, path: str) -> None:
+        """Open a page by its address."""
+        self.page.goto(f"{self.server.card.url}{path}")
+        self.page.wait_for_selector("h1")
+
+    def text(self) -> str:
+        """Give all that can be read."""
+        return self.page.inner_text("body")

@@ -1,0 +1,244 @@
+"""The web interface in a real browser, over a real server with real runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from tests.e2e.browser import Visitor, launched
+from tests.integration.served import Served, served
+
+from ostinato.core.deployments import Deployment, Timetable
+from ostinato.core.schedules import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+FLOWS = """
+    import time
+    from pathlib import Path
+    from ostinato import flow, task, get_run_logger
+
+    HERE = Path(__file__).parent
+
+    @task
+    def load(n: int) -> list[int]:
+        get_run_logger().info("load %s rows", n)
+        return list(range(n))
+
+    @task
+    def score(row: int) -> int:
+        return row * 2
+
+    @task
+    def fit(rows: list[int]) -> int:
+        if not (HERE / "mended").exists():
+            raise ValueError("<img src=x onerror=document.title='evil'> the column 'distance' has no value")
+        return sum(rows)
+
+    @flow
+    def train(n: int = 5) -> int:
+        return fit([one.result() for one in score.map(load(n))])
+
+    @flow
+    def slow() -> None:
+        for number in range(400):
+            get_run_logger().info("step %s", number)
+            time.sleep(0.1)
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[Served]:
+    with served(home, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Served) -> Iterator[Visitor]:
+    found = Visitor(browser, server)
+    yield found
+    found.context.close()
+    assert found.complaints == []
+
+
+def deployed(server: Served, function: str = "train", **fields: Any) -> Deployment:
+    """Give a deployment that a worker runs."""
+    fleet = server.fleet
+    fleet.worker()
+    return fleet.deploy(fleet.write(FLOWS), function, **fields)
+
+
+def test_who_is_not_let_in_sees_no_run_and_enters_by_a_key(visitor: Visitor, server: Served) -> None:
+    visitor.go("/runs")
+    expect(visitor.page.get_by_text("This browser is not let in yet.")).to_be_visible()
+    server.http.post("/api/users", json={"name": "ann", "role": "viewer"})
+    key = server.http.post("/api/keys", json={"user": "ann"}).json()["text"]
+    visitor.page.get_by_label("API key").fill("wrong")
+    visitor.page.get_by_role("button", name="Sign in").click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("key")
+    visitor.page.get_by_label("API key").fill(key)
+    visitor.page.get_by_role("button", name="Sign in").click()
+    expect(visitor.page.get_by_role("heading", name="Runs")).to_be_visible()
+
+
+def test_an_empty_home_says_how_to_begin(visitor: Visitor) -> None:
+    visitor.sign_in()
+    expect(visitor.page.get_by_role("heading", name="No run yet")).to_be_visible()
+    assert "def hello(" in visitor.text()
+
+
+def test_a_failed_run_is_seen_explained_and_retried(visitor: Visitor, server: Served) -> None:
+    deployment = deployed(server)
+    run = server.fleet.run(deployment)
+    server.fleet.wait(run, "Failed")
+    visitor.sign_in()
+    page = visitor.page
+    attention = page.get_by_label("Needs attention")
+    expect(attention).to_contain_text("ValueError")
+    attention.get_by_role("link", name=run.name).click()
+    wrong = page.get_by_label("What went wrong")
+    expect(wrong).to_contain_text("the column 'distance' has no value")
+    expect(wrong).to_contain_text("flows.py")
+    expect(wrong).to_contain_text("load 5 rows")
+    expect(page.get_by_label("Tasks by name")).to_contain_text("mapped")
+    expect(page.get_by_label("Task runs by time").get_by_role("listitem")).to_have_count(7)
+    assert "evil" not in page.title()  # text of users is text
+    (server.fleet.folder / "mended").touch()
+    page.get_by_role("button", name="Retry from failure").click()
+    expect(page.locator(".title .state")).to_have_text(re.compile("Completed"))
+    expect(wrong).to_have_count(0)
+    expect(page.locator(".facts")).to_contain_text("6 results reused")
+
+
+def test_everything_can_be_done_by_keys_alone(visitor: Visitor, server: Served) -> None:
+    deployment = deployed(server)
+    run = server.fleet.run(deployment)
+    server.fleet.wait(run, "Failed")
+    visitor.sign_in()
+    page, keys = visitor.page, visitor.page.keyboard
+    keys.press("g")
+    keys.press("r")
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(page.get_by_role("link", name=run.name)).to_be_visible()
+    keys.press("/")
+    keys.type("state:failed")
+    keys.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=state%3Afailed"))
+    row = page.locator("tr[tabindex]").first
+    expect(row).to_contain_text(run.name)
+    row.focus()
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name=run.name)).to_be_visible()
+    keys.press("2")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Logs")
+    keys.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Retry from failure this run")
+    keys.press("Escape")
+    (server.fleet.folder / "mended").touch()
+    keys.press("Control+k")
+    keys.type("retry from")
+    keys.press("Enter")
+    expect(page.locator(".title .state")).to_have_text(re.compile("Completed"))
+    keys.press("t")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_what_happens_is_on_the_screen_by_itself(visitor: Visitor, server: Served) -> None:
+    deployment = deployed(server, "slow")
+    visitor.sign_in()
+    page = visitor.page
+    visitor.go("/runs")
+    run = server.fleet.run(deployment)
+    expect(page.get_by_role("link", name=run.name)).to_be_visible()
+    page.get_by_role("link", name=run.name).click()
+    page.get_by_role("tab", name="Logs").click()
+    lines = page.get_by_label("Log lines").locator("p")
+    expect(lines.filter(has_text="step 5")).not_to_have_count(0)
+    numbers = [int(text.rsplit(" ", 1)[1]) for text in lines.all_inner_texts() if "step" in text]
+    assert numbers == list(range(len(numbers)))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".title .state")).to_have_text(re.compile("Cancelled"))
+
+
+def test_runs_are_found_by_the_query_which_is_the_address(visitor: Visitor, server: Served) -> None:
+    deployment = deployed(server)
+    (server.fleet.folder / "mended").touch()
+    good = server.fleet.run(deployment, name="good one")
+    server.fleet.wait(good)
+    visitor.sign_in()
+    visitor.go("/runs?q=state%3Afailed")
+    expect(visitor.page.get_by_role("heading", name="No run matches")).to_be_visible()
+    visitor.page.get_by_label("States").get_by_role("link", name="Completed").click()
+    expect(visitor.page.get_by_role("link", name="good one")).to_be_visible()
+    visitor.go("/runs?q=nonsense%3Ax")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("query-invalid")
+    visitor.page.go_back()
+    expect(visitor.page.get_by_role("link", name="good one")).to_be_visible()
+    visitor.go("/runs/0123456789")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("run-not-found")
+
+
+def test_a_deployment_is_run_and_paused(visitor: Visitor, server: Served) -> None:
+    every = Timetable(slug="main", schedule=Interval(3600))
+    deployed(server, "train", schedules=(every,))
+    (server.fleet.folder / "mended").touch()
+    visitor.sign_in()
+    page = visitor.page
+    visitor.go("/deployments")
+    row = page.get_by_label("Deployments").get_by_role("row").filter(has_text="train/test")
+    row.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("paused")
+    row.get_by_role("button", name="Run").click()
+    expect(page.locator(".title .state")).to_have_text(re.compile("Completed"))
+    visitor.go("/workers")
+    expect(page.get_by_label("Workers")).to_contain_text("0 of")
+    expect(page.get_by_label("Queues")).to_contain_text("default")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible(browser: Browser, server: Served, theme: str) -> None:
+    deployment = deployed(server)
+    run = server.fleet.run(deployment)
+    server.fleet.wait(run, "Failed")
+    visitor = Visitor(browser, server, color_scheme=theme, bypass_csp=True)
+    visitor.sign_in()
+    pages = ["/", "/runs", "/deployments", "/workers"]
+    pages += [f"/runs/{run.id}?tab={tab}" for tab in ("tasks", "logs", "history", "details")]
+    for path in pages:
+        visitor.go(path)
+        visitor.page.wait_for_timeout(300)
+        found = Axe().run(visitor.page)
+        assert found.violations_count == 0, (path, found.generate_report())
+    visitor.page.keyboard.press("Control+k")
+    assert Axe().run(visitor.page).violations_count == 0
+    visitor.context.close()
+
+
+def test_nothing_is_taken_from_elsewhere_and_files_are_kept_for_ever(visitor: Visitor, server: Served) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.sign_in()
+    visitor.page.wait_for_timeout(300)
+    assert asked
+    assert all(url.startswith(server.card.url) for url in asked)
+    files = [url for url in asked if url.startswith(f"{server.card.url}/ui/")]
+    assert len([url for url in asked if "/api/" in url]) <= 3, asked
+    for url in files:
+        answer = server.client("").get(url)
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    page = server.client("").get("/")
+    assert "script-src 'self' 'sha256-" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
