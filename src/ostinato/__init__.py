@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ostinato.engine.state import State
     from ostinato.engine.tasks import Task, task
     from ostinato.engine.variables import Variable
+    from ostinato.tracking import registry as models
     from ostinato.tracking.api import (
         active_run,
         log_artifact,
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from ostinato.tracking.gates import promote
+    from ostinato.tracking.models.api import describe_model, load_model, log_model, save_model
+    from ostinato.tracking.registry import register_model
+    from ostinato.tracking.search import search_runs
 
 __version__ = "0.1.0"
 
@@ -88,6 +93,9 @@ _WHERE: Final = {
     "RUN_ID": "core.cachekeys",
     "NO_CACHE": "core.cachekeys",
     "active_run": "tracking.api",
+    "models": "tracking.registry:",
+    "register_model": "tracking.registry",
+    "promote": "tracking.gates",
     "log_artifact": "tracking.api",
     "log_artifacts": "tracking.api",
     "log_dict": "tracking.api",
@@ -98,6 +106,11 @@ _WHERE: Final = {
     "log_params": "tracking.api",
     "log_table": "tracking.api",
     "log_text": "tracking.api",
+    "search_runs": "tracking.search",
+    "log_model": "tracking.models.api",
+    "load_model": "tracking.models.api",
+    "save_model": "tracking.models.api",
+    "describe_model": "tracking.models.api",
     "set_experiment": "tracking.api",
     "set_tag": "tracking.api",
     "set_tags": "tracking.api",
@@ -130,25 +143,33 @@ __all__ = [
     "artifact",
     "as_completed",
     "concurrency",
+    "describe_model",
     "exponential_backoff",
     "flow",
     "get_run_context",
     "get_run_logger",
+    "load_model",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
     "log_metric",
     "log_metrics",
+    "log_model",
     "log_param",
     "log_params",
     "log_table",
     "log_text",
+    "models",
     "pause",
     "pause_async",
+    "promote",
     "quote",
+    "register_model",
     "run_deployment",
     "runtime",
+    "save_model",
+    "search_runs",
     "set_experiment",
     "set_tag",
     "set_tags",

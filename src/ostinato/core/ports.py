@@ -260,6 +260,25 @@ class Reader(Protocol):
             TrackingRunAmbiguous: (tracking-run-ambiguous) a prefix fits several.
         """
 
+    def search_tracking_runs(
+        self,
+        experiments: Sequence[str] = (),
+        *,
+        text: str = "",
+        order_by: Sequence[str] = (),
+        state: Lifecycle | None = "active",
+        limit: int = 100,
+        after: str = "",
+    ) -> tuple[list[TrackingRun], str]:
+        """Give tracking runs of experiments (names or ids; all when none is named), and the cursor of the next page.
+
+        `text` is a filter in MLflow's grammar, `order_by` such as `metrics.rmse ASC`; else the newest come first.
+
+        Raises:
+            ExperimentNotFound: (experiment-not-found).
+            FilterInvalid: (filter-invalid) filter or order cannot be read.
+        """
+
     def tracking_runs_of(self, flow_run_id: str, *, limit: int = 1000) -> list[TrackingRun]:
         """Give the tracking runs made in a flow run, in the order of their task runs."""
 

@@ -23,6 +23,8 @@ STATUS: Final[dict[type[errors.OstinatoError], int]] = {
     errors.SecretMissing: 404,
     errors.VariableMissing: 404,
     errors.DatasetNotFound: 404,
+    errors.ExperimentNotFound: 404,
+    errors.TrackingRunNotFound: 404,
     errors.BlobMissing: 404,
     errors.DoorNotFound: 404,
     errors.MethodRefused: 405,

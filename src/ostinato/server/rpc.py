@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core import events as e
+from ostinato.core import tracking as t
 from ostinato.core.commands import AnyCommand, Join, Leave, Poll
 from ostinato.core.errors import DoorNotFound, RequestInvalid
+from ostinato.core.paths import artifact_path
 from ostinato.core.reads import READS
 from ostinato.core.rights import ACTIONS, OF_READS
 from ostinato.core.states import TERMINAL
@@ -43,6 +45,13 @@ SHIPPED: Final = frozenset(
         e.VariableSet,
         e.RunAsked,
         e.InputAsked,
+        t.TrackingBegun,
+        t.TrackingChanged,
+        t.ParamsLogged,
+        t.TagsLogged,
+        t.MetricsLogged,
+        t.FileLogged,
+        t.InputLogged,
     }
 )
 """What flow processes record; everything else only commands may cause."""
@@ -122,6 +131,8 @@ def ship(tx: Tx, own: str, writer: Writer, blocks: list[bytes]) -> Appended:
         kinds = set(map(type, block.events))
         if block.stream != writer.stream or block.stream == own or not kinds <= SHIPPED or not kinds:
             raise RequestInvalid(reason="a block is not one that its writer may send")
+        if t.FileLogged in kinds and any(artifact_path(one.path) != one.path for one in _files(block)):
+            raise RequestInvalid(reason="a path of a file is not in its one form")
         last = block.first_seq + len(block.events) - 1
         entries.append(Entry(block.first_seq, last, payload, block.events))
         if e.RunMoved in kinds and any(isinstance(one, e.RunMoved) and one.state in TERMINAL for one in block.events):
@@ -129,3 +140,7 @@ def ship(tx: Tx, own: str, writer: Writer, blocks: list[bytes]) -> Appended:
     if not entries:
         raise RequestInvalid(reason="there is no block in it")
     return append(tx.db, writer, entries, tx.now)
+
+
+def _files(block: e.Block) -> list[t.FileLogged]:
+    return [one for one in block.events if isinstance(one, t.FileLogged)]

@@ -21,6 +21,7 @@ from ostinato.store import (
     work,
 )
 from ostinato.store.commands.workers import why_waiting
+from ostinato.store.tracking_search import search_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -161,6 +162,23 @@ class EmbeddedReader:
 
     def find_tracking_run(self, ref: str) -> TrackingRun:
         return tracking.find_tracking_run(self._db, ref)
+
+    def search_tracking_runs(
+        self,
+        experiments: Sequence[str] = (),
+        *,
+        text: str = "",
+        order_by: Sequence[str] = (),
+        state: Lifecycle | None = "active",
+        limit: int = 100,
+        after: str = "",
+    ) -> tuple[list[TrackingRun], str]:
+        db = self._db
+        among = [tracking.find_experiment(db, ref) for ref in experiments] or tracking.experiments(db)
+        ids, following = search_runs(
+            db, [one.id for one in among], text=text, order_by=order_by, state=state, limit=limit, token=after
+        )
+        return tracking.tracking_runs(db, ids), following
 
     def tracking_runs_of(self, flow_run_id: str, *, limit: int = 1000) -> list[TrackingRun]:
         return tracking.runs_of_flow_run(self._db, flow_run_id, limit=limit)

@@ -1,0 +1,308 @@
+"""`ostinato experiments`: experiments and their tracking runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ostinato.cli.command import Command, json_option
+from ostinato.cli.home import carry_out, open_reader
+from ostinato.cli.lines import columns_of, one_line
+from ostinato.cli.screen import screen_of
+from ostinato.cli.shapes import dumps
+from ostinato.cli.times import ago, now_us, took
+from ostinato.core.commands import ChangeExperiment, CreateExperiment
+from ostinato.core.tracking_views import experiment_view, file_views, tracking_run_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ostinato.cli.lines import Line, Piece
+    from ostinato.core.tracking import Experiment, TrackedFile, TrackingRun
+
+STYLES = {"finished": "green", "running": "blue", "failed": "red", "killed": "yellow", "scheduled": "dim"}
+MOST_COLUMNS = 6
+"""Metrics, and parameters, that a table of runs shows."""
+SHOWN_FILES = 100
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="List experiments and tracking runs, search and compare these.",
+)
+def experiments() -> None:
+    """List experiments and tracking runs, search and compare these."""
+
+
+@experiments.command(
+    name="ls",
+    cls=Command,
+    short_help="List experiments.",
+    examples={
+        "ostinato experiments ls": "by name",
+        "ostinato experiments ls --deleted": "those that `ostinato experiments restore NAME` brings back",
+    },
+)
+@click.option("--deleted", is_flag=True, help="List those that are deleted.")
+@json_option
+def list_experiments(*, deleted: bool, as_json: bool) -> None:
+    """List experiments by name."""
+    with open_reader() as reader:
+        found = reader.experiments(states=("deleted" if deleted else "active",))
+    if as_json:
+        click.echo(dumps([_plain(experiment_view(one)) for one in found]))
+    elif found:
+        screen, now = screen_of(sys.stdout), now_us()
+        rows: list[list[Piece]] = [[(word, "dim") for word in ("EXPERIMENT", "MADE", "CHANGED", "ID", "TAGS")]]
+        for one in found:
+            tags = ", ".join(f"{key}={value}" for key, value in one.tags.items())
+            when = [(ago(at, now), "dim") for at in (one.created_at, one.updated_at)]
+            rows.append([(one_line(one.name), "bold"), *when, (one.id, "dim"), (one_line(tags), "")])
+        screen.print(columns_of(rows, screen.table_columns))
+    else:
+        none = "No experiment is deleted." if deleted else "No experiments yet. The first tracking run makes one."
+        click.echo(none, err=True)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Make an experiment.",
+    examples={"ostinato experiments create rides": "runs may also name one that is not there: it is made"},
+)
+@click.argument("name")
+@json_option
+def create(*, name: str, as_json: bool) -> None:
+    """Make the experiment NAME."""
+    _tell(carry_out(CreateExperiment(name=name)), as_json=as_json)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Show an experiment and its newest runs.",
+    examples={"ostinato experiments show rides": "facts, tags, and the newest tracking runs"},
+)
+@click.argument("name")
+@json_option
+def show(*, name: str, as_json: bool) -> None:
+    """Show the experiment NAME (or id) and its newest runs."""
+    with open_reader() as reader:
+        one = reader.find_experiment(name)
+        found, _ = reader.search_tracking_runs([one.id], limit=10)
+    if as_json:
+        shape = _plain(experiment_view(one)) | {"newest_runs": [_plain(tracking_run_view(run)) for run in found]}
+        click.echo(dumps(shape))
+        return
+    _tell(one, as_json=False)
+    for key, value in one.tags.items():
+        click.echo(f"  {one_line(key)} = {one_line(value)}")
+    if found:
+        _print_runs(found)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Give an experiment another name.",
+    examples={"ostinato experiments rename rides taxi-rides": "its runs stay in it"},
+)
+@click.argument("name")
+@click.argument("new_name")
+@json_option
+def rename(*, name: str, new_name: str, as_json: bool) -> None:
+    """Give the experiment NAME (or id) the name NEW_NAME."""
+    _tell(carry_out(ChangeExperiment(experiment=name, name=new_name)), as_json=as_json)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Delete an experiment and its runs.",
+    examples={"ostinato experiments delete rides": "`ostinato experiments restore rides` brings it back"},
+)
+@click.argument("name")
+@json_option
+def delete(*, name: str, as_json: bool) -> None:
+    """Delete the experiment NAME (or id) with its runs; it can be restored."""
+    _tell(carry_out(ChangeExperiment(experiment=name, state="deleted")), as_json=as_json)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Bring a deleted experiment back.",
+    examples={"ostinato experiments restore rides": "with its runs"},
+)
+@click.argument("name")
+@json_option
+def restore(*, name: str, as_json: bool) -> None:
+    """Bring the deleted experiment NAME (or id) back, with its runs."""
+    _tell(carry_out(ChangeExperiment(experiment=name, state="active")), as_json=as_json)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="List and search tracking runs.",
+    examples={
+        "ostinato experiments runs rides": "the newest runs of one experiment",
+        "ostinato experiments runs --filter 'metrics.rmse < 6.5 and params.kind = \"linear\"'": "in all experiments",
+        "ostinato experiments runs rides --order-by 'metrics.rmse ASC' --limit 3": "the three best",
+    },
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--filter", "text", default="", metavar="TEXT", help="Conditions on metrics, params, tags, attributes.")
+@click.option("--order-by", multiple=True, metavar="KEY", help="Such as `metrics.rmse ASC`; may be given again.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many runs.")
+@click.option("--after", default="", metavar="CURSOR", help="Go on after an earlier list (it prints its cursor).")
+@click.option("--deleted", is_flag=True, help="Search those that are deleted.")
+@json_option
+def runs(
+    *,
+    names: tuple[str, ...],
+    text: str,
+    order_by: tuple[str, ...],
+    limit: int,
+    after: str,
+    deleted: bool,
+    as_json: bool,
+) -> None:
+    """List tracking runs of experiments (NAME or id; all when none is named), the newest first."""
+    with open_reader() as reader:
+        found, following = reader.search_tracking_runs(
+            names, text=text, order_by=order_by, state="deleted" if deleted else "active", limit=limit, after=after
+        )
+    if as_json:
+        click.echo(dumps([_plain(tracking_run_view(run)) for run in found]))
+    elif found:
+        _print_runs(found)
+    else:
+        click.echo("No tracking runs match." if text or names else "No tracking runs yet.", err=True)
+    if following:
+        click.echo(f"more: --after {following}", err=True)
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Show a tracking run.",
+    examples={"ostinato experiments run quiet-otter": "parameters, metrics, tags and files"},
+)
+@click.argument("run")
+@json_option
+def run(*, run: str, as_json: bool) -> None:
+    """Show the tracking run RUN: a name, an id or its beginning."""
+    with open_reader() as reader:
+        one = reader.find_tracking_run(run)
+        files = reader.tracked_files(one.id, limit=SHOWN_FILES)
+    if as_json:
+        click.echo(dumps(_plain(tracking_run_view(one)) | {"files": _plain(file_views(files))}))
+    else:
+        screen_of(sys.stdout).print(_run_lines(one, files))
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Compare tracking runs.",
+    examples={"ostinato experiments compare quiet-otter 01a2": "what differs in parameters and metrics"},
+)
+@click.argument("names", nargs=-1, required=True, metavar="RUN RUN...")
+@click.option("--all", "same_too", is_flag=True, help="Show what is the same, too.")
+@json_option
+def compare(*, names: tuple[str, ...], same_too: bool, as_json: bool) -> None:
+    """Show the parameters and metrics in which tracking runs differ."""
+    with open_reader() as reader:
+        found = [reader.find_tracking_run(name) for name in names]
+    rows = _differences(found, same_too=same_too)
+    if as_json:
+        shape = [{"name": name, "values": values, "differ": differ} for name, values, differ in rows]
+        click.echo(dumps({"runs": [one.id for one in found], "rows": shape}))
+        return
+    screen = screen_of(sys.stdout)
+    head: list[Piece] = [("", ""), *((one_line(one.name), "bold") for one in found)]
+    lines: list[list[Piece]] = [head]
+    for name, values, differ in rows:
+        shown = [(one_line("-" if value is None else _shown(value)), "" if differ else "dim") for value in values]
+        lines.append([(one_line(name), "dim"), *shown])
+    screen.print(columns_of(lines, screen.table_columns))
+
+
+def _differences(found: Sequence[TrackingRun], *, same_too: bool) -> list[tuple[str, list[str | float | None], bool]]:
+    """Give parameters and metrics by name: the value of each run, and whether they differ."""
+    of_runs: list[dict[str, str | float]] = [
+        {f"params.{key}": value for key, value in one.params.items()}
+        | {f"metrics.{metric.key}": metric.value for metric in one.metrics}
+        for one in found
+    ]
+    rows = []
+    for name in sorted({name for values in of_runs for name in values}, key=lambda name: (name[0] != "p", name)):
+        values = [values.get(name) for values in of_runs]
+        differ = len({repr(value) for value in values}) > 1
+        if differ or same_too:
+            rows.append((name, values, differ))
+    return rows
+
+
+def _print_runs(found: Sequence[TrackingRun]) -> None:
+    """Print a table with the metrics and parameters that most of the runs have."""
+    screen, now = screen_of(sys.stdout), now_us()
+    metrics = _commonest([[one.key for one in run.metrics] for run in found])
+    params = _commonest([list(run.params) for run in found])
+    rows: list[list[Piece]] = [[(word, "dim") for word in ("STATUS", "RUN", "WHEN", "TOOK", *metrics, *params, "ID")]]
+    for run in found:
+        values = {one.key: one.value for one in run.metrics}
+        rows.append(
+            [
+                (run.status, STYLES[run.status]),
+                (one_line(run.name), "bold"),
+                (ago(run.started_at, now), "dim"),
+                (took((run.ended_at or now) - run.started_at), ""),
+                *((_shown(values[key]) if key in values else "", "") for key in metrics),
+                *((one_line(run.params.get(key, "")), "") for key in params),
+                (run.id[:12], "dim"),
+            ]
+        )
+    screen.print(columns_of(rows, screen.table_columns, right=range(4, 4 + len(metrics))))
+
+
+def _commonest(names: Sequence[Sequence[str]]) -> list[str]:
+    counts: dict[str, int] = {}
+    for each in names:
+        for name in each:
+            counts[name] = counts.get(name, 0) + 1
+    chosen = sorted(counts, key=lambda name: (name.startswith("system/"), -counts[name], name))[:MOST_COLUMNS]
+    return sorted(chosen)
+
+
+def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:
+    now = now_us()
+    lines: list[Line] = [
+        [(one_line(one.name), "bold"), ("  ", ""), (one.status, STYLES[one.status]), (f"  {one.id}", "dim")],
+        [(f"began {ago(one.started_at, now)}, took {took((one.ended_at or now) - one.started_at)}", "")],
+        [(one_line(f"{one.source or 'no file'}, version {one.version[:12] or 'unknown'}, by {one.actor}"), "dim")],
+    ]
+    if one.flow_run_id:
+        lines.append([(f"ostinato show {one.flow_run_id}", "cyan")])
+    groups: dict[str, dict[str, str]] = {
+        "Parameters": one.params,
+        "Metrics": {metric.key: f"{_shown(metric.value)}  (step {metric.step})" for metric in one.metrics},
+        "Tags": one.tags,
+        "Files": {file.path: f"{file.size:,} bytes" for file in files},
+    }
+    for title, values in groups.items():
+        if values:
+            lines += [[("", "")], [(title, "bold")]]
+            lines += columns_of(
+                [[(f"  {one_line(key)}", ""), (one_line(text), "")] for key, text in values.items()], 200
+            )
+    return lines
+
+
+def _shown(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _tell(one: Experiment, *, as_json: bool) -> None:
+    state = "" if one.state == "active" else f", {one.state}"
+    click.echo(dumps(_plain(experiment_view(one))) if as_json else f"{one.name}: experiment {one.id}{state}.")
+
+
+def _plain(view: Any) -> Any:
+    return msgspec.to_builtins(view)
