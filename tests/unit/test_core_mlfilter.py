@@ -99,8 +99,8 @@ def test_order() -> None:
             parse_order(text, RUNS)
 
 
-_KEYS = st.text(st.characters(blacklist_characters="`", blacklist_categories=("Cs",)), min_size=1, max_size=20)
-_TEXTS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
+_KEYS = st.text(st.characters(exclude_characters="`", codec="utf-8"), min_size=1, max_size=20)
+_TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(key=_KEYS, value=_TEXTS, number=st.floats(allow_nan=False, allow_infinity=False))

@@ -15,6 +15,7 @@ from ostinato.server.auth import Guard
 from ostinato.server.exchange import MSGPACK, Exchange, Gone
 from ostinato.server.feed import Feed
 from ostinato.server.metrics import Metrics
+from ostinato.server.mlflow import door as mlflow
 from ostinato.server.pages import JSON, Pages
 from ostinato.server.problems import Problem, problem_of
 from ostinato.server.rest import Rest
@@ -39,6 +40,7 @@ class App:
         self.rest = Rest(office)
         self.metrics = Metrics(office)
         self.feed = Feed(office)
+        self.mlflow = mlflow.Mlflow(office, self.guard)
         self.assets = Assets()
         pages = Pages(office, self.guard)
         self._doors: dict[str, Callable[[Exchange], Awaitable[None]]] = {
@@ -83,6 +85,8 @@ class App:
             await self.assets.serve(exchange)
         elif assets.is_page(path):
             await self.assets.show(exchange)
+        elif path.startswith(mlflow.ALL):
+            await self.mlflow.serve(exchange)
         elif path.startswith("/api/"):
             await self.rest.serve(exchange, await self.guard.identify(exchange))
         else:

@@ -1,0 +1,324 @@
+"""MLflow's runs: make, change, log, find, search."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from ostinato.core.commands import ChangeTracking, LogBatch, LogInput, StartTracking
+from ostinato.core.tracking import Point
+from ostinato.server.mlflow import wire
+from ostinato.server.mlflow.experiments import STATES, View, name_of
+from ostinato.server.mlflow.faults import Fault, missing, not_found
+from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors, microseconds
+from ostinato.server.mlflow.wire import KeyValue
+from ostinato.store import tracking
+from ostinato.store.commands.handlers import carry_out
+from ostinato.store.tracking_search import search_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ostinato.core.tracking import TrackingRun
+    from ostinato.store.database import Connection
+    from ostinato.store.transaction import Tx
+
+FLOW_RUN: Final = "ostinato.flow_run_id"
+"""Tag with the flow run that a run is made in."""
+TASK_RUN: Final = "ostinato.task_run"
+"""Tag with the task run that a run is made in: `FLOW_RUN_ID/NO`."""
+_TASK_RUN: Final = re.compile(r"([0-9a-f]{32})/(\d{1,9})")
+_FLOW_RUN: Final = re.compile(r"[0-9a-f]{32}")
+
+Results = Annotated[int, Meta(ge=1, le=50_000)]
+
+
+class New(msgspec.Struct, frozen=True):
+    """A run that is wanted."""
+
+    experiment_id: str = ""
+    user_id: str = ""
+    run_name: str = ""
+    start_time: int = 0
+    tags: tuple[KeyValue, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Another status, end or name of a run."""
+
+    run_id: str = ""
+    run_uuid: str = ""
+    status: str = ""
+    end_time: int | None = None
+    run_name: str = ""
+
+
+class One(msgspec.Struct, frozen=True):
+    """Which run; older clients say `run_uuid`."""
+
+    run_id: str = ""
+    run_uuid: str = ""
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A value of a metric."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+    run_id: str = ""
+    run_uuid: str = ""
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A parameter or a tag of a run."""
+
+    key: str
+    value: str = ""
+    run_id: str = ""
+    run_uuid: str = ""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Much of a run at once: all or none of it."""
+
+    run_id: str
+    metrics: tuple[Value, ...] = ()
+    params: tuple[KeyValue, ...] = ()
+    tags: tuple[KeyValue, ...] = ()
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Versions of data that a run used."""
+
+    run_id: str
+    datasets: tuple[wire.DatasetInput, ...] = ()
+
+
+class Search(msgspec.Struct, frozen=True):
+    """Which runs."""
+
+    experiment_ids: tuple[str, ...] = ()
+    filter: str = ""
+    run_view_type: View = "ACTIVE_ONLY"
+    max_results: Results = 1000
+    order_by: tuple[str, ...] = ()
+    page_token: str = ""
+
+
+def _id(one: One | Change | Value | Text) -> str:
+    run_id = one.run_id or one.run_uuid
+    if not run_id:
+        raise missing("run_id")
+    return run_id
+
+
+# --- make and change
+
+
+async def _create(asked: Asked, new: New) -> Any:
+    tags = {tag.key: tag.value for tag in new.tags}
+    name = tags.pop(wire.RUN_NAME, new.run_name)
+    if new.run_name and name != new.run_name:
+        raise Fault("INVALID_PARAMETER_VALUE", f"Both run_name and the tag {wire.RUN_NAME} are given, and differ.")
+    if new.user_id:
+        tags.setdefault(wire.USER, new.user_id)
+    flow_run_id, task_no = _made_in(tags)
+
+    def work(tx: Tx) -> tuple[TrackingRun, str]:
+        experiment = name_of(tx, new.experiment_id or "0")
+        run = carry_out(
+            tx,
+            StartTracking(
+                experiment=experiment,
+                name=name,
+                started_at=microseconds(new.start_time),
+                source=tags.get(wire.SOURCE, ""),
+                version=tags.get(wire.COMMIT, ""),
+                flow_run_id=flow_run_id,
+                task_no=task_no,
+                parent_id=tags.get(wire.PARENT, ""),
+                tags=tags,
+            ),
+        )
+        return run, root_of(tx.db, run.experiment_id)
+
+    run, root = await asked.write(work)
+    return {"run": wire.run_message(run, root)}
+
+
+def _made_in(tags: dict[str, str]) -> tuple[str, int]:
+    """Give flow run and number of the task run that tags name."""
+    found = _TASK_RUN.fullmatch(tags.get(TASK_RUN, ""))
+    if found is not None:
+        return found[1], int(found[2])
+    flow_run_id = tags.get(FLOW_RUN, "")
+    return (flow_run_id, 0) if _FLOW_RUN.fullmatch(flow_run_id) else ("", 0)
+
+
+def root_of(db: Connection, experiment_id: str) -> str:
+    """Give the place of an experiment's files as it was chosen, "" for the server's own."""
+    found = tracking.experiment(db, experiment_id)
+    return found.artifact_root if found is not None else ""
+
+
+async def _update(asked: Asked, change: Change) -> Any:
+    status = wire.STATUSES.get(change.status)
+    if change.status and status is None:
+        known = ", ".join(wire.STATUSES)
+        raise Fault(
+            "INVALID_PARAMETER_VALUE",
+            f"Invalid value {change.status} for parameter 'status' supplied: it is none of {known}",
+        )
+    ended_at = None if change.end_time is None else microseconds(change.end_time)
+
+    def work(tx: Tx) -> tuple[TrackingRun, str]:
+        command = ChangeTracking(run=_id(change), status=status, ended_at=ended_at, name=change.run_name)
+        run = carry_out(tx, command)
+        return run, root_of(tx.db, run.experiment_id)
+
+    run, root = await asked.write(work)
+    return {"run_info": wire.run_info(run, root)}
+
+
+async def _delete(asked: Asked, one: One) -> Any:
+    await asked.do(ChangeTracking(run=_id(one), state="deleted"))
+    return NOTHING
+
+
+async def _restore(asked: Asked, one: One) -> Any:
+    await asked.do(ChangeTracking(run=_id(one), state="active"))
+    return NOTHING
+
+
+# --- log
+
+
+async def _log_metric(asked: Asked, value: Value) -> Any:
+    await asked.do(LogBatch(run=_id(value), metrics=(_point(value),)))
+    return NOTHING
+
+
+async def _log_param(asked: Asked, text: Text) -> Any:
+    await asked.do(LogBatch(run=_id(text), params={text.key: text.value}))
+    return NOTHING
+
+
+async def _set_tag(asked: Asked, text: Text) -> Any:
+    await asked.write(lambda tx: _log(tx, _id(text), tags={text.key: text.value}))
+    return NOTHING
+
+
+async def _delete_tag(asked: Asked, text: Text) -> Any:
+    def work(tx: Tx) -> None:
+        run = tracking.tracking_run(tx.db, _id(text))
+        if run is None or text.key not in run.tags:
+            raise not_found("Tag", text.key)
+        carry_out(tx, LogBatch(run=run.id, tags={text.key: None}))
+
+    await asked.write(work)
+    return NOTHING
+
+
+async def _log_batch(asked: Asked, batch: Batch) -> Any:
+    metrics = tuple(map(_point, batch.metrics))
+    params = _once(batch.params)
+    tags = {one.key: one.value for one in batch.tags}
+    await asked.write(lambda tx: _log(tx, batch.run_id, params=params, metrics=metrics, tags=tags))
+    return NOTHING
+
+
+def _log(
+    tx: Tx,
+    run_id: str,
+    *,
+    params: dict[str, str] | None = None,
+    metrics: tuple[Point, ...] = (),
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Log to a run; one tag of MLflow is the run's name."""
+    kept: dict[str, str | None] = {key: value for key, value in (tags or {}).items() if key != wire.RUN_NAME}
+    carry_out(tx, LogBatch(run=run_id, params=params or {}, metrics=metrics, tags=kept))
+    name = (tags or {}).get(wire.RUN_NAME)
+    if name:
+        carry_out(tx, ChangeTracking(run=run_id, name=name))
+
+
+def _once(params: Iterable[KeyValue]) -> dict[str, str]:
+    """Give parameters by key; one of two values is refused, as it would be one after the other."""
+    found: dict[str, str] = {}
+    for one in params:
+        if found.setdefault(one.key, one.value) != one.value:
+            raise Fault("INVALID_PARAMETER_VALUE", f"Param '{one.key}' is given two values.")
+    return found
+
+
+def _point(value: Value) -> Point:
+    return Point(value.key, value.value, value.step, microseconds(value.timestamp))
+
+
+async def _log_inputs(asked: Asked, inputs: Inputs) -> Any:
+    def work(tx: Tx) -> None:
+        for one in inputs.datasets:
+            context = next((tag.value for tag in one.tags if tag.key == wire.CONTEXT), "")
+            command = LogInput(run=inputs.run_id, digest=one.dataset.digest, name=one.dataset.name, context=context)
+            carry_out(tx, command)
+
+    await asked.write(work)
+    return NOTHING
+
+
+# --- read
+
+
+async def _get(asked: Asked, one: One) -> Any:
+    run_id = _id(one)
+
+    def question(db: Connection) -> Any:
+        run = tracking.tracking_run(db, run_id)
+        if run is None:
+            raise not_found("Run", run_id)
+        return wire.run_message(run, root_of(db, run.experiment_id), tracking.inputs(db, run_id))
+
+    return {"run": await asked.read(lambda shelf: question(shelf.db))}
+
+
+async def _search(asked: Asked, wanted: Search) -> Any:
+    states = STATES[wanted.run_view_type]
+
+    def question(db: Connection) -> bytes:
+        ids, token = search_runs(
+            db,
+            wanted.experiment_ids,
+            text=wanted.filter,
+            order_by=wanted.order_by,
+            limit=wanted.max_results,
+            token=wanted.page_token,
+            states=states,
+        )
+        runs = tracking.tracking_runs(db, ids)
+        roots = {one: root_of(db, one) for one in {run.experiment_id for run in runs}}
+        found = [wire.run_message(run, roots[run.experiment_id]) for run in runs]
+        return msgspec.json.encode({"runs": found} | ({"next_page_token": token} if token else {}))
+
+    return msgspec.Raw(await asked.read(lambda shelf: question(shelf.db)))
+
+
+DOORS: Final[Doors] = {
+    ("POST", "runs/create"): Door(New, _create),
+    ("POST", "runs/update"): Door(Change, _update),
+    ("POST", "runs/delete"): Door(One, _delete),
+    ("POST", "runs/restore"): Door(One, _restore),
+    ("GET", "runs/get"): Door(One, _get),
+    ("POST", "runs/search"): Door(Search, _search),
+    ("POST", "runs/log-metric"): Door(Value, _log_metric),
+    ("POST", "runs/log-parameter"): Door(Text, _log_param),
+    ("POST", "runs/set-tag"): Door(Text, _set_tag),
+    ("POST", "runs/delete-tag"): Door(Text, _delete_tag),
+    ("POST", "runs/log-batch"): Door(Batch, _log_batch),
+    ("POST", "runs/log-inputs"): Door(Inputs, _log_inputs),
+}

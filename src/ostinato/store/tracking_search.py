@@ -1,0 +1,298 @@
+"""Search with MLflow's filter grammar: filters and orders as portable SQL, paged by keyset tokens."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostinato.core import mlfilter
+from ostinato.core.errors import PageTokenInvalid
+from ostinato.core.mlfilter import Grammar, Kind
+from ostinato.store import tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ostinato.core.mlfilter import Comparison, Order
+    from ostinato.core.tracking import Lifecycle, TrackingRun
+    from ostinato.store.database import Connection
+
+_LARGEST: Final = "1.7976931348623157e308"
+_GLOB: Final = re.compile(r"[*?\[]")
+
+_json = msgspec.json.Encoder().encode
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """A table with keys and values of the things that are searched."""
+
+    table: str
+    owner: str = "run_id"
+    """Its column with the id of the thing."""
+    doubles: bool = False
+    """Whether its values are doubles, in the columns `value` and `special`; else they are texts."""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the things of one kind stand."""
+
+    grammar: Grammar
+    source: str
+    """What stands after FROM."""
+    id: tuple[str, ...]
+    """Columns that name one thing."""
+    columns: dict[str, str]
+    """Expression of each attribute."""
+    sides: dict[Kind, Side] = {}
+    order: tuple[tuple[str, bool], ...] = ()
+    """What a list is sorted by last, and whether downwards; `id` follows."""
+    tag_columns: dict[str, str] = {}
+    """Tags that are columns."""
+    lowered: frozenset[str] = frozenset()
+    """Attributes whose values are kept in lower case."""
+
+
+_URI: Final = (
+    "((SELECT CASE WHEN e.artifact_root = '' THEN 'mlflow-artifacts:/' || e.id ELSE e.artifact_root END"
+    " FROM experiments AS e WHERE e.id = r.experiment_id) || '/' || r.id || '/artifacts')"
+)
+_USER: Final = (
+    "coalesce((SELECT u.value FROM tracking_tags AS u WHERE u.run_id = r.id AND u.key = 'mlflow.user'), r.actor)"
+)
+RUNS: Final = Shape(
+    grammar=mlfilter.RUNS,
+    source="tracking_runs AS r",
+    id=("r.id",),
+    columns={
+        "run_id": "r.id",
+        "run_name": "r.name",
+        "status": "r.status",
+        "artifact_uri": _URI,
+        "user_id": _USER,
+        "start_time": "(r.started_at / 1000)",
+        "end_time": "(r.ended_at / 1000)",
+    },
+    sides={
+        "metric": Side(table="tracking_metrics", doubles=True),
+        "param": Side(table="tracking_params"),
+        "tag": Side(table="tracking_tags"),
+        "dataset": Side(table="tracking_inputs"),
+    },
+    order=(("r.started_at", True),),
+    tag_columns={"mlflow.runName": "r.name"},
+    lowered=frozenset({"status"}),
+)
+EXPERIMENTS: Final = Shape(
+    grammar=mlfilter.EXPERIMENTS,
+    source="experiments AS r",
+    id=("r.id",),
+    columns={
+        "name": "r.name",
+        "experiment_id": "r.id",
+        "creation_time": "(r.created_at / 1000)",
+        "last_update_time": "(r.updated_at / 1000)",
+    },
+    sides={"tag": Side(table="experiment_tags", owner="experiment_id")},
+    order=(("r.created_at", True),),
+)
+
+Statement = tuple[str, list[Any]]
+"""A piece of SQL and its values, in order."""
+
+
+def search(
+    db: Connection,
+    shape: Shape,
+    *,
+    text: str = "",
+    order_by: Sequence[str] = (),
+    limit: int,
+    token: str = "",
+    among: Statement = ("true", []),
+) -> tuple[list[Any], str]:
+    """Give the ids of a page, and the token of the next one, "" when this is the last.
+
+    `among` is a condition on `r` that holds besides the filter. An id of several columns is a tuple.
+
+    Raises:
+        FilterInvalid: (filter-invalid), PageTokenInvalid: (page-token-invalid).
+    """
+    conditions = [among, *(_condition(shape, one) for one in mlfilter.parse(text, shape.grammar))]
+    joins, keys = _keys(shape, [mlfilter.parse_order(one, shape.grammar) for one in order_by])
+    if token:
+        conditions.append(_beyond(keys, _values(token, len(keys))))
+    columns = ", ".join(key[0] for key in keys)
+    order = ", ".join(f"{expression} DESC" if down else expression for expression, down in keys)
+    query = (
+        f"SELECT {columns} FROM {shape.source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
+        f" WHERE {' AND '.join(f'({part})' for part, _ in conditions)} ORDER BY {order} LIMIT ?"
+    )
+    values = [value for _, own in (*joins, *conditions) for value in own]
+    rows = [tuple(row) for row in db.execute(query, [*values, limit + 1]).fetchall()]
+    n_id = len(shape.id)
+    ids = [row[-1] if n_id == 1 else row[-n_id:] for row in rows[:limit]]
+    return ids, _token(rows[limit - 1]) if len(rows) > limit > 0 else ""
+
+
+def search_runs(
+    db: Connection,
+    experiment_ids: Sequence[str],
+    *,
+    text: str = "",
+    order_by: Sequence[str] = (),
+    limit: int = 1000,
+    token: str = "",
+    states: Sequence[Lifecycle] = ("active",),
+) -> tuple[list[str], str]:
+    """Give the ids of a page of tracking runs, and the token of the next one."""
+    among: Statement = ("r.experiment_id IN (SELECT value FROM json_each(?))", [_json(list(experiment_ids)).decode()])
+    if len(states) == 1:
+        among = (f"{among[0]} AND r.state = ?", [*among[1], states[0]])
+    return search(db, RUNS, text=text, order_by=order_by, limit=limit, token=token, among=among)
+
+
+def search_tracking_runs(
+    db: Connection,
+    *,
+    experiments: Sequence[str],
+    filter: str = "",  # noqa: A002  (as users know it)
+    order_by: Sequence[str] = (),
+    states: Sequence[Lifecycle] = ("active",),
+    limit: int = 1000,
+    after: str = "",
+) -> tuple[list[TrackingRun], str]:
+    """Give a page of tracking runs of some experiments (ids), and what to give as `after` for the next one."""
+    ids, token = search_runs(db, experiments, text=filter, order_by=order_by, limit=limit, token=after, states=states)
+    return tracking.tracking_runs(db, ids), token
+
+
+# --- conditions
+
+
+def _condition(shape: Shape, one: Comparison) -> Statement:
+    column = shape.columns.get(one.key) if one.kind == "attribute" else None
+    if one.kind == "tag":
+        column = shape.tag_columns.get(one.key)
+    if column is not None:
+        value = _lowered(one.value) if one.key in shape.lowered else one.value
+        return _comparison(column, one.op, value)
+    side = shape.sides[one.kind]
+    owned = f"SELECT 1 FROM {side.table} AS s WHERE s.{side.owner} = {shape.id[0]}"  # noqa: S608  (our own words)
+    if one.kind == "dataset":
+        part, values = _comparison(f"s.{one.key}", one.op, one.value)
+        return f"EXISTS ({owned} AND {part})", values
+    owned += " AND s.key = ?"
+    if one.op in mlfilter.PRESENCE:
+        return f"{'NOT ' if one.op == 'IS NULL' else ''}EXISTS ({owned})", [one.key]
+    part, values = _of_double(one) if side.doubles else _comparison("s.value", one.op, one.value)
+    return f"EXISTS ({owned} AND {part})", [one.key, *values]
+
+
+def _of_double(one: Comparison) -> Statement:
+    """Give a condition on a double in two columns; NaN is unequal to all and neither less nor more."""
+    values = [one.value]
+    if one.op == "!=":
+        return "(s.special <> '' OR s.value <> ?)", values
+    plain = f"s.special = '' AND s.value {one.op} ?"
+    infinity = {"<": "-inf", "<=": "-inf", ">": "inf", ">=": "inf"}.get(one.op)
+    return (f"(({plain}) OR s.special = '{infinity}')" if infinity else f"({plain})"), values
+
+
+def _comparison(column: str, op: str, value: Any) -> Statement:
+    negation = "NOT " if op.startswith("NOT ") else ""
+    match op.removeprefix("NOT "):
+        case "IN":
+            return f"{column} {op} (SELECT value FROM json_each(?))", [_json(value).decode()]  # noqa: S608  (our own words)
+        case "ILIKE":  # LIKE knows no difference between a and A, on both databases
+            return f"{column} {negation}LIKE ? ESCAPE '\\'", [value.replace("\\", "\\\\")]
+        case "LIKE":
+            part, values = _like(column, value)
+            return f"{negation}({part})", values
+        case "IS NULL" | "IS NOT NULL":
+            return f"{column} {op}", []
+        case _:
+            return f"{column} {op} ?", [value]
+
+
+def _like(column: str, pattern: str) -> Statement:
+    """Give LIKE that minds the case: GLOB, whose own signs in the pattern are held to by a second condition."""
+    part, values = f"{column} GLOB ?", [_GLOB.sub("?", pattern).replace("%", "*").replace("_", "?")]
+    for piece in re.split("[%_]", pattern):
+        if _GLOB.search(piece):
+            part += f" AND instr({column}, ?) > 0"
+            values.append(piece)
+    return part, values
+
+
+def _lowered(value: Any) -> Any:
+    return tuple(one.lower() for one in value) if isinstance(value, tuple) else str(value).lower()
+
+
+# --- order and pages
+
+Key = tuple[str, bool]
+"""An expression that is never NULL, and whether it goes downwards."""
+
+
+def _keys(shape: Shape, orders: Sequence[Order]) -> tuple[list[Statement], list[Key]]:
+    """Give the tables that sorting needs, and all that a list is sorted by."""
+    joins: list[Statement] = []
+    keys: list[Key] = []
+    for number, one in enumerate(orders):
+        column = shape.columns.get(one.key) if one.kind == "attribute" else None
+        if one.kind == "tag":
+            column = shape.tag_columns.get(one.key)
+        if column is not None:
+            nothing = "0" if shape.grammar.attributes.get(one.key) == "number" else "''"
+            keys += [_rank(column), (f"coalesce({column}, {nothing})", one.descending)]
+            continue
+        side = shape.sides[one.kind]
+        name = f"o{number}"
+        value = f"{name}.{one.key}" if one.kind == "dataset" else f"{name}.value"
+        owned = f" LEFT JOIN {side.table} AS {name} ON {name}.{side.owner} = {shape.id[0]} AND {name}.key = ?"
+        joins.append((owned, [one.key]))
+        if side.doubles:
+            rank = f"(CASE WHEN {value} IS NULL THEN 2 WHEN {name}.special = 'nan' THEN 1 ELSE 0 END)"
+            double = (
+                f"(CASE WHEN {value} IS NULL THEN 0.0 WHEN {name}.special = 'inf' THEN {_LARGEST}"
+                f" WHEN {name}.special = '-inf' THEN -{_LARGEST} ELSE {value} END)"
+            )
+            keys += [(rank, False), (double, one.descending)]
+        else:
+            keys += [_rank(value), (f"coalesce({value}, '')", one.descending)]
+    return joins, [*keys, *shape.order, *((column, False) for column in shape.id)]
+
+
+def _rank(column: str) -> Key:
+    """Give what puts missing values last, whichever way the others go."""
+    return f"(CASE WHEN {column} IS NULL THEN 1 ELSE 0 END)", False
+
+
+def _beyond(keys: Sequence[Key], last: Sequence[Any]) -> Statement:
+    """Give the condition that a row follows the last one of the page before."""
+    text = "false"
+    values: list[Any] = []
+    for (expression, down), value in zip(reversed(keys), reversed(last), strict=True):
+        text = f"({expression} {'<' if down else '>'} ? OR ({expression} = ? AND {text}))"
+        values = [value, value, *values]
+    return text, values
+
+
+def _token(row: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(_json(row)).decode()
+
+
+def _values(token: str, n: int) -> list[Any]:
+    try:
+        values = msgspec.json.decode(
+            base64.b64decode(token, altchars=b"-_", validate=True), type=list[str | int | float]
+        )
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise PageTokenInvalid(token=token[:60]) from error
+    if len(values) != n:
+        raise PageTokenInvalid(token=token[:60])
+    return values
