@@ -38,6 +38,12 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "logs": "Print the log lines of a run.",
         "watch": "Watch a run until it ends.",
     },
+    "Track": {
+        "experiments": "List experiments and tracking runs, search and compare these.",
+        "models": "List registered models; move aliases and stages, roll back, gate.",
+        "promote": "Let a version of a model pass its gate.",
+        "datasets": "List versions of data, and compare them.",
+    },
     "Serve": {
         "up": "Start everything: server, scheduler and a worker.",
         "server": "Start the server without a worker.",

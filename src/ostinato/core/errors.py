@@ -807,7 +807,7 @@ class CodeMissing(RunError):
 
 class GateFailed(RunError):
     code = "gate-failed"
-    template = "Version {version} of model {name!r} does not pass for {alias}:\n{table}"
+    template = "Version {version} of model {name!r} does not pass for {alias}: {reasons}."
     hint_template = "Mend what failed and promote again; `ostinato models show {name} {version}` keeps the results."
 
 

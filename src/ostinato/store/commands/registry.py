@@ -377,15 +377,17 @@ def _judge(tx: Tx, command: RecordCheck, check: Check, one: ModelVersion, champi
 def _approval(tx: Tx, gate_run_id: str, name: str, check: Approval) -> tuple[bool, str]:
     """Say what a person answered to the flow run that checks."""
     queries = sql.load("registry")
-    (root_id,) = tx.db.execute(queries["root_of"], (gate_run_id,)).fetchone()
-    for key, value, actor in tx.db.execute(queries["answers"], (root_id,)).fetchall():
-        if key == name or key.startswith(f"{name}-"):
-            user = actor.partition(":")[2].partition("/")[0] or actor
-            if check.by and user not in check.by:
-                return False, f"{user} answered, who is none of {', '.join(check.by)}"
-            said = msgspec.json.decode(value or b"null")
-            return said is True, f"{user} said {'yes' if said is True else 'no'}"
-    return False, "nobody has answered"
+    root_id, key = tx.db.execute(queries["root_of"], (gate_run_id,)).fetchone()
+    asked = f"{name}-{bytes(key).hex()[:8]}" if key else name  # as a pause is named in a subflow
+    row = tx.db.execute(queries["answer"], (root_id, asked)).fetchone()
+    if row is None:
+        return False, "nobody has answered"
+    value, actor = row
+    user = actor.partition(":")[2].partition("/")[0] or actor
+    if check.by and user not in check.by:
+        return False, f"{user} answered, who is none of {', '.join(check.by)}"
+    said_yes = msgspec.json.decode(value or b"null") is True
+    return said_yes, f"{user} said {'yes' if said_yes else 'no'}"
 
 
 def _check_texts(*texts: str) -> None:

@@ -263,12 +263,12 @@ WHERE g.name = ?
 ON CONFLICT (run_id, reason) DO NOTHING;
 
 -- root_of --
--- The root run of a flow run.
-SELECT root_id FROM flow_runs WHERE id = ?;
+-- The root run of a flow run, and the key of the flow run in it.
+SELECT root_id, key FROM flow_runs WHERE id = ?;
 
--- answers --
--- What a root run was given by people: key, value, who.
-SELECT key, value, actor FROM run_inputs WHERE run_id = ? AND given_at IS NOT NULL;
+-- answer --
+-- What a root run was given by a person for a key, and by whom.
+SELECT value, actor FROM run_inputs WHERE run_id = ? AND key = ? AND given_at IS NOT NULL;
 
 -- metric --
 -- The newest value of a metric of a tracking run.
