@@ -5,6 +5,8 @@ WHERE NOT EXISTS (SELECT 1 FROM blob_refs AS b WHERE b.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM cache AS c WHERE c.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM artifacts AS a WHERE a.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM checkpoints AS k WHERE k.blob = j.value)
+  AND NOT EXISTS (SELECT 1 FROM tracking_files AS f WHERE f.blob = j.value)
+  AND NOT EXISTS (SELECT 1 FROM tracking_files AS f WHERE f.blob = j.value)
   AND j.value NOT IN (
       SELECT convert_from(d.definition, 'UTF8')::json #>> '{code,revision}' FROM deployments AS d
       WHERE convert_from(d.definition, 'UTF8')::json #>> '{code,kind}' = 'snapshot'
@@ -16,15 +18,17 @@ SELECT blob FROM blob_refs
 UNION SELECT blob FROM cache WHERE blob <> ''
 UNION SELECT blob FROM artifacts WHERE blob <> ''
 UNION SELECT blob FROM checkpoints WHERE blob <> ''
+UNION SELECT blob FROM tracking_files
+UNION SELECT blob FROM tracking_files
 UNION SELECT convert_from(definition, 'UTF8')::json #>> '{code,revision}' FROM deployments
 WHERE convert_from(definition, 'UTF8')::json #>> '{code,kind}' = 'snapshot'
   AND convert_from(definition, 'UTF8')::json #>> '{code,location}' = '';
 
 -- delete_old_blocks --
 -- Some raw blocks older than an instant; the newest one stays, as it tells how far the feed is.
-DELETE FROM blocks WHERE id IN (
+DELETE FROM blocks WHERE id = ANY (ARRAY(
     SELECT id FROM blocks WHERE at < ? AND id < (SELECT max(id) FROM blocks) ORDER BY at LIMIT ?
-);
+));
 
 -- old_root_runs --
 -- Some root runs that ended before an instant and are not pinned, as one JSON array, and their number.
