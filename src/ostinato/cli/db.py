@@ -11,19 +11,20 @@ from ostinato.cli import exits
 from ostinato.cli.command import Command, json_option
 from ostinato.cli.shapes import dumps
 from ostinato.cli.sizes import size
-from ostinato.session import backups, maintenance
+from ostinato.session import backups, copies, maintenance
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    short_help="Migrate, check, vacuum, back up and restore the database.",
+    short_help="Migrate, check, vacuum, back up, restore and copy the database.",
 )
 def db() -> None:
-    """Migrate, check, vacuum, back up and restore the database of the home.
+    """Migrate, check, vacuum, back up, restore and copy the database of the home.
 
-    The home is ~/.ostinato, or the folder that OSTINATO_HOME names.
+    The home is ~/.ostinato, or the folder that OSTINATO_HOME names; its database is a file in it, or the PostgreSQL
+    database that OSTINATO_DATABASE_URL names.
     """
 
 
@@ -120,3 +121,51 @@ def restore(*, archive: Path, replace: bool, as_json: bool) -> None:
         click.echo(dumps({"archive": str(archive), **msgspec.structs.asdict(manifest)}))
     else:
         click.echo(f"Restored {archive}: {manifest.n_blobs:,} stored values.")
+
+
+@db.command(
+    cls=Command,
+    short_help="Copy everything into another home or PostgreSQL.",
+    examples={
+        "ostinato db copy ~/.ostinato postgresql://ostinato@db/ostinato": "from the file of a home to PostgreSQL",
+        "ostinato db copy postgresql://ostinato@db/ostinato here": "and back, into the folder `here`",
+        "ostinato db copy ~/.ostinato postgresql://... --blobs-to s3://BUCKET/PREFIX": "stored values into a bucket",
+    },
+)
+@click.argument("source")
+@click.argument("target")
+@click.option("--blobs-from", default="", metavar="PLACE", help="Where SOURCE has its stored values.")
+@click.option("--blobs-to", default="", metavar="PLACE", help="Where TARGET is to have them.")
+@json_option
+def copy(*, source: str, target: str, blobs_from: str, blobs_to: str, as_json: bool) -> None:
+    """Copy SOURCE into TARGET, which must be empty: all rows and stored values, or nothing.
+
+    Each is the folder of a home or a postgresql:// URL. Nothing may be using SOURCE. All rows are read again from
+    TARGET, and their numbers and checksums compared, before anything is kept. A PLACE is a folder or a URL; by
+    default it is the folder `blobs` of a home, and for PostgreSQL that of the settings.
+    """
+    done = copies.copy(source, target, blobs_from=blobs_from, blobs_to=blobs_to)
+    if as_json:
+        click.echo(dumps(msgspec.to_builtins(done)))
+        return
+    for table in done.tables:
+        if table.n_rows:
+            click.echo(f"{table.name:<22}{table.n_rows:>13,} rows   {table.checksum}")
+    click.echo(
+        f"{done.n_rows:,} rows in {len(done.tables)} tables, equal on both sides;"
+        f" {done.n_blobs:,} stored values ({size(done.blob_bytes)}) to {done.blobs_place}; {done.took_s:.1f} s."
+    )
+    for line in _remarks(done):
+        click.echo(line)
+
+
+def _remarks(done: copies.Copied) -> list[str]:
+    """Give what is to be known of a copy."""
+    found = []
+    if done.n_texts_changed:
+        found.append(f"{done.n_texts_changed:,} texts had NUL in them, which PostgreSQL cannot keep: now U+FFFD.")
+    if done.blobs_missing:
+        found.append(f"{len(done.blobs_missing):,} stored values were missing or damaged in the source already.")
+    if done.n_secrets:
+        found.append(f"{done.n_secrets:,} secrets open only with the source's key: copy secret.key, too.")
+    return found

@@ -106,7 +106,7 @@ def restore(archive: str, folder: str | None = None, *, replace: bool = False) -
     with tempfile.TemporaryDirectory(dir=home.folder, prefix="restore-") as scratch:
         manifest = _unpack(archive, scratch)
         _check(archive, scratch, manifest)
-        with _alone(home):
+        with alone(home):
             _put_in_place(home, scratch)
     with closing(home.open()) as database:
         for (stream,) in database.db.execute(sql.load("claims")["active_streams"]).fetchall():
@@ -186,7 +186,7 @@ def _check(archive: str, scratch: str, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
+def alone(home: Home) -> Iterator[None]:
     """Hold the right to write, while no process has a journal in the home."""
     if os.path.exists(home.database):
         with suppress(DatabaseCorrupt, DatabaseNewer):  # what is restored replaces that one

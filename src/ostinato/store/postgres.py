@@ -59,6 +59,11 @@ _WAIT: Final = (
 )
 _TELL: Final = f"SELECT newest, pg_notify({_CHANNEL}, '') FROM (SELECT {_NEWEST} AS newest) AS n WHERE newest <> $1"  # noqa: S608
 """Whoever listens is told of new blocks, and of nothing else: the polls that this wakes commit, too."""
+_DEPOSE: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (classid, objid, objsubid) = ($1::oid, hashtext(current_schema())::oid, 2) AND pid <> pg_backend_pid()"
+)
 _SETTINGS: Final = (
     f"-c idle_in_transaction_session_timeout={SILENT_S * 1000} -c client_min_messages=error -c jit=off"
     " -c plan_cache_mode=auto -c default_transaction_isolation=read\\ committed"
@@ -169,6 +174,11 @@ class PostgresConnection:
             TransactionStatus.INERROR,
             TransactionStatus.ACTIVE,
         )
+
+    @property
+    def pg(self) -> psycopg.Connection[Any]:
+        """The connection, for what is no statement."""
+        return self._pg
 
     @property
     def is_closed(self) -> bool:
@@ -338,6 +348,10 @@ class PostgresDatabase:
         row: Any = self.db.run(f"SELECT pg_try_advisory_lock({_LEAD}, {_SCHEMA})").fetchone()
         self._led_by = self.db.number if row[0] else -1
         return bool(row[0])
+
+    def depose(self) -> None:
+        """End the connection that looks after schedules, whoever has it."""
+        self.db.run(_DEPOSE, (_LEAD,))
 
     def now_us(self) -> int:
         """Give the UTC microseconds of the database's clock, as far as it is known."""
