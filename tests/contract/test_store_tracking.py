@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from ostinato import session
+from ostinato.core.codec import digest
 from ostinato.core.commands import (
     ChangeExperiment,
     ChangeTracking,
@@ -29,8 +30,10 @@ from ostinato.core.errors import (
     TrackingRunDeleted,
     TrackingRunNotFound,
 )
+from ostinato.core.events import RunCreated, RunMoved, Source
 from ostinato.core.tracking import (
     DEFAULT_ID,
+    FileLogged,
     MetricsLogged,
     ParamsLogged,
     Point,
@@ -39,6 +42,8 @@ from ostinato.core.tracking import (
     TrackingChanged,
     experiment_id,
 )
+from ostinato.session.home import Home
+from ostinato.store.maintenance import remove_unused_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,6 +224,34 @@ def test_a_run_is_found_by_id_beginning_and_name(doors: Doors) -> None:
         doors.run("abab")
     with pytest.raises(TrackingRunNotFound):
         doors.run("cdcd")
+
+
+def test_what_a_flow_run_leaves_open_ends_with_it_when_it_ends_badly(doors: Doors) -> None:
+    flows = {"f" * 32: "Cancelled", "e" * 32: "Failed", "d" * 32: "Completed"}
+    for flow_run, state in flows.items():
+        begun = TrackingBegun(flow_run, AT, "rides", flow_run[:1], flow_run_id=flow_run)
+        made = RunCreated(
+            flow_run, 1, AT, "train", "quiet-otter", "Running", flow_run, "", b"", 0, (), b"{}", None, (), "v1",
+            Source("", "", "", ""), AT,
+        )  # fmt: skip
+        for event in (made, begun, RunMoved(flow_run, 1, AT + 5, state, "Running", "")):  # type: ignore[arg-type]
+            doors.recorder.record(event)
+    doors.record()
+    assert [(doors.run(one).status, doors.run(one).ended_at) for one in flows] == [
+        ("killed", AT + 5),
+        ("failed", AT + 5),
+        ("running", None),
+    ]
+
+
+def test_files_of_tracking_runs_are_no_waste(doors: Doors, home: Path) -> None:
+    blob = doors.recorder.put_blob(b"model", digest(b"model"))
+    waste = doors.recorder.put_blob(b"waste", digest(b"waste"))
+    doors.record(doors.begin(), FileLogged(RUN, AT, "model.bin", blob, 5))
+    database = Home(str(home)).open()
+    remove_unused_blobs(database, Home(str(home)).open_blobs(), time.time_ns() // 1000 + 10**9)
+    database.close()
+    assert (doors.recorder.has_blob(blob), doors.recorder.has_blob(waste)) == (True, False)
 
 
 # --- commands over tracking runs

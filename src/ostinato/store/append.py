@@ -157,6 +157,9 @@ def _write(db: Connection, fold: Fold) -> None:
         tracking = TrackingFold(db)
         tracking.add(fold.tracking)
         tracking.write(lambda subject, name, width, values: _put(db, name, width, values, subject))
+    for state, run_id, ended_at in fold.ended_badly():
+        status = "killed" if state == "Cancelled" else "failed"
+        db.execute(sql.load("tracking")["end_runs_of"], (status, ended_at, ended_at, _json([run_id]).decode()))
     for event in fold.others:  # a logged model names its tracking run, and may have been made with it
         project(db, event)
 

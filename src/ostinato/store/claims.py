@@ -93,6 +93,7 @@ def _crash(db: Connection, runs: list[str], runs_of_tasks: list[str], message: s
         db.execute(queries["crash_run_states"], (now, message, ids))
         db.execute(queries["crash_flow_counts"], (ids,))
         db.execute(queries["crash_runs"], (message, now, ids))
+        db.execute(sql.load("tracking")["end_runs_of"], ("failed", now, now, ids))
     if runs_of_tasks:
         ids = _json(runs_of_tasks)
         db.execute(queries["crash_task_counts"], (ids, _ACTIVE))

@@ -36,7 +36,7 @@ from ostinato.core.events import (
 )
 from ostinato.core.logged_models import LoggedModelEvent
 from ostinato.core.registry import RegistryEvent
-from ostinato.core.states import TABLE, TERMINAL
+from ostinato.core.states import TABLE, TERMINAL, UNSUCCESSFUL
 from ostinato.core.tracking import TrackingEvent
 
 if TYPE_CHECKING:
@@ -513,6 +513,12 @@ class Fold:
             [run.held, run.asked, run.id]
             for run in self.runs.values()
             if run.placed and not run.moved and run.made is None
+        ]
+
+    def ended_badly(self) -> list[tuple[str, str, int | None]]:
+        """Give state, id and end of flow runs that ended in another way than well: what they track ends with them."""
+        return [
+            (run.state, run.id, run.ended_at) for run in self.runs.values() if run.moved and run.state in UNSUCCESSFUL
         ]
 
     def flow_counts(self) -> Row:

@@ -45,6 +45,11 @@ UPDATE tracking_runs SET
     state = coalesce(?, state), updated_at = ?
 WHERE id = ? AND ? >= epoch;
 
+-- end_runs_of --
+-- Tracking runs of flow runs (a JSON array of ids) that ended badly and left them open.
+UPDATE tracking_runs SET status = ?, ended_at = ?, updated_at = ?
+WHERE flow_run_id IN (SELECT value FROM json_each(?)) AND flow_run_id <> '' AND status = 'running';
+
 -- touch_run --
 -- Something of a tracking run changed.
 UPDATE tracking_runs SET updated_at = ? WHERE id = ?;
