@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,6 +172,29 @@ def test_what_happens_is_on_the_screen_by_itself(visitor: Visitor, server: Serve
     assert numbers == list(range(len(numbers)))
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".title .state")).to_have_text(re.compile("Cancelled"))
+
+
+def test_a_page_that_is_open_goes_on_after_a_restart_of_the_server(
+    browser: Browser, home: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    with served(home, tmp_path, "--port", port) as server:
+        deployment = deployed(server)
+        visitor = Visitor(browser, server)
+        visitor.sign_in()
+        visitor.go("/runs")
+        before = server.fleet.run(deployment)
+        expect(visitor.page.get_by_role("link", name=before.name)).to_be_visible()
+        assert server.program.end() == 0
+        expect(visitor.page.get_by_text("reconnecting")).to_be_visible()
+        server.restart(kill=False)
+        after = server.fleet.run(deployment)
+        expect(visitor.page.get_by_role("link", name=after.name)).to_be_visible(timeout=15_000)
+        expect(visitor.page.locator('[data-link="live"]')).to_be_visible()
+        assert visitor.page.get_by_role("link", name=before.name).count() == 1
+        visitor.context.close()
 
 
 def test_runs_are_found_by_the_query_which_is_the_address(visitor: Visitor, server: Served) -> None:

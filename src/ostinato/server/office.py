@@ -64,7 +64,7 @@ class Office:
         """By which clients may call it, besides those of this machine."""
         self.id = new_id()
         self.token = secrets.token_urlsafe(32)
-        self.sessions = Sessions()
+        self.sessions = Sessions(home.sessions)
         self.started_at = time.time_ns() // 1000
         self.ledger = Ledger(home)
         self.blobs = home.open_blobs()

@@ -1,7 +1,12 @@
-"""Sessions of browsers: begun by a one-time link or an API key, kept in a cookie."""
+"""Sessions of browsers: begun by a one-time link or an API key, kept in a cookie and in a file of the home.
+
+The file has hashes of the cookies only. A session outlives a restart of the server, but not its twelve hours.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 import time
 from typing import Final
@@ -20,7 +25,7 @@ MOST: Final = 1_000
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Who a browser speaks for, and until when."""
+    """Who a browser speaks for, and until when (seconds of the wall clock)."""
 
     identity: Identity
     until: float
@@ -28,12 +33,17 @@ class Session(msgspec.Struct, frozen=True):
     """The key that began it: the session holds only while the key does."""
 
 
-class Sessions:
-    """All links and sessions of a server; they end with it."""
+_sessions: Final = msgspec.json.Decoder(dict[str, Session]).decode
 
-    def __init__(self) -> None:
+
+class Sessions:
+    """All links and sessions of the servers of a home; links end with a server."""
+
+    def __init__(self, path: str) -> None:
+        """Go on with the sessions that a file has, if it is there and can be read."""
+        self._path = path
         self._links: dict[str, float] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions = _read(path)
 
     def new_link(self) -> str:
         """Give the secret of a link that works once."""
@@ -54,17 +64,43 @@ class Sessions:
             del self._sessions[next(iter(self._sessions))]
         cookie = secrets.token_urlsafe(32)
         as_session = replace(identity, kind="session", key_id="")
-        self._sessions[cookie] = Session(as_session, time.monotonic() + SESSION_S, identity.key_id)
+        self._sessions[_hash(cookie)] = Session(as_session, time.time() + SESSION_S, identity.key_id)
+        self._write()
         return cookie
 
     def find(self, cookie: str) -> Session | None:
         """Give the session of a cookie, if it goes on."""
-        found = self._sessions.get(cookie)
-        if found is not None and found.until <= time.monotonic():
+        found = self._sessions.get(_hash(cookie))
+        if found is not None and found.until <= time.time():
             self.end(cookie)
             return None
         return found
 
     def end(self, cookie: str) -> None:
         """End a session."""
-        self._sessions.pop(cookie, None)
+        if self._sessions.pop(_hash(cookie), None) is not None:
+            self._write()
+
+    def _write(self) -> None:
+        """Keep all sessions; a disk that is full costs a sign-in after the next restart, and nothing now."""
+        hidden = f"{self._path}.new"
+        try:
+            fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(fd, "wb") as file:
+                file.write(msgspec.json.encode(self._sessions))
+            os.rename(hidden, self._path)
+        except OSError:
+            return
+
+
+def _read(path: str) -> dict[str, Session]:
+    try:
+        with open(path, "rb") as file:
+            found = _sessions(file.read())
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {cookie: session for cookie, session in found.items() if session.until > time.time()}
+
+
+def _hash(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()

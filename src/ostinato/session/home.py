@@ -47,6 +47,8 @@ class Home:
         """The folder of stored values, where they have no URL."""
         self.server_card = os.path.join(folder, "server.json")
         """Where the server that runs on it can be found."""
+        self.sessions = os.path.join(folder, "sessions.json")
+        """Browsers that are let in."""
         self.server_lock = os.path.join(folder, "server.lock")
         """Locked by that server while it lives."""
 
