@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from ostinato.tracking.datasets import dataset
     from ostinato.tracking.gates import promote
     from ostinato.tracking.models.api import describe_model, load_model, log_model, save_model
     from ostinato.tracking.registry import register_model
@@ -115,6 +116,7 @@ _WHERE: Final = {
     "set_tag": "tracking.api",
     "set_tags": "tracking.api",
     "start_run": "tracking.api",
+    "dataset": "tracking.datasets",
 }
 """Public name -> module below `ostinato`; with a colon the module itself is the name."""
 
@@ -143,6 +145,7 @@ __all__ = [
     "artifact",
     "as_completed",
     "concurrency",
+    "dataset",
     "describe_model",
     "exponential_backoff",
     "flow",

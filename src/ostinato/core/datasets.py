@@ -57,6 +57,12 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True, tag="n"):
         """Standard deviation; 0 without values."""
         return sqrt(self.squares / self.n_finite) if self.n_finite else 0.0
 
+    @property
+    def median(self) -> float:
+        """Least edge below which, or at which, lies half of the values; 0 without edges."""
+        up_to = list(accumulate(self.counts))[1::2]
+        return self.edges[min(bisect_left(up_to, sum(self.counts) / 2), len(up_to) - 1)] if up_to else 0.0
+
 
 class Categories(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     """Counts of a column of words: the most frequent ones apart, the others together."""

@@ -9,6 +9,7 @@ import msgspec
 from ostinato.core import events as e
 from ostinato.core import tracking as t
 from ostinato.core.commands import AnyCommand, Join, Leave, Poll
+from ostinato.core.datasets import DatasetSeen, DatasetUsed
 from ostinato.core.errors import DoorNotFound, RequestInvalid
 from ostinato.core.paths import artifact_path
 from ostinato.core.reads import READS
@@ -45,6 +46,8 @@ SHIPPED: Final = frozenset(
         e.VariableSet,
         e.RunAsked,
         e.InputAsked,
+        DatasetSeen,
+        DatasetUsed,
         t.TrackingBegun,
         t.TrackingChanged,
         t.ParamsLogged,

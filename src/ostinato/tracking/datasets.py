@@ -21,6 +21,7 @@ from ostinato.engine.scopes import find_scope
 from ostinato.session.home import Home
 from ostinato.store import datasets as store
 from ostinato.tracking import fingerprints, profiles, tables
+from ostinato.tracking.api import active_run
 
 if TYPE_CHECKING:
     from ostinato.core.events import Event
@@ -81,10 +82,6 @@ def dataset(data: Any, name: str = "", *, context: str = "") -> Dataset:
     Raises:
         DatasetUnreadable: (dataset-unreadable) there is no such file, or it cannot be read as what it is called.
         ExtraMissing: (extra-missing) `pip install "ostinato[data]"`.
-
-    Example:
-        >>> dataset({"x": [1, 2, 3]}, name="numbers").digest
-        'a3e1f0'
     """
     content: _Files | _Frame = _Files(os.fspath(data)) if isinstance(data, str | os.PathLike) else _Frame(data)
     called = _checked("name", name) or content.name
@@ -228,6 +225,10 @@ class _Seen:
 
 
 def _use(digest: str, name: str, context: str) -> None:
+    """Record who uses a version: the tracking run that is active, and the flow run and task run that are running."""
+    run = active_run()
+    if run is not None:
+        run.use_data(digest, name, context)
     scope = find_scope()
     if scope is not None:
         now = time.time_ns() // 1000
