@@ -21,7 +21,7 @@ from ostinato.store import (
     work,
 )
 from ostinato.store.commands.workers import why_waiting
-from ostinato.store.tracking_search import search_runs
+from ostinato.store.tracking_search import search_tracking_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -175,10 +175,15 @@ class EmbeddedReader:
     ) -> tuple[list[TrackingRun], str]:
         db = self._db
         among = [tracking.find_experiment(db, ref) for ref in experiments] or tracking.experiments(db)
-        ids, following = search_runs(
-            db, [one.id for one in among], text=text, order_by=order_by, state=state, limit=limit, token=after
+        return search_tracking_runs(
+            db,
+            experiments=[one.id for one in among],
+            filter=text,
+            order_by=order_by,
+            states=("active", "deleted") if state is None else (state,),
+            limit=limit,
+            after=after,
         )
-        return tracking.tracking_runs(db, ids), following
 
     def tracking_runs_of(self, flow_run_id: str, *, limit: int = 1000) -> list[TrackingRun]:
         return tracking.runs_of_flow_run(self._db, flow_run_id, limit=limit)
