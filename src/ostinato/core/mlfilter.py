@@ -141,6 +141,8 @@ def parse_order(text: str, grammar: Grammar) -> Order:
     """
     reader = _Reader(text, grammar)
     kind, key = reader.key()
+    if kind == "dataset":
+        reader.fail("a run has any number of datasets, so they give no order", 0)
     descending = not reader.at_end() and reader.take(_DIRECTION, "ASC, DESC, or the end")[0].upper() == "DESC"
     if not reader.at_end():
         reader.fail("expected the end")

@@ -33,8 +33,14 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     table: str
     owner: str = "run_id"
     """Its column with the id of the thing."""
+    also: str = ""
+    """A further condition on the owner, with `{}` for the table."""
     doubles: bool = False
     """Whether its values are doubles, in the columns `value` and `special`; else they are texts."""
+
+    def is_of(self, owner: str, name: str) -> str:
+        """Give the condition that a row of the table, called `name`, belongs to an owner."""
+        return f"{name}.{self.owner} = {owner}{self.also.format(name)}"
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +187,7 @@ def _condition(shape: Shape, one: Comparison) -> Statement:
         value = _lowered(one.value) if one.key in shape.lowered else one.value
         return _comparison(column, one.op, value)
     side = shape.sides[one.kind]
-    owned = f"SELECT 1 FROM {side.table} AS s WHERE s.{side.owner} = {shape.id[0]}"  # noqa: S608  (our own words)
+    owned = f"SELECT 1 FROM {side.table} AS s WHERE {side.is_of(shape.id[0], 's')}"  # noqa: S608  (our own words)
     if one.kind == "dataset":
         part, values = _comparison(f"s.{one.key}", one.op, one.value)
         return f"EXISTS ({owned} AND {part})", values
@@ -252,8 +258,8 @@ def _keys(shape: Shape, orders: Sequence[Order]) -> tuple[list[Statement], list[
             continue
         side = shape.sides[one.kind]
         name = f"o{number}"
-        value = f"{name}.{one.key}" if one.kind == "dataset" else f"{name}.value"
-        owned = f" LEFT JOIN {side.table} AS {name} ON {name}.{side.owner} = {shape.id[0]} AND {name}.key = ?"
+        value = f"{name}.value"
+        owned = f" LEFT JOIN {side.table} AS {name} ON {side.is_of(shape.id[0], name)} AND {name}.key = ?"
         joins.append((owned, [one.key]))
         if side.doubles:
             rank = f"(CASE WHEN {value} IS NULL THEN 2 WHEN {name}.special = 'nan' THEN 1 ELSE 0 END)"
