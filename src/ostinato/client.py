@@ -37,6 +37,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a server is, and what it is to be shown."""
 
     url: str
+    """Several are separated by commas: while one is away, the next is asked."""
     token: str = ""
     """Local token, or API key."""
 
@@ -71,29 +72,46 @@ class NoHttp(ValueError):
     """What came is no HTTP; its text says what."""
 
 
-class Client:
-    """Calls one server. Any thread may call, and a forked child too; each call has a connection for itself."""
+class Place:
+    """One server: where it is reached, and what each request to it begins with."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        parts = urlsplit(address.url)
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url.strip())
         try:
             port = parts.port
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-            raise SettingInvalid(
-                name="api_url", value=address.url, where="OSTINATO_API_URL", reason="write http://HOST:PORT"
-            )
-        if not (address.token.isascii() and address.token.isprintable()):
-            raise KeyRefused(key="that was given", reason="it does not look like ost_ID_SECRET")
-        self._tls = parts.scheme == "https"
-        self._host: str = parts.hostname
-        self._port: int = port or (443 if self._tls else 80)
+            raise SettingInvalid(name="api_url", value=url, where="OSTINATO_API_URL", reason="write http://HOST:PORT")
+        self.tls = parts.scheme == "https"
+        self.host: str = parts.hostname
+        self.port: int = port or (443 if self.tls else 80)
         self._prefix = parts.path.rstrip("/")
         self._headers = f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
-        if address.token:
-            self._headers += f"Authorization: Bearer {address.token}\r\n"
+        if token:
+            self._headers += f"Authorization: Bearer {token}\r\n"
+
+    def head(self, method: str, door: str, kind: str, n_bytes: int) -> bytes:
+        """Give the head of a request."""
+        return (
+            f"{method} {self._prefix}{door} HTTP/1.1\r\n{self._headers}"
+            f"Content-Type: {kind}\r\nContent-Length: {n_bytes}\r\n\r\n"
+        ).encode("latin-1")
+
+
+class Client:
+    """Calls a server, or one of several that share a database.
+
+    Any thread may call, and a forked child too; each call has a connection for itself.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        if not (address.token.isascii() and address.token.isprintable()):
+            raise KeyRefused(key="that was given", reason="it does not look like ost_ID_SECRET")
+        self._places = [Place(url, address.token) for url in address.url.split(",")]
+        self._at = 0
+        """Number of the place that was reached last."""
         self._begin()
 
     def _begin(self) -> None:
@@ -147,26 +165,24 @@ class Client:
             ServerUnreachable: (server-unreachable) no answer, or not within the time.
             ServerAnswered: (server-answered) what came is no answer.
         """
-        head = (
-            f"{method} {self._prefix}{door} HTTP/1.1\r\n{self._headers}"
-            f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        ).encode("latin-1")
         end = time.monotonic() + timeout_s
         connection, is_kept = self._take(end)
         try:
             try:
-                reply = connection.exchange(head, body, end, method)
+                reply = connection.exchange(door, body, end, method, kind)
             except Hung as error:
                 self._drop(connection)
                 if error.began or not (repeatable and is_kept):
                     raise
                 connection = self._connect(end)
-                reply = connection.exchange(head, body, end, method)
+                reply = connection.exchange(door, body, end, method, kind)
         except TimeoutError as error:
             self._drop(connection)
+            self._move_on(connection.place)
             self._unreachable(f"no answer within {timeout_s:g} s", error)
         except OSError as error:
             self._drop(connection)
+            self._move_on(connection.place)
             self._unreachable(error.strerror or str(error), error)
         except NoHttp as error:
             self._drop(connection)
@@ -206,16 +222,29 @@ class Client:
             self._drop(connection)
 
     def _connect(self, end: float) -> _Connection:
-        try:
-            connection = _Connection(
-                self._host, self._port, tls=self._tls, timeout_s=max(min(CONNECT_S, end - time.monotonic()), 0.001)
-            )
-        except TimeoutError as error:
-            self._unreachable(f"no connection within {CONNECT_S:g} s", error)
-        except OSError as error:
-            self._unreachable(error.strerror or str(error), error)
-        self._all.add(connection)
-        return connection
+        """Give a connection to the place that was reached last, else to the next one where somebody is."""
+        n_tries = 0
+        while True:
+            place, n_tries = self._places[self._at], n_tries + 1
+            try:
+                connection = _Connection(place, max(min(CONNECT_S, end - time.monotonic()), 0.001))
+            except OSError as error:
+                self._move_on(place)
+                if n_tries < len(self._places) and time.monotonic() < end:
+                    continue
+                timed_out = isinstance(error, TimeoutError)
+                reason = f"no connection within {CONNECT_S:g} s" if timed_out else error.strerror or str(error)
+                self._unreachable(reason, error)
+            self._all.add(connection)
+            return connection
+
+    def _move_on(self, place: Place) -> None:
+        """Ask the next place from now on, and no kept connection of this one."""
+        if len(self._places) > 1 and self._places[self._at] is place:
+            self._at = (self._at + 1) % len(self._places)
+            with contextlib.suppress(IndexError):
+                while True:
+                    self._drop(self._idle.pop())
 
     def _keep(self, connection: _Connection) -> None:
         if connection in self._all and connection.stays and len(self._idle) < MOST_IDLE:
@@ -255,14 +284,15 @@ class Client:
 class _Connection:
     """One connection. Only one thread uses it at a time."""
 
-    def __init__(self, host: str, port: int, *, tls: bool, timeout_s: float) -> None:
+    def __init__(self, place: Place, timeout_s: float) -> None:
+        self.place = place
         # As bytes: for text Python loads its tables of international names, 1 ms in each process of a run.
-        name = host.encode() if host.isascii() else host
-        self._socket = socket.create_connection((name, port), timeout_s)  # type: ignore[arg-type]
+        name = place.host.encode() if place.host.isascii() else place.host
+        self._socket = socket.create_connection((name, place.port), timeout_s)  # type: ignore[arg-type]
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls:
+        if place.tls:
             context = resolve("ssl:create_default_context")()  # few need it
-            self._socket = context.wrap_socket(self._socket, server_hostname=host)
+            self._socket = context.wrap_socket(self._socket, server_hostname=place.host)
         self._data = bytearray()
         self.stays = True
         """Whether the server keeps it open for the next call."""
@@ -277,12 +307,13 @@ class _Connection:
         with contextlib.suppress(OSError):
             self._socket.close()
 
-    def exchange(self, head: bytes, body: bytes | memoryview, end: float, method: str) -> Reply:
+    def exchange(self, door: str, body: bytes | memoryview, end: float, method: str, kind: str) -> Reply:
         """Send a request and give its answer.
 
         Raises:
             Hung: the connection was lost. TimeoutError: the time is over. NoHttp: the answer makes no sense.
         """
+        head = self.place.head(method, door, kind, len(body))
         try:
             self._wait(end)
             if len(body) <= JOINED_BYTES:

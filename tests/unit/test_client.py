@@ -279,6 +279,32 @@ def test_what_cannot_be_a_key_is_refused_and_not_told(token: str) -> None:
     assert token not in str(caught.value)
 
 
+def test_while_a_server_is_away_the_next_one_is_asked() -> None:
+    with peer([OK, "hang up"]) as (first, alone), peer([OK, OK]) as (second, _):
+        alone.close()
+        client = Client(Address(url=f"http://127.0.0.1:1, {first.address.url},{second.address.url}"))
+        assert client.call("/a") == b"ok"  # nobody is at the first address
+        with pytest.raises(ServerUnreachable):
+            client.call("/b")  # it may have done it
+        assert client.call("/c") == b"ok"
+        assert client.call("/d") == b"ok"
+        client.close()
+    assert [one.split()[1] for one in first.requests] == [b"/a"]
+    assert [one.split()[1] for one in second.requests] == [b"/c", b"/d"]
+    assert f"Host: {second.address.url.removeprefix('http://')}".encode() in second.requests[0]
+
+
+def test_a_repeatable_call_goes_to_the_next_server_when_its_own_is_gone() -> None:
+    with peer([OK, "hang up"]) as (first, alone), peer([OK]) as (second, _):
+        alone.close()
+        client = Client(Address(url=f"{first.address.url},{second.address.url}"))
+        assert client.call("/a") == b"ok"
+        first.listener.close()
+        assert client.call("/b", repeatable=True) == b"ok"
+        client.close()
+    assert [one.split()[1] for one in second.requests] == [b"/b"]
+
+
 def test_an_address_may_have_a_path_before_the_doors() -> None:
     with peer([OK]) as (one, _):
         client = Client(Address(url=f"{one.address.url}/ostinato/"))

@@ -78,9 +78,16 @@ class Ledger:
         """Carry out a command; give its answer, raise its error."""
         return self.submit(work, actor=actor, relaxed=relaxed).result()
 
-    def leads(self) -> bool:
-        """Say whether this is the one ledger of its database that looks after schedules."""
-        return not self.home.database_url or self.do(lambda _: self._database.leads(), relaxed=True)
+    def lead(self, work: Callable[[Tx], T], *, relaxed: bool = False) -> T | None:
+        """Carry out a command as the one ledger of its database that looks after schedules; None when another is it.
+
+        That is decided in the transaction of the command: what one does that was the leader changes nothing.
+        """
+        return self.do(lambda tx: work(tx) if self._database.leads() else None, relaxed=relaxed)
+
+    def depose(self) -> None:
+        """Cut off the leader, who is not heard of any more: another one can lead then."""
+        self.do(lambda _: self._database.depose(), relaxed=True)
 
     def close(self) -> None:
         """Carry out what is queued and let go of the database."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.client import Address, Client
-from ostinato.core.errors import BlobMissing, RequestInvalid, ServerUnreachable, StorageError
+from ostinato.core.errors import BlobMissing, DatabaseUnreachable, RequestInvalid, ServerUnreachable, StorageError
 from ostinato.core.records import Recall, RunInput, Variable
 from ostinato.core.results import Result
 from ostinato.session.outbox import Outbox
@@ -28,7 +28,8 @@ INTRODUCTION_S: Final = 5.0
 """Longest wait for the first word of the server."""
 
 _pack: Final = msgspec.msgpack.Encoder().encode
-_AWAY: Final = (ServerUnreachable,)
+_AWAY: Final = (ServerUnreachable, DatabaseUnreachable)
+"""The second: it answers that its database does not."""
 
 
 class RemoteRecorder(Stream):

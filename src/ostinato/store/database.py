@@ -94,6 +94,9 @@ class Database(Protocol):
     def leads(self) -> bool:
         """Say whether this connection is the one that looks after schedules; it stays so while it lives."""
 
+    def depose(self) -> None:
+        """End the connection that looks after schedules, whoever has it."""
+
     def now_us(self) -> int:
         """Give the UTC microseconds of the clock that all who share the database go by."""
 

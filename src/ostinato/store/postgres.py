@@ -32,7 +32,7 @@ from ostinato.core.errors import (
 )
 from ostinato.store import dialect
 from ostinato.store.database import PATIENCE_S
-from ostinato.store.sqlite import migrations
+from ostinato.store.sqlite import compatible, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -388,8 +388,13 @@ class PostgresDatabase:
         found = self.version()
         if found < len(known):
             self._migrate(known)
-        elif found > len(known):
+        elif found > len(known) and self._compatible(found) > len(known):
             raise DatabaseNewer(path=self.path, found=found, known=len(known))
+
+    def _compatible(self, version: int) -> int:
+        """Give how many migrations a program must know to use the database."""
+        row: Any = self.db.run("SELECT compatible FROM ostinato_schema WHERE version = $1", (version,)).fetchone()
+        return int(row[0])
 
     def _migrate(self, known: list[str]) -> None:
         """Bring the tables up to date, all or nothing; two that open a new database at once do it once."""
@@ -398,11 +403,17 @@ class PostgresDatabase:
             self.db.run(f"SELECT pg_advisory_xact_lock({_MIGRATE}, {_SCHEMA})")
             found = self.version()
             if not found:
-                self.db.run("CREATE TABLE IF NOT EXISTS ostinato_schema (version BIGINT NOT NULL PRIMARY KEY)")
+                self.db.run(
+                    "CREATE TABLE IF NOT EXISTS ostinato_schema"
+                    " (version BIGINT NOT NULL PRIMARY KEY, compatible BIGINT NOT NULL)"
+                )
             for number, file in enumerate(known[found:], start=found + 1):
                 with open(file, encoding="utf-8") as text:
                     self.db.run(dialect.tables(text.read()))
-                self.db.run("INSERT INTO ostinato_schema (version) VALUES ($1)", (number,))
+                self.db.run(
+                    "INSERT INTO ostinato_schema (version, compatible) VALUES ($1, $2)",
+                    (number, compatible(known[:number])),
+                )
             self.db.run("COMMIT")
         finally:
             self.rollback()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ PRAGMA cache_size = -8000;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;
 """
+
+_COMPATIBLE: Final = re.compile(r"^-- Compatible with (\d+)\.$", re.MULTILINE)
 
 _CORRUPT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNWRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
@@ -187,6 +190,9 @@ class SqliteDatabase:
         """Say whether this connection looks after schedules: a home has one server."""
         return True
 
+    def depose(self) -> None:
+        """Do nothing: it is ours."""
+
     def now_us(self) -> int:
         """Give the UTC microseconds of this machine's clock."""
         return time.time_ns() // 1000
@@ -214,7 +220,7 @@ class SqliteDatabase:
     def _check_version(self) -> None:
         known = migrations()
         found = self.version()
-        if found > len(known):
+        if found > len(known) and self._compatible(found) > len(known):
             raise DatabaseNewer(path=self.path, found=found, known=len(known))
         if found < len(known):
             self._migrate(known)
@@ -222,6 +228,11 @@ class SqliteDatabase:
     def version(self) -> int:
         """Give the number of the newest migration that the database has."""
         return self._pragma("user_version")
+
+    def _compatible(self, version: int) -> int:
+        """Give how many migrations a program must know to use the database."""
+        noted, oldest = divmod(self._pragma("application_id"), 1 << 16)
+        return oldest if noted == version else version
 
     def _migrate(self, known: list[str]) -> None:
         """Bring the schema up to date; two processes that open a new home at once do it once."""
@@ -232,8 +243,12 @@ class SqliteDatabase:
             if 0 < found < len(known):
                 self._copy(f"{self.path}.before-{len(known)}")
             for number, file in enumerate(known[found:], start=found + 1):
+                mark = (number << 16) + compatible(known[:number])
                 with open(file, encoding="utf-8") as text:
-                    self.db.executescript(f"BEGIN IMMEDIATE;{text.read()};PRAGMA user_version = {number};COMMIT")
+                    self.db.executescript(
+                        f"BEGIN IMMEDIATE;{text.read()};"
+                        f"PRAGMA user_version = {number};PRAGMA application_id = {mark};COMMIT"
+                    )
         finally:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
@@ -275,6 +290,19 @@ def file_bytes(path: str) -> int:
 def migrations() -> list[str]:
     """Give the files of all migrations, in order."""
     return [os.path.join(MIGRATIONS, name) for name in sorted(os.listdir(MIGRATIONS)) if name.endswith(".sql")]
+
+
+def compatible(files: list[str]) -> int:
+    """Give how many of these migrations a program must know to use a database that has them all.
+
+    One that only adds what older programs need not know says so in a line `-- Compatible with N.`
+    """
+    oldest = 0
+    for number, file in enumerate(files, start=1):
+        with open(file, encoding="utf-8") as text:
+            said = _COMPATIBLE.search(text.read())
+        oldest = max(oldest, int(said[1]) if said else number)
+    return oldest
 
 
 _INHERITED: Final[list[sqlite3.Connection]] = []

@@ -82,14 +82,19 @@ def begin(tx: Tx) -> int:
 
     Gives the microseconds for which no server was alive.
     """
-    alive_at = work.fact(tx.db, ALIVE)
-    tx.db.execute(sql.load("work")["extend_leases"], (tx.now,))
-    if alive_at is None:
+    said_at = alive_at(tx)
+    let_leases_go_on(tx)
+    if said_at is None:
         return 0
     for deployment in work.deployments(tx.db):
         for timetable in deployment.schedules:
-            _drop_missed(tx, deployment, timetable, alive_at)
-    return tx.now - alive_at
+            _drop_missed(tx, deployment, timetable, said_at)
+    return tx.now - said_at
+
+
+def let_leases_go_on(tx: Tx) -> None:
+    """Give each worker a whole lease: for a time none of them could renew it."""
+    tx.db.execute(sql.load("work")["extend_leases"], (tx.now,))
 
 
 def _drop_missed(tx: Tx, deployment: Deployment, timetable: Timetable, alive_at: int) -> None:
@@ -111,6 +116,11 @@ def follow_clock(tx: Tx, jump_us: int) -> None:
     tx.db.execute(sql.load("work")["move_slots"], (jump_us,))
     begin(tx)
     tx.wakes = True
+
+
+def alive_at(tx: Tx) -> int | None:
+    """Give when a server last said that it is alive."""
+    return work.fact(tx.db, ALIVE)
 
 
 def stay_alive(tx: Tx) -> None:
