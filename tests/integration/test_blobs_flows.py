@@ -78,6 +78,7 @@ def _home_on(folder: Path, database: str) -> Path:
     return folder
 
 
+@pytest.mark.only_sqlite("it names its store")
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_large_values_lie_in_the_bucket_and_another_home_resumes_with_them(
     home: Path, tmp_path: Path, bucket: S3, database: str
@@ -192,6 +193,7 @@ def test_a_server_whose_bucket_is_missing_does_not_start(home: Path, tmp_path: P
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.only_sqlite("it names its store")
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_two_servers_of_one_database_keep_their_values_in_one_place_or_the_second_is_refused(
     home: Path, tmp_path: Path, database: str

@@ -116,10 +116,6 @@ def _problems(home: HomeFacts) -> list[str]:
         found.append(f"The database cannot be read: {home.database_error}")
     if home.blobs_error:
         found.append(home.blobs_error)
-    if home.schema_version > home.known_version:
-        found.append(
-            f"The database has schema {home.schema_version}, newer than this Ostinato. pip install -U ostinato"
-        )
     folder = home.home
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
@@ -138,6 +134,10 @@ def _hints(home: HomeFacts) -> list[str]:
     behind = max((journal.n_waiting for journal in home.journals if journal.alive), default=0)
     if behind > _MUCH_WAITING:
         found.append(f"A living process is {behind:,} events ahead of the database.")
+    if home.schema_version > home.known_version:
+        found.append(
+            f"The database has schema {home.schema_version}, newer than this Ostinato, which can use it still."
+        )
     if 0 < home.schema_version < home.known_version:
         found.append(f"The database has schema {home.schema_version}; `ostinato db migrate` brings it up to date.")
     if home.free_bytes < _LITTLE_ROOM:

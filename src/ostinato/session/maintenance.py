@@ -147,6 +147,8 @@ def facts(folder: str | None = None) -> HomeFacts:
     journals: list[JournalFacts] = []
     try:
         with home.peeking() as (db, version, n_bytes):
+            if version > len(migrations()):
+                home.open().close()  # unless it is not for this version
             if db is not None:
                 counts = db.execute(sql.load("maintenance")["table_counts"]).fetchone()
             journals = _journals(home, db)
