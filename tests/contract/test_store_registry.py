@@ -170,7 +170,7 @@ def test_versions_count_up_and_a_number_is_never_used_twice(doors: Doors) -> Non
 
 def test_registrations_at_once_get_numbers_of_their_own(home: Path) -> None:
     numbers: list[int] = []
-    register = CreateVersion(name=RIDES, source="s", make_model=True)
+    register = CreateVersion(name=RIDES, source="s3://m", make_model=True)
 
     def work() -> None:
         commands = session.commands()
@@ -183,6 +183,32 @@ def test_registrations_at_once_get_numbers_of_their_own(home: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(numbers) == list(range(1, 21)), home
+
+
+def test_a_version_belongs_to_the_run_of_its_files_and_to_no_other(doors: Doors) -> None:
+    mine, other = doors.tracked("a1" * 16, rmse=6.4), doors.tracked("a2" * 16, rmse=9.9)
+    model_id = new_model_id()
+    doors.recorder.record(LoggedModelMade(model_id, AT, mine, "", "model"))
+    assert doors.recorder.settle("database", 20)
+    for source in (f"runs:/{mine}/model", f"mlflow-artifacts:/0/{mine}/artifacts/model", f"models:/{model_id}"):
+        assert doors.version(source=source).run_id == mine
+        with pytest.raises(ModelInvalid, match=f"belongs to {mine}"):
+            doors.version(source=source, run_id=other)
+    assert doors.version(source=f"models:/{model_id}").model_id == model_id
+    assert doors.version("copies", source=f"models:/{RIDES}/1").run_id == mine
+    with pytest.raises(ModelInvalid, match="belongs to"):
+        doors.version("copies", source=f"models:/{RIDES}/1", run_id=other)
+    with pytest.raises(ModelVersionNotFound):
+        doors.version("copies", source=f"models:/{RIDES}/99")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "/etc/passwd", "model", "file:///etc", "s3://bucket/../other", "runs:/a/%2e%2e/b", "s3://b/%252e%252e/c"],
+)
+def test_sources_on_a_disk_or_that_lead_out_are_refused(doors: Doors, source: str) -> None:
+    with pytest.raises(ModelInvalid):
+        doors.version(source=source)
 
 
 # --- aliases and stages

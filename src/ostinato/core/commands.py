@@ -439,7 +439,7 @@ class SetStage(Command[ModelVersion], frozen=True, kw_only=True, tag="set-stage"
     version: int
     stage: Stage
     archive_existing: bool = False
-    """Archive the versions that have the stage now."""
+    """Archive the versions that are Staging or Production now, when this one becomes it."""
 
 
 class RollBack(Command[ModelVersion], frozen=True, kw_only=True, tag="roll-back"):

@@ -33,7 +33,15 @@ MOST_CHECKS: Final = 50
 _ALIAS: Final = re.compile(r"[\w-]{1,255}")
 _NUMBER_LIKE: Final = re.compile(r"v?\d+")
 _NOT_ALIASES: Final = frozenset({"latest", "none", "archived"})
-_URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
+URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
+_ELSEWHERE: Final = re.compile(r"[a-z][a-z0-9+.-]*:/")
+_LEADS_OUT: Final = re.compile(r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25", re.IGNORECASE)
+_OF_RUN: Final = re.compile(
+    r"^runs:/{1,3}(?P<named>[^/]+)/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
+)
+_LOGGED: Final = re.compile(
+    r"^models:/{1,3}(?P<named>m-[0-9a-f]{32})|^mlflow-artifacts:/.*/models/(?P<kept>m-[0-9a-f]{32})/"
+)
 _CHECK_NAME: Final = re.compile(r"[\w][\w.-]{0,63}")
 
 
@@ -479,10 +487,35 @@ def split_uri(uri: str) -> tuple[str, str]:
         >>> split_uri("models:/ride-duration@champion"), split_uri("models:/ride-duration/3")
         (('ride-duration', '@champion'), ('ride-duration', '3'))
     """
-    found = _URI.fullmatch(uri)
+    found = URI.fullmatch(uri)
     if found is None:
         raise ModelUriInvalid(uri=uri)
     return found["name"], found["ref"] or f"@{found['alias']}"
+
+
+def traced(source: str) -> tuple[str, str]:
+    """Give the tracking run and the logged model that the files of a source belong to, each "" when it says none.
+
+    Raises:
+        ModelInvalid: (model-invalid) it is a place on some machine's disk, or leads out of where it begins.
+
+    Example:
+        >>> traced("mlflow-artifacts:/0/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a/artifacts/model")[0][:4]
+        '0a0a'
+    """
+    reason = ""
+    if not _ELSEWHERE.match(source) or source.startswith("file:"):
+        reason = "it is no address that others can reach, such as runs:/RUN/model or s3://bucket/model"
+    elif _LEADS_OUT.search(source):
+        reason = "it leads out of the place where it begins"
+    if reason:
+        raise ModelInvalid(what=f"the source {source!r}", reason=reason)
+    run, logged = _OF_RUN.match(source), _LOGGED.match(source)
+    return _either(run), _either(logged)
+
+
+def _either(found: re.Match[str] | None) -> str:
+    return "" if found is None else found["named"] or found["kept"]
 
 
 # --- rules

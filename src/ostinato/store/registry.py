@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MOST_MEASURED: Final = 100
 """Tracking runs of a version that are looked at for a metric."""
 
-_RUN_URI: Final = re.compile(r"runs:/(?P<run>[^/]+)/(?P<path>.+)")
+_FOLDER: Final = re.compile(r"runs:/{1,3}[^/]+/(?P<path>.+?)/*|mlflow-artifacts:/.*/artifacts/(?P<kept>.+?)/*")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,6 +64,12 @@ def find_model(db: Connection, name: str) -> Model:
 def models(db: Connection, *, after: str = "", limit: int = 1000) -> list[Model]:
     """Give registered models by name."""
     return models_from(db, named(_ask(db, "models", after, limit)))
+
+
+def some_models(db: Connection, names: Sequence[str]) -> list[Model]:
+    """Give models in the order of their names here; those that do not exist are left out."""
+    found = {one.name: one for one in models_from(db, named(_ask(db, "some_models", _text(names))))}
+    return [found[name] for name in names if name in found]
 
 
 def models_from(db: Connection, rows: Sequence[dict[str, Any]]) -> list[Model]:
@@ -157,6 +163,16 @@ def versions(db: Connection, name: str, *, before: int = ALL, limit: int = 1000)
     return versions_from(db, named(_ask(db, "versions", name, before, limit)))
 
 
+def some_versions(db: Connection, wanted: Sequence[tuple[str, int]]) -> list[ModelVersion]:
+    """Give versions by name and number, in this order; those that do not exist are left out."""
+    numbers: dict[str, list[str]] = {}
+    for name, number in wanted:
+        numbers.setdefault(name, []).append(str(number))
+    rows = [row for name, some in numbers.items() for row in named(_ask(db, "some_versions", name, _text(some)))]
+    found = {(one.name, one.version): one for one in versions_from(db, rows)}
+    return [found[key] for key in wanted if key in found]
+
+
 def versions_of_run(db: Connection, run_id: str, *, limit: int = 1000) -> list[ModelVersion]:
     """Give the versions of all models that a tracking run made."""
     return versions_from(db, named(_ask(db, "versions_of_run", run_id, limit)))
@@ -238,9 +254,9 @@ def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[
 
 def signature_of(db: Connection, one: ModelVersion) -> bytes | None:
     """Give the signature of the logged model that a version is, as JSON, None when there is none."""
-    found = _RUN_URI.fullmatch(one.source)
-    run_id, name = (found["run"], found["path"]) if found is not None else (one.run_id, "model")
-    row = _ask(db, "signature", one.model_id, one.model_id, run_id, name).fetchone()
+    found = _FOLDER.fullmatch(one.source)
+    name = (found["path"] or found["kept"]) if found is not None else "model"
+    row = _ask(db, "signature", one.model_id, one.model_id, one.run_id, name).fetchone()
     return None if row is None else bytes(row[0]) or None
 
 

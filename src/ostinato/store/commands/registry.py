@@ -36,7 +36,7 @@ from ostinato.core.registry import (
     VersionMade,
     VersionRemoved,
 )
-from ostinato.store import registry, sql
+from ostinato.store import logged_models, registry, sql
 
 if TYPE_CHECKING:
     from ostinato.core.commands import (
@@ -145,8 +145,7 @@ def set_policy(tx: Tx, command: SetPolicy) -> Model:
 def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
     """Register a version: one transaction writes at a time, so each gets a number of its own."""
     _check_texts(command.description, command.source, *command.tags, *command.tags.values())
-    if not command.source:
-        raise ModelInvalid(what="a version", reason="it has no source")
+    run_id, model_id = _origin_of(tx, command)
     found = registry.model(tx.db, command.name)
     if found is None and command.make_model:
         rules.check_model_name(command.name)
@@ -154,11 +153,32 @@ def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
     number = registry.find_model(tx.db, command.name).last_version + 1
     tx.append(
         VersionMade(
-            command.name, number, tx.now, tx.actor, command.source, command.run_id, command.model_id,
+            command.name, number, tx.now, tx.actor, command.source, run_id, model_id,
             command.run_link, command.description, command.flow_run_id, command.task_no, command.tags,
         )
     )  # fmt: skip
     return registry.get_version(tx.db, command.name, number)
+
+
+def _origin_of(tx: Tx, command: CreateVersion) -> tuple[str, str]:
+    """Give tracking run and logged model of a version: those that its files belong to, and no others.
+
+    Raises:
+        ModelInvalid: (model-invalid) it is said to be made by another run than its files.
+    """
+    run_id, model_id = rules.traced(command.source)
+    copied = rules.URI.fullmatch(command.source)
+    if copied is not None and not model_id:
+        other = registry.find_version(tx.db, *rules.split_uri(command.source))
+        run_id, model_id = other.run_id, other.model_id
+    if command.model_id and model_id in ("", command.model_id):
+        model_id = command.model_id
+    if model_id:
+        run_id = logged_models.logged_model(tx.db, model_id).run_id or run_id
+    for said, known, what in ((command.run_id, run_id, "tracking run"), (command.model_id, model_id, "logged model")):
+        if said and known and said != known:
+            raise ModelInvalid(what=f"a version of {what} {said}", reason=f"its source belongs to {known}")
+    return run_id or command.run_id, model_id
 
 
 def describe_version(tx: Tx, command: DescribeVersion) -> ModelVersion:
@@ -211,7 +231,7 @@ def set_stage(tx: Tx, command: SetStage) -> ModelVersion:
     found = registry.get_version(tx.db, command.name, command.version)
     stage = command.stage
     if found.stage == stage and not command.archive_existing:
-        return found
+        return found  # it may have the stage beside another one that has the alias
     alias = stage.lower()
     if alias in STAGE_OF:
         gate_run_id = "" if alias in found.aliases else _let_pass(tx, found, alias)
@@ -220,9 +240,6 @@ def set_stage(tx: Tx, command: SetStage) -> ModelVersion:
     _stage(tx, found, stage)
     if old in found.aliases:
         _leave(tx, found, old)
-    if command.archive_existing and stage != "Archived":
-        for other in _in_stage(tx, found.name, stage, found.version):
-            _stage(tx, other, "Archived")
     return registry.get_version(tx.db, found.name, found.version)
 
 

@@ -42,6 +42,12 @@ SELECT name, version, description, source, run_id, model_id, run_link, stage, ac
     created_at, updated_at
 FROM model_versions WHERE name = ? AND version < ? ORDER BY version DESC LIMIT ?;
 
+-- some_versions --
+-- Versions of a model with these numbers (a JSON array).
+SELECT name, version, description, source, run_id, model_id, run_link, stage, actor, flow_run_id, task_no,
+    created_at, updated_at
+FROM model_versions WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?));
+
 -- versions_of_run --
 -- Versions that a tracking run made.
 SELECT name, version, description, source, run_id, model_id, run_link, stage, actor, flow_run_id, task_no,
