@@ -35,10 +35,13 @@ def db() -> None:
 )
 @json_option
 def migrate(*, as_json: bool) -> None:
-    """Bring the database up to date; the old one is kept beside it as `ostinato.db.before-N`."""
+    """Bring the database up to date.
+
+    An old file is kept beside the new one as `ostinato.db.before-N`; back up PostgreSQL with its own tools before.
+    """
     done = maintenance.migrate()
-    said = f"Schema {done.now}, nothing to do." if done.found == done.now else f"Schema {done.found} -> {done.now}."
-    click.echo(dumps(msgspec.structs.asdict(done)) if as_json else said)
+    said = f"schema {done.now}, nothing to do." if done.found == done.now else f"schema {done.found} -> {done.now}."
+    click.echo(dumps(msgspec.structs.asdict(done)) if as_json else f"{done.database}: {said}")
 
 
 @db.command(
@@ -51,7 +54,10 @@ def migrate(*, as_json: bool) -> None:
 )
 @json_option
 def check(*, as_json: bool) -> int:
-    """Look for damage in the database, its counters, the journal and the stored values."""
+    """Look for damage in the database, its counters, the journal and the stored values.
+
+    Of PostgreSQL it looks at what is in the tables; its own `pg_amcheck` looks at their files.
+    """
     findings = maintenance.check()
     if as_json:
         click.echo(dumps([msgspec.structs.asdict(finding) for finding in findings]))
@@ -72,7 +78,7 @@ def check(*, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @json_option
 def vacuum(*, dry_run: bool, as_json: bool) -> None:
-    """Remove old raw blocks, old runs and unused values, then shrink the database.
+    """Remove old raw blocks, old runs and unused values, then shrink the file; PostgreSQL gives room back by itself.
 
     How long things are kept is set by OSTINATO_KEEP_BLOCKS_DAYS, OSTINATO_KEEP_RUNS_DAYS and
     OSTINATO_KEEP_UNUSED_BLOBS_S. Pinned runs stay.

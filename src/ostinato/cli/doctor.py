@@ -84,7 +84,7 @@ def _home_rows(home: HomeFacts) -> list[Line]:
     schema = {-1: "cannot be read", 0: "none yet"}.get(home.schema_version, f"schema {home.schema_version}")
     rows = {
         "folder": f"{home.home}   {home.file_system}, {size(home.free_bytes)} free",
-        "database": f"{size(home.database_bytes)}   {schema}",
+        "database": f"{home.database}   {size(home.database_bytes)}, {schema}",
         "holds": f"{home.n_flow_runs:,} flow runs, {home.n_task_runs:,} task runs, {home.n_blocks:,} raw blocks",
         "stored values": f"{home.n_blobs:,}   {size(home.blob_bytes)}"
         if home.n_blobs >= 0

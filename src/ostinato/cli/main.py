@@ -61,7 +61,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "secrets": "Set, list and unset secrets.",
     },
     "Keep": {
-        "db": "Migrate, check, vacuum, back up and restore the database.",
+        "db": "Migrate, check, vacuum, back up, restore and copy the database.",
         "doctor": "Check this installation and its home.",
         "explain": "Explain an error code.",
         "version": "Print the version.",

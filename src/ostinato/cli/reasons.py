@@ -80,7 +80,7 @@ REASONS: Final[dict[str, str]] = {
     "home-on-network-disk": "On a network disk, file locks and syncs may lie, and then runs could be lost or doubled.",
     "disk-full": "Events could not be written to disk. What was acknowledged before is safe.",
     "database-corrupt": "SQLite found damaged pages; mostly a disk fault or a file copied while it was written.",
-    "database-newer": "A newer Ostinato has migrated this database; an older one does not touch it.",
+    "database-newer": "A newer Ostinato has migrated this database, and did more than add to it.",
     "database-busy": "One process at a time may write the database; another one held it for too long.",
     "journal-full": "While the database cannot be written, events wait in the journal, and it has reached its bound.",
     "secret-key-invalid": "Secrets are sealed with one key; what stands in its place is no key, or others may read it.",
@@ -89,6 +89,14 @@ REASONS: Final[dict[str, str]] = {
     "server-unreachable": "No answer came from the address: nothing listens there, or the way to it is blocked.",
     "server-answered": "Something answered with an error that is none of ours; mostly a proxy, or another version.",
     "events-missing": "Events are counted for each writer, and the database has fewer than it acknowledged.",
+    "copy-refused": "A copy is whole or none: its source must hold still, and its target must be empty.",
+    "copy-differs": "All rows of a copy are read again, and the sums of their hashes compared with the source.",
+    "blobs-elsewhere": "A run may go on at any server of its database, and must find its stored values there.",
+    "storage-unknown": "Values are stored in a folder, or at a URL whose protocol some installed package speaks.",
+    "storage-missing": "The bucket or folder in which values are stored must be there; Ostinato makes no bucket.",
+    "storage-forbidden": "Whoever stores and reads values needs the right to, by the credentials of the storage.",
+    "storage-unreachable": "The storage is asked over the network, several times, and gave no answer.",
+    "backup-elsewhere": "The archive holds the file of a home; PostgreSQL has tools of its own for the same.",
     "blob-missing": "Large values are files named by their content; this one is gone or no longer has that content.",
 }
 """Each code with why it comes."""

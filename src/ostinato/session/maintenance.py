@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ostinato.core.errors import DatabaseCorrupt, OstinatoError
-from ostinato.core.settings import load
+from ostinato.core.settings import load, without_password
 from ostinato.session.home import Home, file_system, mounts
 from ostinato.session.orphans import deliver_orphans, is_locked, segments
 from ostinato.session.upkeep import keep_by
@@ -41,6 +41,8 @@ class Migrated(msgspec.Struct, frozen=True, kw_only=True):
     found: int
     """Schema version before; 0 when the database was made."""
     now: int
+    database: str
+    """Its file, or the address without its password."""
 
 
 class JournalFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,8 @@ class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What `ostinato doctor` tells of a home."""
 
     home: str
+    database: str
+    """Its file, or the address without its password."""
     file_system: str
     free_bytes: int
     schema_version: int
@@ -87,12 +91,12 @@ class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def migrate(folder: str | None = None) -> Migrated:
-    """Bring the database of a home up to date; the old one is kept beside it as `ostinato.db.before-N`."""
+    """Bring the database of a home up to date; an old file is kept beside it as `ostinato.db.before-N`."""
     home = _home(folder)
     with home.peeking() as (_, found, _):
         pass
     home.open().close()
-    return Migrated(found=found, now=len(migrations()))
+    return Migrated(found=found, now=len(migrations()), database=without_password(home.database_url) or home.database)
 
 
 def check(folder: str | None = None) -> list[Finding]:
@@ -158,6 +162,7 @@ def facts(folder: str | None = None) -> HomeFacts:
     n_blobs, blob_bytes, blobs_error = _count_blobs(home.open_blobs())
     return HomeFacts(
         home=home.folder,
+        database=without_password(home.database_url) or home.database,
         file_system=file_system(home.folder, mounts()),
         free_bytes=_free_bytes(home.folder),
         schema_version=version,
