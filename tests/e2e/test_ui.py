@@ -45,7 +45,7 @@ FLOWS = """
 
     @flow
     def train(n: int = 5) -> int:
-        return fit([one.result() for one in score.map(load(n))])
+        return fit(score.map(load.submit(n)))
 
     @flow
     def slow() -> None:
@@ -144,6 +144,14 @@ def test_everything_can_be_done_by_keys_alone(visitor: Visitor, server: Served) 
     keys.press("Enter")
     expect(page.get_by_role("heading", name=run.name)).to_be_visible()
     keys.press("2")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Graph")
+    nodes = page.get_by_role("treeitem")
+    nodes.first.focus()
+    keys.press("ArrowRight")
+    keys.press("ArrowRight")
+    fit = page.locator(":focus")
+    expect(fit).to_have_attribute("aria-label", re.compile(r"^task fit-\w+-0, Failed, .*, 1 upstream, 0 downstream$"))
+    keys.press("3")
     expect(page.get_by_role("tab", selected=True)).to_have_text("Logs")
     keys.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Retry from failure this run")
@@ -215,6 +223,27 @@ def test_runs_are_found_by_the_query_which_is_the_address(visitor: Visitor, serv
     expect(visitor.page.get_by_role("alert")).to_contain_text("run-not-found")
 
 
+def test_a_graph_is_laid_out_in_layers_and_quickly(visitor: Visitor) -> None:
+    visitor.sign_in()
+    found = visitor.page.evaluate(
+        """async () => {
+            const file = document.querySelector('link[rel=icon]').href.replace('icon.svg', 'lib/layout.js');
+            const { layout } = await import(file);
+            const ids = Array.from({ length: 1000 }, (_, at) => `n${at}`);
+            const edges = ids.slice(1).flatMap((id, at) => [[`n${at >> 1}`, id], [`n${(at * 7) % (at + 1)}`, id]]);
+            edges.push(['n900', 'n3']);
+            const begin = performance.now();
+            const places = layout(ids, edges);
+            const took = performance.now() - begin;
+            const layers = edges.map((edge) => edge.map((id) => places.get(id).layer));
+            return { took, layers, spots: [...places.values()].map((one) => `${one.layer}/${one.at}`) };
+        }"""
+    )
+    assert all(a < b for a, b in found["layers"][:-1])
+    assert len(set(found["spots"])) == 1000
+    assert found["took"] < 2_000, "some ten milliseconds on an idle machine"
+
+
 def test_a_deployment_is_run_and_paused(visitor: Visitor, server: Served) -> None:
     every = Timetable(slug="main", schedule=Interval(3600))
     deployed(server, "train", schedules=(every,))
@@ -240,7 +269,7 @@ def test_every_page_is_accessible(browser: Browser, server: Served, theme: str) 
     visitor = Visitor(browser, server, color_scheme=theme, bypass_csp=True)
     visitor.sign_in()
     pages = ["/", "/runs", "/deployments", "/workers"]
-    pages += [f"/runs/{run.id}?tab={tab}" for tab in ("tasks", "logs", "history", "details")]
+    pages += [f"/runs/{run.id}?tab={tab}" for tab in ("tasks", "graph", "logs", "history", "details")]
     for path in pages:
         visitor.go(path)
         visitor.page.wait_for_timeout(300)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ostinato.core.graphs import graph_of
 from ostinato.core.query import AHEAD, RUN_FIELDS, Query, Term, parse
 from ostinato.core.states import StateName
 from ostinato.core.views import (
@@ -46,6 +47,8 @@ N_SPARKS: Final = 30
 N_LOGS: Final = 200
 N_SUBFLOWS: Final = 200
 
+MOST_GRAPHED: Final = 5_000
+"""Task runs from which a graph is drawn."""
 N_LOOKS: Final = 10
 """A look takes in a bounded number of runs; what is rare is looked for so often by one request."""
 
@@ -143,6 +146,30 @@ class RunScreen(msgspec.Struct, frozen=True, kw_only=True):
     inputs: list[InputView]
 
 
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the graph of a run."""
+
+    id: str
+    name: str
+    kind: str
+    """`task`, `map` (all runs of one task or `.map`) or `flow`."""
+    n: int
+    states: dict[StateName, int]
+    run_id: str | None
+    """Of a subflow run."""
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class GraphScreen(msgspec.Struct, frozen=True, kw_only=True):
+    """What flows between the tasks of a run."""
+
+    nodes: list[NodeView]
+    edges: list[tuple[str, str]]
+    whole: bool
+    """False when there are more task runs than were looked at."""
+
+
 @read_at("/api/ui/home")
 async def home_screen(request: Ask) -> HomeScreen:
     """Give the home page."""
@@ -197,7 +224,31 @@ def _page(shelf: Shelf, terms: str, limit: int, after: str) -> tuple[list[FlowRu
     return found, after
 
 
-HANDLERS: Final = (home_screen, runs_screen, run_screen)
+@read_at("/api/ui/runs/{ref:str}/graph")
+async def graph_screen(request: Ask, ref: Ref) -> GraphScreen:
+    """Give the graph of a run, mapped tasks as one node; of very many task runs that of the first ones."""
+
+    def ask(shelf: Shelf) -> GraphScreen:
+        reader = shelf.reader
+        run = reader.find_run(ref)
+        tasks = reader.task_runs(run.id, limit=MOST_GRAPHED + 1)
+        graph = graph_of(tasks[:MOST_GRAPHED], reader.subflow_runs(run.id)[:N_SUBFLOWS])
+        return GraphScreen(
+            nodes=[
+                NodeView(
+                    id=node.id, name=node.name, kind=node.kind, n=node.n, states=node.states,
+                    run_id=node.run_id or None, started_at=maybe(node.begin), ended_at=maybe(node.end),
+                )
+                for node in graph.nodes
+            ],
+            edges=graph.edges,
+            whole=len(tasks) <= MOST_GRAPHED,
+        )  # fmt: skip
+
+    return await request.look(ask)
+
+
+HANDLERS: Final = (home_screen, runs_screen, run_screen, graph_screen)
 
 
 def _row(run: FlowRun) -> RunRow:

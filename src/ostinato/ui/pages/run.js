@@ -8,6 +8,7 @@ import { hasEnded, isBad } from "../lib/states.js";
 import { full } from "../lib/time.js";
 import { useView } from "../lib/view.js";
 import { Artifacts } from "../parts/artifacts.js";
+import { Graph } from "../parts/graph.js";
 import { Logs } from "../parts/logs.js";
 import { Code, Copy, Failure, Skeleton } from "../parts/notices.js";
 import { RunTable } from "../parts/runs.js";
@@ -94,6 +95,7 @@ function tabsOf(/** @type {any} */ data) {
   const total = data.counts.reduce((/** @type {number} */ n, /** @type {any} */ one) => n + one.total, 0);
   return [
     total && { name: "tasks", words: "Tasks", n: total, show: () => html`<${Tasks} data=${data} />` },
+    (total > 0 || data.subflows.length > 0) && { name: "graph", words: "Graph", n: undefined, show: () => html`<${Graph} run=${run} />` },
     { name: "logs", words: "Logs", n: undefined, show: () => html`<${Logs} key=${run.id} run=${run} lines=${data.logs} />` },
     data.subflows.length && { name: "subflows", words: "Subflows", n: data.subflows.length, show: () => html`<${RunTable} runs=${data.subflows} label="Subflows" />` },
     data.artifacts.length && { name: "artifacts", words: "Artifacts", n: data.artifacts.length, show: () => html`<${Artifacts} found=${data.artifacts} />` },

@@ -1,0 +1,51 @@
+/** The layout of graphs: layers by longest path, order in a layer by the middle of the neighbours, both ways.
+ *
+ * Edges that go back (there are circles between nodes of many runs) count for drawing, and not for the layers.
+ */
+
+/** @typedef {{id: string, layer: number, at: number}} Place */
+
+const SWEEPS = 8;
+
+/**
+ * Give each node its layer and its place in it.
+ * @param {string[]} ids in call order
+ * @param {[string, string][]} edges
+ * @returns {Map<string, Place>}
+ */
+export function layout(ids, edges) {
+  const order = new Map(ids.map((id, at) => [id, at]));
+  const forward = edges.filter(([from, to]) => (order.get(from) ?? 0) < (order.get(to) ?? 0));
+  const before = neighbours(ids, forward, 1);
+  const after = neighbours(ids, forward, 0);
+  /** @type {Map<string, number>} */
+  const layer = new Map();
+  for (const id of ids) layer.set(id, Math.max(-1, ...(before.get(id) ?? []).map((one) => layer.get(one) ?? -1)) + 1);
+  /** @type {string[][]} */
+  const layers = [];
+  for (const id of ids) (layers[layer.get(id) ?? 0] ??= []).push(id);
+  /** @type {Map<string, number>} */
+  const at = new Map();
+  const note = (/** @type {string[]} */ row) => row.forEach((id, index) => at.set(id, index - (row.length - 1) / 2));
+  layers.forEach(note);
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    const down = sweep % 2 === 0;
+    const near = down ? before : after;
+    for (const row of down ? layers : layers.toReversed()) {
+      const middle = new Map(row.map((id) => [id, mean((near.get(id) ?? []).map((one) => at.get(one) ?? 0), at.get(id) ?? 0)]));
+      row.sort((a, b) => (middle.get(a) ?? 0) - (middle.get(b) ?? 0));
+      note(row);
+    }
+  }
+  return new Map(ids.map((id) => [id, { id, layer: layer.get(id) ?? 0, at: at.get(id) ?? 0 }]));
+}
+
+function neighbours(/** @type {string[]} */ ids, /** @type {[string, string][]} */ edges, /** @type {0 | 1} */ end) {
+  const found = new Map(ids.map((id) => [id, /** @type {string[]} */ ([])]));
+  for (const edge of edges) found.get(edge[end])?.push(edge[1 - end]);
+  return found;
+}
+
+function mean(/** @type {number[]} */ values, /** @type {number} */ otherwise) {
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : otherwise;
+}
