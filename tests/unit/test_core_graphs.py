@@ -5,7 +5,6 @@ from __future__ import annotations
 from ostinato.core.graphs import MOST_SINGLE, graph_of
 from ostinato.core.records import TaskRun
 
-
 MAP = "ff" * 16
 
 
