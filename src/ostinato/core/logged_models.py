@@ -89,8 +89,24 @@ class LoggedModelMetrics(msgspec.Struct, frozen=True, array_like=True, tag="ov")
     digest: str = ""
 
 
+class LoggedModelDescribed(msgspec.Struct, frozen=True, array_like=True, tag="od"):
+    """The files of a logged model say what it is."""
+
+    id: str
+    at: int
+    flavor: str
+    signature: bytes
+    requirements: tuple[str, ...]
+    size: int
+
+
 LoggedModelEvent: TypeAlias = (
-    LoggedModelMade | LoggedModelChanged | LoggedModelTagged | LoggedModelParams | LoggedModelMetrics
+    LoggedModelMade
+    | LoggedModelChanged
+    | LoggedModelTagged
+    | LoggedModelParams
+    | LoggedModelMetrics
+    | LoggedModelDescribed
 )
 
 

@@ -59,6 +59,9 @@ STEPS: Final[dict[type, Callable[[Any], list[Step]]]] = {
     m.LoggedModelMade: _made,
     m.LoggedModelChanged: lambda e: [("change_model", (e.status, e.state, e.at, e.id))],
     m.LoggedModelTagged: _tagged,
+    m.LoggedModelDescribed: lambda e: [
+        ("describe_model", (e.flavor, e.signature, _json(e.requirements).decode(), e.size, e.at, e.id))
+    ],
     m.LoggedModelParams: _params,
     m.LoggedModelMetrics: _metrics,
 }

@@ -13,6 +13,10 @@ ON CONFLICT (id) DO NOTHING;
 -- A logged model has another status or state; NULL leaves it.
 UPDATE logged_models SET status = coalesce(?, status), state = coalesce(?, state), updated_at = ? WHERE id = ?;
 
+-- describe_model --
+-- The files of a logged model say what it is.
+UPDATE logged_models SET flavor = ?, signature = ?, requirements = ?, size = ?, updated_at = ? WHERE id = ?;
+
 -- touch_model --
 -- Something of a logged model changed.
 UPDATE logged_models SET updated_at = ? WHERE id = ?;

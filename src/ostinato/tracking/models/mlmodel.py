@@ -59,16 +59,31 @@ def describe(folder: str) -> Description:
     Raises:
         ModelUnfit: (model-unfit) there is none, or it is none.
     """
-    path = os.path.join(folder, FILE)
+    try:
+        with open(os.path.join(folder, FILE), "rb") as file:
+            text = file.read()
+    except OSError as error:
+        raise _unfit(folder, error.strerror or str(error)) from error
+    return parse(text, folder)
+
+
+def parse(text: bytes, name: str) -> Description:
+    """Give what the text of an `MLmodel` file says; `name` is how errors call the model.
+
+    Raises:
+        ModelUnfit: (model-unfit) it is none.
+    """
     yaml: Any = import_module("yaml")
     try:
-        with open(path, encoding="utf-8") as file:
-            said = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        said = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return msgspec.convert(said, Description)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        fix = "Name a folder that `log_model`, `save_model` or MLflow has written."
-        raise ModelUnfit(model=repr(folder), what="loaded", reason=f"{FILE}: {reason}", fix=fix) from error
+    except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise _unfit(name, " ".join(str(error).split())) from error
+
+
+def _unfit(name: str, reason: str) -> ModelUnfit:
+    fix = "Name a folder that `log_model`, `save_model` or MLflow has written."
+    return ModelUnfit(model=repr(name), what="loaded", reason=f"{FILE}: {reason}", fix=fix)
 
 
 def write(folder: str, description: Description) -> None:

@@ -36,10 +36,18 @@ class FunctionModel(PythonModel):
         return self.func(model_input)
 
 
+class TypeHints:
+    """What stands in for MLflow's note of the types of `predict`."""
+
+    def __init__(self, *hints: Any) -> None:
+        self.hints = hints
+
+
 _STAND_INS: Final[dict[tuple[str, str], Any]] = {
     (_OF_MLFLOW, "PythonModel"): PythonModel,
     (_OF_MLFLOW, "_FunctionPythonModel"): FunctionModel,
     (_OF_MLFLOW, "PythonModelContext"): Context,
+    ("mlflow.models.signature", "_TypeHints"): TypeHints,
 }
 
 
