@@ -10,7 +10,7 @@ import msgspec
 
 from ostinato.core.errors import OstinatoError, told
 from ostinato.server.exchange import Gone
-from ostinato.server.mlflow import artifacts, experiments, metrics, runs
+from ostinato.server.mlflow import artifacts, experiments, logged_models, metrics, registry, runs
 from ostinato.server.mlflow.faults import Fault, fault_of
 from ostinato.server.mlflow.frame import Asked, Plan, from_body, from_query
 from ostinato.server.pages import JSON
@@ -48,7 +48,9 @@ class Mlflow:
     def __init__(self, office: Office, guard: Guard) -> None:
         self.office = office
         self.guard = guard
-        self._plan = Plan(experiments.DOORS, runs.DOORS, metrics.DOORS, artifacts.DOORS)
+        self._plan = Plan(
+            experiments.DOORS, runs.DOORS, metrics.DOORS, artifacts.DOORS, logged_models.DOORS, registry.DOORS
+        )
         self._ready = asyncio.Event()
 
     async def serve(self, exchange: Exchange) -> None:
