@@ -31,6 +31,7 @@ from ostinato.core.commands import (
 from ostinato.core.errors import (
     AliasNotFound,
     BadOption,
+    DatasetNotFound,
     GateRefused,
     ModelExists,
     ModelInvalid,
@@ -483,7 +484,8 @@ def test_a_version_leads_back_to_task_flow_code_and_data_and_data_leads_forward(
     assert doors.reader.version_origin(RIDES, 2).code_version == "v1"
     (forward,) = doors.reader.models_from_data(DATA)
     assert (forward.name, forward.version, forward.run_id) == (RIDES, 1, "a1" * 16)
-    assert doors.reader.models_from_data("ff" * 16) == []
+    with pytest.raises(DatasetNotFound):
+        doors.reader.models_from_data("ff" * 16)
     assert doors.pins() == [(flow, "model:rides/1"), (flow, "model:rides/2")]
     doors.commands.do(RemoveVersion(name=RIDES, version=2))
     doors.commands.do(RenameModel(name=RIDES, new_name="durations"))

@@ -355,7 +355,7 @@ def test_the_public_api_lists_shows_changes_and_removes(server: Served) -> None:
     assert (renamed["name"], renamed["description"], renamed["tags"]) == ("taxi", "y", {"a": "b"})
     ok(server.http.delete("/api/models/taxi"), 204)
     assert problem(server.http.get("/api/models/taxi")) == (404, "model-not-found")
-    assert ok(server.http.get(f"/api/datasets/{DATA}/models")) == []
+    assert problem(server.http.get(f"/api/datasets/{DATA}/models")) == (404, "dataset-not-found")
 
 
 def ok(answer: httpx.Response, status: int = 200) -> Any:

@@ -170,6 +170,35 @@ def _links_table(links: Iterable[DataLink]) -> list[list[Piece]]:
 
 @datasets.command(
     cls=Command,
+    short_help="List the models that a version went into.",
+    examples={"ostinato datasets lineage 3f2a": "by the beginning of its digest; `ostinato models lineage` leads back"},
+)
+@click.argument("dataset", metavar="DATASET")
+@json_option
+def lineage(*, dataset: str, as_json: bool) -> None:
+    """List the versions of registered models that a version of data went into.
+
+    DATASET is a digest, the unique beginning of one, or a name (the newest). What some other task of the same flow
+    run has read went in too, as far as is known: the last column says which it is.
+    """
+    with open_reader() as reader:
+        found = reader.models_from_data(dataset)
+    if as_json:
+        click.echo(dumps(found))
+    elif found:
+        screen = screen_of(sys.stdout)
+        rows: list[list[Piece]] = [[(word, "dim") for word in ("MODEL", "VERSION", "STAGE", "FOR", "READ BY")]]
+        for one in found:
+            stage = "" if one.stage == "None" else one.stage
+            via = (one.via.replace("-", " "), "dim")
+            rows.append([(one_line(one.name), "bold"), (str(one.version), ""), (stage, ""), (one.context, ""), via])
+        screen.print(columns_of(rows, screen.table_columns, right=(1,)))
+    else:
+        click.echo("No registered model was made from it.", err=True)
+
+
+@datasets.command(
+    cls=Command,
     short_help="Compare two versions.",
     examples={
         "ostinato datasets diff 7a4dc917 b5078173": "columns that came and went, rows, and how far each column moved",

@@ -53,6 +53,10 @@ READER = "ostinato.session:reader"
 COMMANDS = "ostinato.session:commands"
 """Import string of a function without arguments that gives the Commands of the configured home or server."""
 
+LEND = "ostinato.session.loans:lend"
+TAKE_BACK = "ostinato.session.loans:take_back"
+"""Import strings of what lends MLflow's client the server for a flow run (settings, id), and ends that (id)."""
+
 SERVE = "ostinato.workers.serving:serve"
 """Import string of a function that is a worker for one deployment, in this process, until it is told to end."""
 
@@ -354,8 +358,14 @@ class Reader(Protocol):
     def version_origin(self, name: str, version: int) -> VersionOrigin:
         """Give where a version of a model comes from: tracking run, task run, flow run, code and data."""
 
-    def models_from_data(self, digest: str) -> list[DataModel]:
-        """Give the versions of models that a version of data went into, by name and version."""
+    def models_from_data(self, ref: str) -> list[DataModel]:
+        """Give the versions of models that a version of data went into, by name and version.
+
+        `ref` is its digest, a unique beginning of it, or its name (the newest).
+
+        Raises:
+            DatasetNotFound: (dataset-not-found), DatasetAmbiguous: (dataset-ambiguous).
+        """
 
     def close(self) -> None:
         """Let go of the home."""

@@ -140,6 +140,6 @@ READS: Final[dict[str, Read]] = {
     "alias_steps": Read(list[AliasStep], name=str, alias=(str, ""), before=(int, 1 << 62), limit=(int, 1000)),
     "gate_results": Read(list[GateResult], name=str, version=int, before=(int, 1 << 62), limit=(int, 1000)),
     "version_origin": Read(VersionOrigin, name=str, version=int),
-    "models_from_data": Read(list[DataModel], digest=str),
+    "models_from_data": Read(list[DataModel], ref=str),
 }
 """Name of a method -> its call and answer. `close` is none: it concerns this side only."""

@@ -236,8 +236,8 @@ class EmbeddedReader:
     def version_origin(self, name: str, version: int) -> VersionOrigin:
         return lineage.version_origin(self._db, name, version)
 
-    def models_from_data(self, digest: str) -> list[DataModel]:
-        return lineage.models_from_data(self._db, digest)
+    def models_from_data(self, ref: str) -> list[DataModel]:
+        return lineage.models_from_data(self._db, ref)
 
     def close(self) -> None:
         self._database.close()

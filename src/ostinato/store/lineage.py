@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core.registry import DataModel, DataUse, VersionOrigin
-from ostinato.store import registry, sql
+from ostinato.store import datasets, registry, sql
 
 if TYPE_CHECKING:
     from ostinato.store.database import Connection, Cursor
@@ -54,8 +54,17 @@ def version_origin(db: Connection, name: str, number: int) -> VersionOrigin:
     )
 
 
-def models_from_data(db: Connection, digest: str) -> list[DataModel]:
-    """Give the versions of models that a version of data went into, by name and version."""
+def models_from_data(db: Connection, ref: str) -> list[DataModel]:
+    """Give the versions of models that a version of data went into, by name and version.
+
+    `ref` is its digest, a unique beginning of it, or its name (the newest).
+
+    Raises:
+        DatasetNotFound: (dataset-not-found), DatasetAmbiguous: (dataset-ambiguous).
+    """
+    # Clients of MLflow give digests of their own to data that we have not seen.
+    is_used = _ask(db, "input", ref).fetchone() is not None
+    digest = ref if is_used else datasets.find_dataset(db, ref).digest
     direct = _ask(db, "versions_from_inputs", digest, digest, MOST).fetchall()
     wider = _ask(db, "versions_from_flow_runs", digest, digest, MOST).fetchall()
     rows = [(*row, "tracking-run") for row in direct] + [(*row, "flow-run") for row in wider]

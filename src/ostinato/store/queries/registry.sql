@@ -317,6 +317,10 @@ WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY at, digest, context LI
 SELECT DISTINCT digest, name, context, run_id FROM dataset_links
 WHERE run_id = ? AND no = 0 ORDER BY digest, context LIMIT ?;
 
+-- input --
+-- Whether a tracking run used a version of data.
+SELECT 1 FROM tracking_inputs WHERE digest = ? LIMIT 1;
+
 -- versions_from_inputs --
 -- Versions of models whose tracking run, or the one around it, used a version of data: name, version, stage, run, what for.
 SELECT v.name, v.version, v.stage, v.run_id, i.context
