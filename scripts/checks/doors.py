@@ -16,6 +16,8 @@ DOORS = {
     "ostinato.session:recorder": "ostinato.core.ports",  # how the engine records and remembers
     "ostinato.session:reader": "ostinato.core.ports",  # how the command line looks at a home
     "ostinato.session:commands": "ostinato.core.ports",  # how something is asked of a home or its server
+    "ostinato.session.loans:lend": "ostinato.core.ports",  # how MLflow's client in a flow run finds the server
+    "ostinato.session.loans:take_back": "ostinato.core.ports",  # and how that ends
     "ostinato.workers.serving:serve": "ostinato.core.ports",  # how `flow.serve` becomes a worker
 }
 """Import string -> the one module that may hold it."""

@@ -55,6 +55,7 @@ def test_the_listed_doors_are_open_and_no_other_upward_string(tree: Tree) -> Non
     root = tree(
         core__ports=DOORS,
         session__init="",
+        session__loans="",
         session__recorder="",
         workers__serving="",
         core__states="WAY = 'ostinato.session:other'",
@@ -67,7 +68,12 @@ def test_the_listed_doors_are_open_and_no_other_upward_string(tree: Tree) -> Non
 
 def test_a_listed_door_that_is_gone_is_said(tree: Tree) -> None:
     gone = "ostinato.session:reader"
-    root = tree(core__ports=DOORS.replace(gone, "ostinato.session:recorder"), session__init="", workers__serving="")
+    root = tree(
+        core__ports=DOORS.replace(gone, "ostinato.session:recorder"),
+        session__init="",
+        session__loans="",
+        workers__serving="",
+    )
     assert list(doors.violations(root)) == [
         f"scripts/checks/doors.py lists {gone!r}, which ostinato.core.ports does not open"
     ]

@@ -58,7 +58,11 @@ def keys() -> None:
         "ostinato keys create --user ci --role editor --expires 90d --name deploys": "for a pipeline, for a while",
         "ostinato keys create --user fleet --role operator --scope worker": "for workers, and nothing else",
     },
-    words={"read": "scope: only look", "worker": "scope: only what a worker and its flows need"},
+    words={
+        "read": "scope: only look",
+        "worker": "scope: only what a worker and its flows need",
+        "tracking": "scope: only what MLflow's client needs",
+    },
 )
 @click.option("--user", required=True, help="Whose key it is.")
 @click.option(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
 """From the least to the most; each may do what those before it may."""
 
-Scope: TypeAlias = Literal["read", "worker"]
+Scope: TypeAlias = Literal["read", "worker", "tracking"]
 """What a key may be narrowed to."""
 
 Action: TypeAlias = Literal[
@@ -70,6 +70,7 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 SCOPES: Final[dict[Scope, frozenset[Action]]] = {
     "read": frozenset({"read"}),
     "worker": frozenset({"read", "record", "track", "work", "open-secret"}),
+    "tracking": frozenset({"read", "track"}),
 }
 """The actions that each scope leaves over; a scope never adds to what the role allows."""
 
@@ -85,15 +86,19 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks: what the check of a request gives, and what commands get."""
 
     role: Role
-    kind: Literal["local", "key", "session"]
-    """`local`: the owner of the home; `key`: an API key; `session`: a browser that followed a one-time link."""
+    kind: Literal["local", "key", "session", "run"]
+    """`local`: the owner of the home; `key`: an API key; `session`: a browser that followed a one-time link;
+    `run`: the process of a flow run."""
     user: str = ""
     key_id: str = ""
     scopes: tuple[Scope, ...] = ()
+    run_id: str = ""
 
     @property
     def actor(self) -> str:
-        """Who did it, as events keep it: `local`, `user:ann`, or `key:ann/k3x81mpa`."""
+        """Who did it, as events keep it: `local`, `user:ann`, `key:ann/k3x81mpa`, or `run:ID`."""
+        if self.kind == "run":
+            return f"run:{self.run_id}"
         if self.kind == "key":
             return f"key:{self.user}/{self.key_id}"
         return f"user:{self.user}" if self.user else "local"
@@ -116,6 +121,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 LOCAL: Final = Identity(role="admin", kind="local")
 """Whoever may read the files of the home; a server cannot withhold from them what the database holds."""
+
+
+def of_run(run_id: str) -> Identity:
+    """Give the identity of the process of a flow run: it may read, and track."""
+    return Identity(role="editor", kind="run", scopes=("tracking",), run_id=run_id)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from ostinato.core.events import Logged, RunCreated, RunMoved, Source
 from ostinato.core.ids import new_id
 from ostinato.core.keys import ATOMS
 from ostinato.core.names import run_name
+from ostinato.core.ports import LEND, TAKE_BACK
 from ostinato.core.ports import resolve as resolve_door
 from ostinato.core.states import TERMINAL
 from ostinato.engine import logs, masks, traces
@@ -246,12 +247,14 @@ class FlowRun:
             resolve_door("ostinato.engine.loggers:capture_logging")()
         if self.is_root:
             roots[root.id] = scope
+            resolve_door(LEND)(root.settings, root.id)
         return scope
 
     def leave(self, scope: FlowScope) -> None:
         """Let go of what the attempt held."""
         if self.is_root:
             roots.pop(self.root.id, None)
+            resolve_door(TAKE_BACK)(self.root.id)
         if scope.runner is not None:
             scope.runner.close()
 

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from ostinato.core.access import LOCAL, USE_NOTED_EVERY_US, Identity, lesser
+from ostinato.core import runtokens
+from ostinato.core.access import LOCAL, USE_NOTED_EVERY_US, Identity, lesser, of_run
 from ostinato.core.errors import HostRefused, KeyRefused, NotAuthenticated, OriginRefused
 from ostinato.server.sessions import COOKIE
 from ostinato.store import access
+from ostinato.store.keyfile import find_key
 
 if TYPE_CHECKING:
     from ostinato.server.exchange import Exchange
@@ -35,6 +37,8 @@ class Guard:
     def __init__(self, office: Office) -> None:
         self.office = office
         self._token = office.token.encode()
+        self._home_key: bytes | None = None
+        """Read when the first token of a flow run comes."""
         self._noted: dict[str, int] = {}
         """When the use of each key was last noted."""
 
@@ -89,11 +93,23 @@ class Guard:
         if hmac.compare_digest(text.encode(), self._token):
             return LOCAL
         now = time.time_ns() // 1000
+        if text.startswith(runtokens.PREFIX):
+            return await self._of_run(text, now)
         found = await self.office.look(lambda db: access.authenticate(db, text, now))
         if now - self._noted.get(found.key_id, 0) > USE_NOTED_EVERY_US:
             self._noted[found.key_id] = now
             self.office.ledger.submit(lambda tx: access.note_use(tx.db, found.key_id, tx.now), relaxed=True)
         return found
+
+    async def _of_run(self, text: str, now: int) -> Identity:
+        """Give the process of a flow run that has not ended; one that nobody has heard of yet is about to begin."""
+        if self._home_key is None:
+            self._home_key = find_key(self.office.home.folder)
+        run_id = runtokens.run_of_token(self._home_key, text)
+        ended_at = await self.office.look(lambda db: access.ended_at(db, run_id))
+        if ended_at is not None and ended_at + runtokens.GRACE_US < now:
+            raise KeyRefused(key=f"of the flow run {run_id}", reason="the run has ended")
+        return of_run(run_id)
 
     async def _of_session(self, session: Session) -> Identity:
         """Give who a session speaks for, as long as the key that began it holds."""

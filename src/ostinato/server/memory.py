@@ -10,9 +10,10 @@ import msgspec
 
 from ostinato.core.access import Action
 from ostinato.core.errors import EpochTaken, RunNotFound
+from ostinato.core.runtokens import run_token
 from ostinato.core.seal import unseal
 from ostinato.store import access, cache, claims, variables, work
-from ostinato.store.keyfile import find_key
+from ostinato.store.keyfile import find_key, find_or_make_key
 
 if TYPE_CHECKING:
     from ostinato.core.results import Result
@@ -72,6 +73,9 @@ DOORS: Final[dict[str, Door]] = {
     ),
     "find_input": Door(tuple[str, str], lambda shelf, run_id, key: work.find_input(shelf.db, run_id, key)),
     "find_variable": Door(tuple[str], lambda shelf, name: variables.variable(shelf.db, name)),
+    "run_token": Door(
+        tuple[str], lambda shelf, run_id: run_token(find_or_make_key(shelf.reader.home.folder), run_id), action="track"
+    ),
     "find_secret": Door(tuple[str], _find_secret, action="open-secret"),
 }
 """The methods of `Recorder` that a home answers, each with the array of its arguments."""

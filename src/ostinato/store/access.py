@@ -67,6 +67,12 @@ def authenticate(db: Connection, text: str, now: int) -> Identity:
     return identify(None if row is None else _known(row), key_id, secret, now)
 
 
+def ended_at(db: Connection, run_id: str) -> int | None:
+    """Give when a flow run ended, None when it has not, or is not known."""
+    row = db.execute(sql.load("access")["run_ended_at"], (run_id,)).fetchone()
+    return None if row is None else row[0]
+
+
 def note_use(db: Connection, key_id: str, now: int) -> bool:
     """Note that a key is used, at most once a minute; tell whether it was written."""
     least = now - USE_NOTED_EVERY_US

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from ostinato.core.commands import ChangeTracking, LogBatch, LogInput, StartTracking
+from ostinato.core.commands import ChangeTracking, LogBatch, LogInput, LogModelMetrics, StartTracking
 from ostinato.core.tracking import Point
 from ostinato.server.mlflow import wire
 from ostinato.server.mlflow.experiments import STATES, View, name_of
@@ -30,6 +30,8 @@ FLOW_RUN: Final = "ostinato.flow_run_id"
 """Tag with the flow run that a run is made in."""
 TASK_RUN: Final = "ostinato.task_run"
 """Tag with the task run that a run is made in: `FLOW_RUN_ID/NO`."""
+FLOW_RUN_HEADER: Final = b"x-ostinato-flow-run"
+TASK_RUN_HEADER: Final = b"x-ostinato-task-run"
 _TASK_RUN: Final = re.compile(r"([0-9a-f]{32})/(\d{1,9})")
 _FLOW_RUN: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -72,6 +74,10 @@ class Value(msgspec.Struct, frozen=True):
     step: int = 0
     run_id: str = ""
     run_uuid: str = ""
+    model_id: str = ""
+    """Logged model of which it was measured, or empty."""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -127,7 +133,7 @@ async def _create(asked: Asked, new: New) -> Any:
         raise Fault("INVALID_PARAMETER_VALUE", f"Both run_name and the tag {wire.RUN_NAME} are given, and differ.")
     if new.user_id:
         tags.setdefault(wire.USER, new.user_id)
-    flow_run_id, task_no = _made_in(tags)
+    flow_run_id, task_no = _made_in(asked, tags)
 
     def work(tx: Tx) -> tuple[TrackingRun, str]:
         experiment = name_of(tx, new.experiment_id or "0")
@@ -151,12 +157,13 @@ async def _create(asked: Asked, new: New) -> Any:
     return {"run": wire.run_message(run, root)}
 
 
-def _made_in(tags: dict[str, str]) -> tuple[str, int]:
-    """Give flow run and number of the task run that tags name."""
-    found = _TASK_RUN.fullmatch(tags.get(TASK_RUN, ""))
+def _made_in(asked: Asked, tags: dict[str, str]) -> tuple[str, int]:
+    """Give flow run and number of the task run that tags name, else headers, else the token."""
+    header = asked.exchange.header
+    found = _TASK_RUN.fullmatch(tags.get(TASK_RUN, "") or header(TASK_RUN_HEADER))
     if found is not None:
         return found[1], int(found[2])
-    flow_run_id = tags.get(FLOW_RUN, "")
+    flow_run_id = tags.get(FLOW_RUN, "") or header(FLOW_RUN_HEADER) or asked.identity.run_id
     return (flow_run_id, 0) if _FLOW_RUN.fullmatch(flow_run_id) else ("", 0)
 
 
@@ -199,8 +206,26 @@ async def _restore(asked: Asked, one: One) -> Any:
 
 
 async def _log_metric(asked: Asked, value: Value) -> Any:
-    await asked.do(LogBatch(run=_id(value), metrics=(_point(value),)))
+    command = LogBatch(run=_id(value), metrics=(_point(value),))
+    if not value.model_id:
+        await asked.do(command)
+        return NOTHING
+
+    def work(tx: Tx) -> None:
+        carry_out(tx, command)
+        _log_of_models(tx, command.run, (value,))
+
+    await asked.write(work)
     return NOTHING
+
+
+def _log_of_models(tx: Tx, run_id: str, values: Iterable[Value]) -> None:
+    """Keep values that were measured of logged models with those models too."""
+    for one in values:
+        if one.model_id:
+            name, digest = one.dataset_name, one.dataset_digest
+            metrics = (_point(one),)
+            carry_out(tx, LogModelMetrics(model=one.model_id, run=run_id, metrics=metrics, dataset=name, digest=digest))
 
 
 async def _log_param(asked: Asked, text: Text) -> Any:
@@ -228,7 +253,12 @@ async def _log_batch(asked: Asked, batch: Batch) -> Any:
     metrics = tuple(map(_point, batch.metrics))
     params = _once(batch.params)
     tags = {one.key: one.value for one in batch.tags}
-    await asked.write(lambda tx: _log(tx, batch.run_id, params=params, metrics=metrics, tags=tags))
+
+    def work(tx: Tx) -> None:
+        _log(tx, batch.run_id, params=params, metrics=metrics, tags=tags)
+        _log_of_models(tx, batch.run_id, batch.metrics)
+
+    await asked.write(work)
     return NOTHING
 
 

@@ -52,3 +52,7 @@ SELECT name, updated_at, actor FROM secrets WHERE sealed IS NOT NULL AND name > 
 -- audit --
 -- Who did what, newest first, before an id.
 SELECT id, at, actor, action, subject, detail FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?;
+
+-- run_ended_at --
+-- When a flow run ended.
+SELECT ended_at FROM flow_runs WHERE id = ?;
