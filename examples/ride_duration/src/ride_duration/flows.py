@@ -1,5 +1,7 @@
 """The training flow: two months of trips in; models, their errors, pictures and the health of the data out.
 
+Each model is a tracking run: parameters, errors, times, the months it learned from, and the model itself.
+
 ostinato run src/ride_duration/flows.py:train_ride_duration \
     train=data/green_tripdata_2021-01.parquet valid=data/green_tripdata_2021-02.parquet
 """
@@ -13,7 +15,8 @@ from typing import Any, Final
 import pandas as pd
 from sklearn.feature_extraction import DictVectorizer
 
-from ostinato import artifact, flow, get_run_logger, runtime, task
+import ostinato
+from ostinato import artifact, flow, get_run_logger, log_metrics, log_model, log_params, runtime, start_run, task
 from ride_duration import data, features, health, plots
 from ride_duration import train as training
 from ride_duration.features import Dataset
@@ -22,6 +25,17 @@ from ride_duration.predict import Fitted, Score
 
 RIDE: Final = {"PULocationID": 130, "DOLocationID": 205, "trip_distance": 3.66}
 """One ride that every model is asked about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the models of one run have in common."""
+
+    train: str
+    """Parquet file of the training month."""
+    valid: str
+    experiment: str
+    """To which their tracking runs belong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +56,9 @@ class Report:
 @task
 def load_trips(source: str | Path) -> pd.DataFrame:
     """Give all trips of a month."""
-    return data.read_trips(source)
+    trips = data.read_trips(source)
+    ostinato.dataset(_data_of(source, trips), name=f"green trips {data.month_of(trips)}")
+    return trips
 
 
 @task
@@ -109,36 +125,36 @@ def preprocess(train: str | Path, valid: str | Path) -> tuple[Dataset, list[Heal
 
 
 @task
-def fit_linear(dataset: Dataset) -> Fitted:
+def fit_linear(dataset: Dataset, setting: Setting) -> Fitted:
     """Give least squares."""
-    return _reported(training.fit_linear(dataset))
+    return _tracked(training.fit_linear(dataset), setting)
 
 
 @task
-def fit_forest(dataset: Dataset) -> Fitted:
+def fit_forest(dataset: Dataset, setting: Setting) -> Fitted:
     """Give a random forest of 100 trees."""
-    return _reported(training.fit_forest(dataset))
+    return _tracked(training.fit_forest(dataset), setting)
 
 
 @task
-def fit_xgboost(dataset: Dataset) -> Fitted:
+def fit_xgboost(dataset: Dataset, setting: Setting) -> Fitted:
     """Give boosted trees with the parameters that XGBoost comes with."""
-    return _reported(training.fit_boosted(dataset))
+    return _tracked(training.fit_boosted(dataset), setting)
 
 
 @task(task_run_name="fit-trial-{number}")
-def fit_trial(number: int, params: dict[str, Any], dataset: Dataset) -> Fitted:
+def fit_trial(number: int, params: dict[str, Any], dataset: Dataset, setting: Setting) -> Fitted:
     """Give boosted trees with parameters that the search proposed."""
-    return _reported(training.fit_boosted(dataset, name=f"xgboost, trial {number}", params=params))
+    return _tracked(training.fit_boosted(dataset, name=f"xgboost, trial {number}", params=params), setting)
 
 
-def search(dataset: Dataset, n_trials: int, max_depth: int, seed: int) -> list[Fitted]:
+def search(dataset: Dataset, setting: Setting, n_trials: int, max_depth: int, seed: int) -> list[Fitted]:
     """Give one model a trial. A resumed run hears the recorded answers first, so the search goes on where it was."""
     study = training.start_search(seed)
     found = []
     for number in range(1, n_trials + 1):
         trial, params = training.propose(study, max_depth=max_depth)
-        found.append(fit_trial(number, params, dataset))
+        found.append(fit_trial(number, params, dataset, setting))
         study.tell(trial, found[-1].score.rmse_valid)
     return found
 
@@ -172,6 +188,7 @@ def train_ride_duration(
     max_depth: int = training.DEEPEST,
     forest: bool = False,
     seed: int = 42,
+    experiment: str = "ride-duration",
 ) -> Report:
     """Train models of ride duration on one month and validate them on another.
 
@@ -182,13 +199,15 @@ def train_ride_duration(
         max_depth: The deepest tree that the search may try.
         forest: Train the random forest too.
         seed: Where the search begins.
+        experiment: To which the tracking runs of the models belong.
     """
+    setting = Setting(train=str(train), valid=str(valid), experiment=experiment)
     dataset, months, unseen = preprocess(train, valid)
-    models = [fit_linear(dataset)]
+    models = [fit_linear(dataset, setting)]
     if forest:
-        models.append(fit_forest(dataset))
-    models.append(fit_xgboost(dataset))
-    models += search(dataset, n_trials, max_depth, seed)
+        models.append(fit_forest(dataset, setting))
+    models.append(fit_xgboost(dataset, setting))
+    models += search(dataset, setting, n_trials, max_depth, seed)
     best = compare_models([model.score for model in models])
     plot_model(next(model for model in models if model.score.model == best), dataset, months[1].month)
     return Report(
@@ -201,7 +220,20 @@ def train_ride_duration(
     )
 
 
-def _reported(model: Fitted) -> Fitted:
+def _tracked(model: Fitted, setting: Setting) -> Fitted:
+    """Keep a model as a tracking run of its own."""
     score = model.score
+    with start_run(score.model, experiment=setting.experiment):
+        for source, context in ((setting.train, "training"), (setting.valid, "validation")):
+            if "://" not in source:
+                ostinato.dataset(source, name=Path(source).stem, context=context)
+        log_params({"model": score.model.partition(",")[0], **model.params})
+        log_metrics({name: value for name, value in asdict(score).items() if name != "model"})
+        log_model(model.pipeline(), "model", example=features.features(pd.DataFrame([RIDE])))
     get_run_logger().info("%s: RMSE %.4f (training %.4f)", score.model, score.rmse_valid, score.rmse_train)
     return model
+
+
+def _data_of(source: str | Path, trips: pd.DataFrame) -> Any:
+    """Give what the version of a month is made from: its file, where there is one."""
+    return trips if "://" in str(source) else source

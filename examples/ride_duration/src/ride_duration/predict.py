@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 import xgboost
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from ride_duration.features import features
 
@@ -63,3 +64,12 @@ class Fitted:
         """Give minutes for rides such as `{"PULocationID": 130, "DOLocationID": 205, "trip_distance": 3.66}`."""
         rows = self.vectorizer.transform(features(pd.DataFrame(rides)))
         return [float(minutes) for minutes in self.regressor.predict(rows)]
+
+    def pipeline(self) -> Pipeline:
+        """Give both as one model of scikit-learn; it takes what `features` gives, and needs none of this code."""
+        if not isinstance(self.regressor, Boosted):
+            return make_pipeline(self.vectorizer, self.regressor)
+        booster = self.regressor.booster
+        regressor = xgboost.XGBRegressor()
+        regressor.load_model(booster[: booster.best_iteration + 1].save_raw("ubj"))
+        return make_pipeline(self.vectorizer, regressor)
