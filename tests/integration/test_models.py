@@ -307,8 +307,15 @@ def test_a_registered_model_is_found_by_number_and_alias(home: Path) -> None:
     commands.do(CreateVersion(name="rides", source=info.uri, run_id=run.id, model_id=info.id, make_model=True))
     commands.do(CreateVersion(name="rides", source=f"runs:/{run.id}/model", run_id=run.id))
     commands.do(SetAlias(name="rides", alias="champion", version=2))
+    commands.do(CreateVersion(name="copies", source="models:/rides/2", make_model=True))
     commands.close()
-    for uri in ("models:/rides/1", "models:/rides/2", "models:/rides@champion", "models:/rides/latest"):
+    for uri in (
+        "models:/copies/1",
+        "models:/rides/1",
+        "models:/rides/2",
+        "models:/rides@champion",
+        "models:/rides/latest",
+    ):
         assert load_model(uri).predict(FRAME) == pytest.approx(TARGET)
     with pytest.raises(ModelVersionNotFound):
         load_model("models:/rides/9")

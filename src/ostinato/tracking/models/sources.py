@@ -78,19 +78,13 @@ def _place(reader: Reader, uri: str) -> tuple[str, str]:
         return _of_run(reader, uri, run["run"], run["path"].strip("/"))
     if uri.startswith("models:"):
         version = reader.find_version(*split_uri(uri))
-        return (version.model_id, "") if version.model_id else _place(reader, _source(uri, version.source))
+        # The source of a version may be another version, which was there before: that ends.
+        return (version.model_id, "") if version.model_id else _place(reader, version.source)
     stored = _STORED.fullmatch(urlsplit(uri).path.strip("/")) if uri.startswith("mlflow-artifacts:") else None
     if stored is None:
         reason = "it is in a place that Ostinato does not read"
         raise LoggedModelNotFound(model=uri, reason=reason)
     return stored["owner"], (stored["path"] or "").strip("/")
-
-
-def _source(uri: str, source: str) -> str:
-    """Give the source of a version; one that is a version again would lead in circles."""
-    if source.startswith("models:") and _MODEL.fullmatch(source) is None:
-        raise LoggedModelNotFound(model=uri, reason=f"its source is {source}")
-    return source
 
 
 def _of_run(reader: Reader, uri: str, run: str, path: str) -> tuple[str, str]:
