@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FLOWS = """
     import time
     from pathlib import Path
-    from ostinato import flow, task, get_run_logger
+    from ostinato import flow, task, get_run_logger, log_metric, log_param, start_run
 
     HERE = Path(__file__).parent
 
@@ -46,6 +46,18 @@ FLOWS = """
     @flow
     def train(n: int = 5) -> int:
         return fit(score.map(load.submit(n)))
+
+    @task
+    def trial(depth: int) -> None:
+        with start_run(name=f"depth-{depth}", experiment="rides"):
+            log_param("depth", depth)
+            for step in range(20):
+                log_metric("rmse", 6 + depth / 10 + 1 / (step + 1), step=step)
+
+    @flow
+    def search() -> None:
+        for depth in (3, 4):
+            trial(depth)
 
     @flow
     def slow() -> None:
@@ -261,6 +273,37 @@ def test_a_deployment_is_run_and_paused(visitor: Visitor, server: Served) -> Non
     expect(page.get_by_label("Queues")).to_contain_text("default")
 
 
+def test_tracking_runs_are_compared_and_a_version_of_a_model_leads_back_to_its_run(
+    visitor: Visitor, server: Served
+) -> None:
+    run = server.fleet.run(deployed(server, "search"))
+    server.fleet.wait(run, "Completed")
+    found = server.http.get("/api/tracking-runs", params={"experiment": "rides"}).json()["items"]
+    best = next(one for one in found if one["name"] == "depth-3")
+    version = {"source": f"runs:/{best['id']}/model", "run_id": best["id"]}
+    assert server.http.post("/api/models/rides/versions", json=version).status_code == 201
+    visitor.sign_in()
+    page = visitor.page
+    visitor.go("/experiments")
+    page.get_by_role("link", name="rides").click()
+    table = page.get_by_label("Tracking runs")
+    table.get_by_role("button", name="rmse").click()
+    expect(table.get_by_role("row").nth(1)).to_contain_text("depth-3")
+    page.get_by_label("Compare depth-3").check()
+    page.get_by_label("Compare depth-4").check()
+    compared = page.get_by_label("Comparison")
+    expect(compared.get_by_role("row").filter(has_text="depth").nth(1)).to_contain_text("3")
+    expect(compared.get_by_role("img", name=re.compile("^rmse from step 0 to 19"))).to_be_visible()
+    page.get_by_label("Filter").fill("metrics.rmse < 6.4")
+    page.keyboard.press("Enter")
+    expect(table.get_by_role("row")).to_have_count(2)
+    visitor.go("/models/rides")
+    page.get_by_role("button", name="Where from").click()
+    expect(page.get_by_role("definition").filter(has_text="depth-3")).to_be_visible()
+    page.get_by_role("link", name=run.name).click()
+    expect(page.get_by_role("heading", name=run.name)).to_be_visible()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_accessible(browser: Browser, server: Served, theme: str) -> None:
     deployment = deployed(server)
@@ -268,7 +311,7 @@ def test_every_page_is_accessible(browser: Browser, server: Served, theme: str) 
     server.fleet.wait(run, "Failed")
     visitor = Visitor(browser, server, color_scheme=theme, bypass_csp=True)
     visitor.sign_in()
-    pages = ["/", "/runs", "/deployments", "/workers"]
+    pages = ["/", "/runs", "/deployments", "/workers", "/experiments", "/models"]
     pages += [f"/runs/{run.id}?tab={tab}" for tab in ("tasks", "graph", "logs", "history", "details")]
     for path in pages:
         visitor.go(path)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 PREFIX: Final = "/ui/"
-PLACES: Final = frozenset({"", "runs", "deployments", "workers"})
+PLACES: Final = frozenset({"", "runs", "deployments", "workers", "experiments", "models"})
 """First parts of the addresses that are pages of the interface."""
 KINDS: Final = {
     ".js": b"text/javascript; charset=utf-8",

@@ -28,6 +28,20 @@ const VIEWS = /** @type {Record<string, {title: string, load: () => Promise<(par
       return () => html`<${Deployments} />`;
     },
   },
+  experiments: {
+    title: "Experiments",
+    load: async () => {
+      const { Experiments } = await import("./pages/experiments.js");
+      return ([, name]) => html`<${Experiments} name=${name} />`;
+    },
+  },
+  models: {
+    title: "Models",
+    load: async () => {
+      const { Models } = await import("./pages/models.js");
+      return ([, name]) => html`<${Models} name=${name} />`;
+    },
+  },
   workers: {
     title: "Workers",
     load: async () => {

@@ -12,6 +12,8 @@ export const COMMANDS = /** @type {Command[]} */ ([
   { keys: "g r", words: "Go to Runs", group: "Go", run: () => go(to("runs")) },
   { keys: "g d", words: "Go to Deployments", group: "Go", run: () => go(to("deployments")) },
   { keys: "g w", words: "Go to Workers", group: "Go", run: () => go(to("workers")) },
+  { keys: "g e", words: "Go to Experiments", group: "Go", run: () => go(to("experiments")) },
+  { keys: "g m", words: "Go to Models", group: "Go", run: () => go(to("models")) },
   { keys: "/", words: "Search in this view", group: "View", run: () => document.querySelector("[data-search]")?.focus() },
   { keys: "t", words: "Change between light and dark", group: "View", run: changeTheme },
   { keys: "u", words: "Change between local time and UTC", group: "View", run: changeZone },

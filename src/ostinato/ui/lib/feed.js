@@ -73,7 +73,9 @@ function read() {
 
 const KINDS = ["run-created", "run-moved", "run-asked", "run-released", "run-dropped", "run-claimed", "task-started",
   "task-moved", "logged", "artifact-made", "stream-lost", "deployment-set", "deployment-removed", "queue-set",
-  "worker-joined", "worker-left", "input-asked", "input-given"];
+  "worker-joined", "worker-left", "input-asked", "input-given", "experiment-made", "experiment-changed", "tracking-begun",
+  "tracking-changed", "params-logged", "metrics-logged", "model-set", "model-renamed", "model-removed", "model-tagged",
+  "version-made", "version-changed", "version-removed", "alias-moved", "stage-moved", "gate-checked"];
 
 /** Begin. */
 export function begin() {

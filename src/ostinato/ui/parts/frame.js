@@ -12,6 +12,8 @@ const PLACES = /** @type {const} */ ([
   { name: "runs", words: "Runs", glyph: "▤" },
   { name: "deployments", words: "Deployments", glyph: "◷" },
   { name: "workers", words: "Workers", glyph: "⚙" },
+  { name: "experiments", words: "Experiments", glyph: "∿" },
+  { name: "models", words: "Models", glyph: "◆" },
 ]);
 const LINKS = /** @type {Record<string, [string, string]>} */ ({
   live: ["●", "live"],
