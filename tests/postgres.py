@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import psycopg
@@ -39,10 +39,11 @@ _QUICK: Final = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 class Server:
     """A PostgreSQL server in a folder of its own."""
 
-    def __init__(self, folder: Path, *, port: int = 0, quick: bool = False) -> None:
-        """Name it; `quick` gives up what only matters when the server is killed."""
+    def __init__(self, folder: Path, *, port: int = 0, quick: bool = False, password: str = "") -> None:
+        """Name it; `quick` gives up what only matters when the server is killed. Without password it trusts all."""
         self.folder = folder
         self.port = port or free_port()
+        self.password = password
         self._quick = quick
 
     @property
@@ -58,13 +59,16 @@ class Server:
     def make(self, *words: str) -> None:
         """Make its folder; `words` are options of initdb."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if _user() is not None:
+        if user() is not None:
             shutil.chown(self.folder, _UNPRIVILEGED, _UNPRIVILEGED)
         options = ("--no-sync", "--no-locale", f"--username={USER}", f"--pgdata={self.data}")
-        encoding = () if any(word.startswith("--encoding") for word in words) else ("--encoding=UTF8",)
+        more = ("--encoding=UTF8", *words)
+        if self.password:
+            (self.folder / "password").write_text(self.password, encoding="utf-8")
+            more = ("--auth=scram-sha-256", f"--pwfile={self.folder / 'password'}", *more)
         made = subprocess.run(
-            [str(programs() / "initdb"), *options, *encoding, *words],
-            user=_user(), cwd="/", env=_environment(), capture_output=True, text=True, check=False,
+            [str(programs() / "initdb"), *options, *more],
+            user=user(), cwd="/", env=_environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout + made.stderr
 
@@ -94,31 +98,44 @@ class Server:
         if self.is_running:
             assert self._control("stop", "--mode", how) == 0, self.said
 
-    def url(self, name: str = NAME, *, user: str = USER, password: str = "", **options: str) -> str:
+    def url(self, name: str = NAME, *, user: str = USER, password: str | None = None, **options: str) -> str:
         """Give the address of a database; options are words of libpq."""
-        who = f"{user}:{quote(password)}" if password else user
+        password = self.password if password is None else password
+        who = f"{user}:{quote(password, safe='')}" if password else user
         more = "&".join(f"{word}={quote(value, safe='')}" for word, value in options.items())
         return f"postgresql://{who}@127.0.0.1:{self.port}/{name}{f'?{more}' if more else ''}"
 
-    @contextlib.contextmanager
-    def connected(self, name: str = NAME, **words: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-        """Give a connection of the one who may do everything."""
-        with contextlib.closing(psycopg.connect(self.url(name, **words), autocommit=True)) as pg:
-            yield pg
-
-    def run(self, *statements: str, name: str = NAME, password: str = "") -> None:
-        """Carry out statements, one after the other."""
-        with self.connected(name, password=password) as pg:
+    def run(self, *statements: str, name: str = NAME) -> list[tuple[Any, ...]]:
+        """Carry out statements one after the other, as the one who may do everything; give the rows of the last."""
+        rows = []
+        with psycopg.connect(self.url(name), autocommit=True) as pg:
             for statement in statements:
-                pg.execute(statement.encode())
+                told = pg.execute(statement.encode())
+                rows = told.fetchall() if told.description else []
+        return rows
 
     def _control(self, *words: str) -> int:
         """Give the exit code of pg_ctl; what it starts goes on without us."""
         command = [str(programs() / "pg_ctl"), "--pgdata", str(self.data), "--silent", "--wait", *words]
         return subprocess.run(
-            command, user=_user(), cwd="/", env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command, user=user(), cwd="/", env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True, check=False,
         ).returncode  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(*, password: str = "", settings: tuple[str, ...] = ()) -> Iterator[Server]:
+    """Give a server that may be killed: what it has committed is on disk. It has ended afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ostinato-postgres-"))
+    server = Server(folder, password=password)
+    try:
+        server.make()
+        server.start(*settings)
+        server.run(f"CREATE DATABASE {NAME}", name="postgres")
+        yield server
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def shared(folder: Path) -> Server:
@@ -197,7 +214,8 @@ def _open_to_all(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"{folder.parent.name}-{folder.name}"
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Give the name of the one who runs the server, unless that is we ourselves."""
     return _UNPRIVILEGED if os.geteuid() == 0 else None
 
 

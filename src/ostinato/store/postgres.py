@@ -7,8 +7,9 @@ grow in commit order, and what one command has read stays true until it is commi
 from __future__ import annotations
 
 import os
+import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -74,6 +75,12 @@ _SETTINGS: Final = (
 )
 
 
+_NOT_LET_IN: Final = re.compile(
+    r" failed: .*(password|authentication|pg_hba\.conf|permission denied|role .* does not exist)"
+)
+"""What is said to one who may not connect; it comes without a code."""
+
+
 class _BoolDumper(Dumper):
     """Truth as 0 and 1, as the tables have it."""
 
@@ -126,24 +133,27 @@ class PostgresConnection:
         pg.adapters.register_dumper(int, Int8BinaryDumper)
         pg.adapters.register_dumper(bool, _BoolDumper)
         pg.adapters.register_loader("numeric", _NumericLoader)
-        self._check(pg)
+        try:
+            self._check(pg)
+            if self.listens:
+                self._listen(pg)
+        except OstinatoError:
+            pg.close()
+            raise
+        except psycopg.Error as error:  # it went away again
+            pg.close()
+            raise explain(error, self._shown) from error
         self.number += 1
-        if self.listens:
-            self._listen(pg)
         return pg
 
     def _check(self, pg: psycopg.Connection[Any]) -> None:
-        trouble: OstinatoError | None = None
         encoding = pg.info.parameter_status("server_encoding")
         if pg.info.server_version < OLDEST:
-            trouble = DatabaseTooOld(path=self._shown, found=pg.info.server_version // 10000, needed=OLDEST // 10000)
-        elif encoding != "UTF8":
-            trouble = DatabaseUnsuited(path=self._shown, reason=f"its encoding is {encoding}, and not UTF8")
-        elif pg.execute("SELECT current_schema()").fetchone() == (None,):
-            trouble = DatabaseUnsuited(path=self._shown, reason="no schema of its search_path exists")
-        if trouble is not None:
-            pg.close()
-            raise trouble
+            raise DatabaseTooOld(path=self._shown, found=pg.info.server_version // 10000, needed=OLDEST // 10000)
+        if encoding != "UTF8":
+            raise DatabaseUnsuited(path=self._shown, reason=f"its encoding is {encoding}, and not UTF8")
+        if pg.execute("SELECT current_schema()").fetchone() == (None,):
+            raise DatabaseUnsuited(path=self._shown, reason="no schema of its search_path exists")
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run a statement written for SQLite."""
@@ -198,7 +208,13 @@ class PostgresConnection:
     def listen(self) -> None:
         """Be told of commits from now on."""
         self.listens = True
-        self._listen(self._pg)
+        try:
+            if self._pg.closed:
+                self._pg = self._connect()
+            else:
+                self._listen(self._pg)
+        except psycopg.Error as error:
+            raise explain(error, self._shown) from error
 
     @staticmethod
     def _listen(pg: psycopg.Connection[Any]) -> None:
@@ -208,7 +224,7 @@ class PostgresConnection:
     def read_only(self) -> None:
         """Refuse to write from now on."""
         self._is_read_only = True
-        self._pg.execute("SET default_transaction_read_only = on")
+        self.run("SET default_transaction_read_only = on")
 
     def close(self) -> None:
         """End the connection."""
@@ -291,7 +307,8 @@ class PostgresDatabase:
         """Undo, and let the next one write."""
         self.db.is_bound = False
         if not self.db.is_closed and self.db.in_transaction:
-            self.db.run("ROLLBACK")
+            with suppress(DatabaseUnreachable):  # a lost connection has undone it
+                self.db.run("ROLLBACK")
 
     @contextmanager
     def writing(self, *, sync: bool = True) -> Iterator[PostgresConnection]:
@@ -447,6 +464,8 @@ def explain(error: psycopg.Error, path: str) -> Exception:
             return DatabaseForbidden(path=path, reason=reason)
         case errors.DataCorrupted() | errors.IndexCorrupted():
             return DatabaseCorrupt(path=path, reason=reason)
+        case psycopg.OperationalError() if error.sqlstate is None and _NOT_LET_IN.search(reason):
+            return DatabaseForbidden(path=path, reason=reason)
         case psycopg.OperationalError() | psycopg.InterfaceError() | errors.IdleInTransactionSessionTimeout():
             return DatabaseUnreachable(path=path, reason=reason)
         case _:
