@@ -121,13 +121,13 @@ function actsOf(/** @type {any} */ run) {
 function Broken({ run, logs }) {
   const error = run.error;
   return html`<section class="broken" aria-label="What went wrong">
-    <h2>${error ? html`<code>${error.type}</code> <span dir="auto">${error.message}</span>` : html`<span dir="auto">${run.message || run.state}</span>`}</h2>
+    <h2 tabindex="0">${error ? html`<code>${error.type}</code> <span dir="auto">${error.message}</span>` : html`<span dir="auto">${run.message || run.state}</span>`}</h2>
     ${error && html`<p>${error.task && html`in task <b dir="auto">${error.task}</b>`} ${error.file && html`<code>${error.file}:${error.line}</code>`}
       ${error.inputs && html`<br />called with <code dir="auto">${error.inputs}</code>`}</p>`}
     ${error?.hint && html`<p>${error.hint}</p>`}
     ${error?.trace && html`<pre class="trace" tabindex="0" aria-label="Traceback">${error.trace}</pre>`}
     ${logs.length > 0 && html`<details open><summary>Last log lines</summary><pre class="trace" tabindex="0" aria-label="Last log lines">${logs.slice(-LAST_LINES).map((line) => line.text).join("\n")}</pre></details>`}
-    <p class="quiet">In a terminal: <code>ostinato ${run.deployment ? "resume" : "retry"} ${run.name}</code></p>
+    <p class="quiet">In a terminal: <code>ostinato retry ${/^[\w-]+$/.test(run.name) ? run.name : run.id}</code></p>
   </section>`;
 }
 
