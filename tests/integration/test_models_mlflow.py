@@ -235,8 +235,9 @@ def _check_logged(found: dict[str, Any]) -> None:
 
 
 def test_a_pipeline_over_dicts_predicts_through_mlflow(tmp_path: Path) -> None:
-    """Of dicts MLflow makes a frame where a signature names columns; so the pipeline is saved without an example."""
     rows = [{"zone": "43", "miles": 1.5}, {"zone": "7", "miles": 2.5}]
-    save_model(make_pipeline(DictVectorizer(), LinearRegression()).fit(rows, [1.0, 2.0]), tmp_path / "m", how="pickle")
+    pipeline = make_pipeline(DictVectorizer(), LinearRegression()).fit(rows, [1.0, 2.0])
+    info = save_model(pipeline, tmp_path / "m", how="pickle", example=rows)
+    assert info.signature is not None
     program = f"print(json.dumps(numbers(mlflow.pyfunc.load_model(folder).predict({rows!r}))))"
     assert _run("mlflow-3", program, tmp_path / "m") == pytest.approx([1.0, 2.0])

@@ -91,10 +91,14 @@ def save(model: Any, folder: str, options: Options, description: Description | N
     _write_text(folder, "python_env.yaml", python_env())
     recorded = hashes.record(folder)
     size = sum(os.path.getsize(os.path.join(folder, path)) for path in recorded)
+    own: dict[str, Any] = {"files": recorded}
+    signed = mlmodel.signature_of(signature)
+    if isinstance(options.example, (list, tuple)):  # MLflow would make a frame of such input, which the model never saw
+        own["signature"], signed = signed, None
     said = replace(
         description or Description(flavors={}),
-        flavors={**_complete(saved), OWN: {"files": recorded}},
-        signature=mlmodel.signature_of(signature),
+        flavors={**_complete(saved), OWN: own},
+        signature=signed,
         saved_input_example_info=info,
         metadata=options.metadata or None,
         model_uuid=uuid.uuid4().hex,

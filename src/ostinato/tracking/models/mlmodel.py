@@ -13,7 +13,7 @@ from ostinato.core.signatures import Signature, read, written
 
 FILE: Final = "MLmodel"
 OWN: Final = "ostinato"
-"""Our entry among the flavors: the hashes of all other files."""
+"""Our entry among the flavors: the hashes of all other files, and a signature that MLflow is not to see."""
 NATIVE: Final = ("xgboost", "lightgbm", "pytorch", "river", "sklearn")
 """Flavors that give the model as its library has it; one that has none of them is a `python_function`."""
 
@@ -48,7 +48,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     def signed(self) -> Signature | None:
         """Give what the model takes and gives, None when that is not said, or not in words that are known here."""
         try:
-            return read(self.signature)
+            return read(self.flavors.get(OWN, {}).get("signature") or self.signature)
         except msgspec.MsgspecError:
             return None
 

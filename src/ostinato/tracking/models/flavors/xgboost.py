@@ -39,7 +39,15 @@ def load(stored: Stored) -> Any:
         raise ModelUnfit(model=repr(stored.name), what="loaded", reason=reason, fix="Log the model again.")
     try:
         model = getattr(import_module(module), name)()
-        model.load_model(path)
+        model.load_model(_source(path))
     except Exception as error:
         raise unsuited(stored.name, error, stored.made_with) from error
     return model
+
+
+def _source(path: str) -> str | bytearray:
+    """Give what XGBoost reads: of a file whose name does not tell its format, such as MLflow's `.xgb`, the bytes."""
+    if path.endswith((".ubj", ".json")):
+        return path
+    with open(path, "rb") as file:
+        return bytearray(file.read())
