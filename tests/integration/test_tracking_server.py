@@ -36,6 +36,7 @@ with start_run("long", experiment="faults") as run:
             time.sleep(0.01)
         if step == 1000:
             print(run.id, flush=True)
+print("trained", flush=True)
 """
 
 
@@ -201,6 +202,9 @@ def test_every_value_arrives_once_when_the_server_is_killed_in_the_midst(server:
         server.words = ("--port", port)
         server.restart(kill=True)
         time.sleep(0.3)
+        server.program.kill()
+        assert training.stdout.readline() == "trained\n"
+        time.sleep(1)  # the process waits for the server, and has nothing else to do
         server.restart(kill=True)
         _, said = training.communicate(timeout=40)
     finally:

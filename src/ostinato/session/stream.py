@@ -338,7 +338,8 @@ class Stream:
                 with self._working:
                     self._sync()
                     self._commit()
-                if self._sink_error is not None and self._backlog and not self._queue:
+                # While the sink is busy its ring is waited for: a pause here might hear it, and nobody would look.
+                if self._sink_error is not None and self._backlog and not (self._queue or self._sink.is_busy):
                     self._bell.wait(RETRY_S)
         except BaseException as error:  # a mistake of ours: callers must see it, nobody else can
             self._fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
