@@ -14,11 +14,16 @@ export const COMMANDS = /** @type {Command[]} */ ([
   { keys: "g w", words: "Go to Workers", group: "Go", run: () => go(to("workers")) },
   { keys: "g e", words: "Go to Experiments", group: "Go", run: () => go(to("experiments")) },
   { keys: "g m", words: "Go to Models", group: "Go", run: () => go(to("models")) },
-  { keys: "/", words: "Search in this view", group: "View", run: () => document.querySelector("[data-search]")?.focus() },
+  { keys: "/", words: "Search in this view", group: "View", run: () => focusOn(document.querySelector("[data-search]")) },
   { keys: "t", words: "Change between light and dark", group: "View", run: changeTheme },
   { keys: "u", words: "Change between local time and UTC", group: "View", run: changeZone },
   { keys: "?", words: "Show the keys", group: "View", run: () => (overlay.value = "help") },
 ]);
+
+/** Put the focus on an element, if it can have it. */
+export function focusOn(/** @type {Element | null | undefined} */ element) {
+  if (element instanceof HTMLElement || element instanceof SVGElement) element.focus();
+}
 
 /** Commands of the view that is shown. */
 export const own = signal(/** @type {Command[]} */ ([]));

@@ -37,7 +37,7 @@ function take(/** @type {Happening} */ event) {
   }, PAUSE_MS);
 }
 
-channel.onmessage = ({ data }) => {
+channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
   if (data.event) take(data.event);
   if (data.link) link.value = data.link;
 };

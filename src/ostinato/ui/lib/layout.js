@@ -42,7 +42,7 @@ export function layout(ids, edges) {
 
 function neighbours(/** @type {string[]} */ ids, /** @type {[string, string][]} */ edges, /** @type {0 | 1} */ end) {
   const found = new Map(ids.map((id) => [id, /** @type {string[]} */ ([])]));
-  for (const edge of edges) found.get(edge[end])?.push(edge[1 - end]);
+  for (const [from, to] of edges) found.get(end ? to : from)?.push(end ? from : to);
   return found;
 }
 

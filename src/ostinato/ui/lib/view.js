@@ -13,7 +13,7 @@ import { listen } from "./feed.js";
  * @returns {{data: T | null, error: Error | null, again: () => void}}
  */
 export function useView(path, concerns, pause_ms = 300) {
-  const [state, setState] = useState({ path: "", data: null, error: null });
+  const [state, setState] = useState(/** @type {{path: string, data: any, error: any}} */ ({ path: "", data: null, error: null }));
   const [count, setCount] = useState(0);
   useEffect(() => {
     let over = false;

@@ -1,5 +1,5 @@
 /** One run: what it is, what went wrong, its tasks, log lines, artifacts and history. */
-import { useLayoutEffect, useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask } from "../lib/api.js";
 import { own } from "../lib/commands.js";
 import { html } from "../lib/html.js";
@@ -20,11 +20,13 @@ const LAST_LINES = 12;
 
 /** @param {{id: string}} props */
 export function Run({ id }) {
-  const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (event) => {
-    const about = event.data?.run_id;
-    return about === id || about === data?.run.id || event.data?.parent_id === data?.run.id;
+  const shown = useRef(id); // an address may name a run by the beginning of its id, or by its name
+  const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (/** @type {any} */ event) => {
+    const known = new Set([id, shown.current]);
+    return known.has(event.data?.run_id) || known.has(event.data?.parent_id);
   });
   if (!data) return error ? html`<h1 dir="auto">${id}</h1><${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`;
+  shown.current = data.run.id;
   return html`<${Page} data=${data} error=${error} again=${again} />`;
 }
 

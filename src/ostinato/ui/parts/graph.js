@@ -1,5 +1,6 @@
 /** The graph of a run: what flows between its tasks, mapped ones as one node. */
 import { useMemo, useRef } from "preact/hooks";
+import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { layout } from "../lib/layout.js";
 import { go, to } from "../lib/route.js";
@@ -49,10 +50,10 @@ function Drawing({ graph }) {
     if (event.key === "Enter" && node.run_id) go(to("runs", node.run_id));
     if (!next) return;
     event.preventDefault();
-    [...(box.current?.querySelectorAll("[data-node]") ?? [])].find((one) => one instanceof SVGElement && one.dataset.node === next)?.focus();
+    focusOn([...(box.current?.querySelectorAll("[data-node]") ?? [])].find((one) => one instanceof SVGElement && one.dataset.node === next));
   }
   return html`<div class="graph scroll" ref=${box}><svg width=${width} height=${height} role="tree" aria-label="Graph of the run">
-    <g class="edges" aria-hidden="true">${graph.edges.map(([from, target]) => {
+    <g class="edges" aria-hidden="true">${graph.edges.map((/** @type {[string, string]} */ [from, target]) => {
       const a = places.get(from), b = places.get(target);
       if (!a || !b) return null;
       const [x1, y1, x2, y2] = [a.x + WIDE, a.y + HIGH / 2, b.x, b.y + HIGH / 2];
