@@ -156,15 +156,39 @@ def test_the_demo_prints_the_models_and_where_to_look_next(
     assert "xgboost, trial 2" in printed
     for text in ("73,908 rides", "61,921 of 2021-02", "13,221 features", "62 rides of 2021-01", "244,152"):
         assert text in printed
-    for command in ("ostinato runs", "ostinato logs ", "ostinato resume last"):
+    for command in (
+        "ostinato runs",
+        "ostinato logs ",
+        "ostinato models lineage ride-duration 1",
+        "ostinato resume last",
+    ):
         assert command in printed
+
+
+def test_the_demo_has_the_best_model_in_staging_and_each_model_is_a_tracking_run(
+    demo: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    with reading(demo[0]) as reader:
+        version = reader.find_version("ride-duration", "@staging")
+        origin = reader.version_origin("ride-duration", version.version)
+        runs, _ = reader.search_tracking_runs([origin.experiment], order_by=["metrics.rmse_valid ASC"])
+
+    assert [run.status for run in runs] == ["finished"] * 4
+    errors = {run.name: metric.value for run in runs for metric in run.metrics if metric.key == "rmse_valid"}
+    assert errors["linear"] == pytest.approx(7.7587, abs=0.01)
+    assert errors["xgboost"] == pytest.approx(6.6443, abs=0.03)
+    assert origin.run_id == runs[0].id
+    assert sorted(use.context for use in origin.data) == ["training", "validation"]
+    assert (
+        f"{runs[0].name} is version 1 of ride-duration and in staging: models:/ride-duration@staging" in demo[1].stdout
+    )
 
 
 def test_the_demo_records_every_task_and_what_it_was_made_from(
     demo: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     with reading(demo[0]) as reader:
-        run = the_run(reader)
+        run = the_training(reader)
         (preprocess,) = reader.subflow_runs(run.id)
         tasks = {task.task: task for task in reader.task_runs(run.id)}
         inner = {task.task: task for task in reader.task_runs(preprocess.id)}
@@ -179,7 +203,7 @@ def test_the_demo_records_every_task_and_what_it_was_made_from(
 
 def test_the_demo_names_each_absurd_ride_and_warns(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     with reading(demo[0]) as reader:
-        run = the_run(reader)
+        run = the_training(reader)
         artifacts = {artifact.key: artifact for artifact in reader.artifacts(run.id)}
         everything = [run.id, *(subflow.id for subflow in reader.subflow_runs(run.id))]
         warnings = [line.text for line in reader.logs(everything, level=30)]
@@ -303,6 +327,12 @@ def reading(home: Path) -> Iterator[Reader]:
 def the_run(reader: Reader) -> FlowRun:
     """Give the one root run of a home."""
     (run,) = (run for run in reader.runs(Query())[0] if run.id == run.root_id)
+    return run
+
+
+def the_training(reader: Reader) -> FlowRun:
+    """Give the training in the one root run of a home."""
+    (run,) = (run for run in reader.subflow_runs(the_run(reader).id) if run.flow == "train-ride-duration")
     return run
 
 

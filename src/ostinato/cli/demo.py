@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     cls=Command,
     short_help="Train a model on taxi rides, to see it all at work.",
     examples={
-        "ostinato demo": "under two minutes: linear regression, XGBoost, two trials of a search",
+        "ostinato demo": "under two minutes: linear regression, XGBoost, a short search; the best is registered",
         "ostinato demo --full": "with the random forest and the whole search space",
         "ostinato demo --data rides/": "with the two months from a folder of yours",
     },
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @trace_option
 @json_option
 def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, full_trace: bool, as_json: bool) -> int:
-    """Train models of how long a taxi ride takes, on a month of real rides, and compare them.
+    """Train models of how long a taxi ride takes, on a month of real rides; the best of them goes to staging.
 
     It needs the packages of the extra: pip install "ostinato[demo]".
     """
@@ -60,13 +60,13 @@ def demo(*, full: bool, data: Path | None, quiet: bool, plain: bool, full_trace:
             failures.append(error)  # the run has recorded it; it is told below
             return None
 
-    report = carry_out(work, find, style)
+    staged = carry_out(work, find, style)
     if failures:
         with open_reader() as reader:
             if not find(reader):  # no run of ours failed, but the example around it
                 raise failures[0]
-    if report is None or as_json:
+    if staged is None or as_json:
         error = failures[0] if failures else None
         return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
-    click.echo("\n".join(example.lines(report)))
+    click.echo("\n".join(example.lines(staged)))
     return exits.OK

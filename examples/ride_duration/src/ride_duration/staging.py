@@ -43,6 +43,7 @@ class Staged:
     uri: str
     """What `load_model` takes."""
     candidate: Candidate
+    experiment: str
     report: Report
     """Of the training."""
 
@@ -139,4 +140,4 @@ def stage_ride_duration(
     version = register(best, model)
     promote(model, version, to="staging")
     describe(model, version, best, experiment)
-    return Staged(version=version, uri=f"models:/{model}@staging", candidate=best, report=report)
+    return Staged(version=version, uri=f"models:/{model}@staging", candidate=best, experiment=experiment, report=report)
