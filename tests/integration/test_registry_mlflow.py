@@ -81,6 +81,9 @@ found["no filter"] = refusal(client.search_model_versions, "colour = 'red'")
 copy = client.copy_model_version("models:/rides/1", "copies")
 found["copy"] = [copy.version, copy.run_id == one.run_id]
 found["where"] = client.get_model_version_download_uri("copies", "1") == f"{one.artifact_uri}/model"
+names = lambda **more: [[each.name, int(each.version)] for each in client.search_model_versions(**more)]
+found["newest first"] = names()
+found["by number"] = names(order_by=["version_number DESC"])
 client.update_model_version("rides", "1", "better")
 client.update_registered_model("rides", "in minutes")
 found["described"] = [client.get_model_version("rides", 1).description]
@@ -93,8 +96,9 @@ found["gated"] = [
 ]
 client.rename_registered_model("rides", "taxi")
 client.delete_model_version("taxi", "1")
-found["gone"] = [refusal(client.get_model_version, "taxi", "1")[0], refusal(client.get_registered_model, "rides")[0]]
-found["taken"] = refusal(client.create_registered_model, "taxi")[0]
+found["gone"] = [refusal(client.get_model_version, "taxi", "1"), refusal(client.get_registered_model, "rides")]
+found["taken"] = refusal(client.create_registered_model, "taxi")
+found["no number"] = refusal(client.get_model_version, "taxi", "x")
 client.delete_registered_model("taxi")
 found["left"] = [each.name for each in client.search_registered_models()]
 print(json.dumps(found))
@@ -123,8 +127,14 @@ def test_the_client_registers_stages_names_searches_and_is_refused(home: Path, t
     for code, message in found["gated"]:
         assert code == "INVALID_STATE"
         assert "rmse: not checked" in message
-    assert found["gone"] == ["RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST"]
-    assert found["taken"] == "RESOURCE_ALREADY_EXISTS"
+    assert [code for code, _ in found["gone"]] == ["RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST"]
+    assert "Model Version (name=taxi, version=1) not found" in found["gone"][0][1]
+    assert "Registered Model with name=rides not found" in found["gone"][1][1]
+    assert found["taken"][0] == "RESOURCE_ALREADY_EXISTS"
+    assert "already exists" in found["taken"][1]
+    assert "must be an integer, got 'x'" in found["no number"][1]
+    assert found["newest first"] == [["copies", 1], ["rides", 2], ["rides", 1]]
+    assert found["by number"] == [["rides", 2], ["copies", 1], ["rides", 1]]
     assert found["left"] == ["copies"]
 
 

@@ -34,10 +34,10 @@ _ALIAS: Final = re.compile(r"[\w-]{1,255}")
 _NUMBER_LIKE: Final = re.compile(r"v?\d+")
 _NOT_ALIASES: Final = frozenset({"latest", "none", "archived"})
 URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
-_ELSEWHERE: Final = re.compile(r"[a-z][a-z0-9+.-]*:/")
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:/")
 _LEADS_OUT: Final = re.compile(r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25", re.IGNORECASE)
 _OF_RUN: Final = re.compile(
-    r"^runs:/{1,3}(?P<named>[^/]+)/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
+    r"^runs:/{1,3}(?P<named>[0-9a-f]{32})/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
 )
 _LOGGED: Final = re.compile(
     r"^models:/{1,3}(?P<named>m-[0-9a-f]{32})|^mlflow-artifacts:/.*/models/(?P<kept>m-[0-9a-f]{32})/"
@@ -504,7 +504,7 @@ def traced(source: str) -> tuple[str, str]:
         '0a0a'
     """
     reason = ""
-    if not _ELSEWHERE.match(source) or source.startswith("file:"):
+    if not ADDRESS.match(source) or source.startswith("file:"):
         reason = "it is no address that others can reach, such as runs:/RUN/model or s3://bucket/model"
     elif _LEADS_OUT.search(source):
         reason = "it leads out of the place where it begins"

@@ -64,7 +64,7 @@ VERSIONS: Final = Shape(
     },
     sides={"tag": Side(table="model_tags", owner="name", also=" AND {}.version = r.version")},
     tag_columns=_is_prompt("r.version"),
-    order=(("r.updated_at", True), ("r.name", False), ("r.version", True)),
+    order=(("r.name", False), ("r.version", True)),
 )
 
 
@@ -85,8 +85,11 @@ def search_versions(
 ) -> tuple[list[ModelVersion], str]:
     """Give a page of versions of all models, and the token of the next one, "" when this is the last.
 
+    Without an order those that changed last come first.
+
     Raises:
         FilterInvalid: (filter-invalid), PageTokenInvalid: (page-token-invalid).
     """
-    found, following = search(db, VERSIONS, text=text, order_by=order_by, limit=limit, token=token)
+    orders = order_by or ("last_updated_timestamp DESC",)
+    found, following = search(db, VERSIONS, text=text, order_by=orders, limit=limit, token=token)
     return registry.some_versions(db, found), following

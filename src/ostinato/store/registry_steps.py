@@ -64,10 +64,7 @@ def _version_made(event: r.VersionMade) -> list[Step]:
 
 
 def _version_changed(event: r.VersionChanged) -> list[Step]:
-    return [
-        ("describe_version", (event.description, event.at, event.name, event.version)),
-        ("touch_model", (event.at, event.name)),
-    ]
+    return [("describe_version", (event.description, event.at, event.name, event.version))]
 
 
 def _version_removed(event: r.VersionRemoved) -> list[Step]:

@@ -23,17 +23,23 @@ from ostinato.core.commands import (
     SetStage,
     TagModel,
 )
-from ostinato.core.errors import AliasNotFound
-from ostinato.core.registry import STAGE_OF, STAGES, URI, alias_of, split_uri, stage_of
+from ostinato.core.errors import AliasNotFound, ModelExists, ModelInvalid, ModelNotFound, ModelVersionNotFound
+from ostinato.core.registry import ADDRESS, STAGE_OF, STAGES, URI, alias_of, split_uri, stage_of
 from ostinato.server.mlflow.faults import Fault
 from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors
 from ostinato.server.mlflow.wire import KeyValue, pairs
 from ostinato.store import registry
+from ostinato.store.database import ALL
 from ostinato.store.registry_search import search_models, search_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
+
     from ostinato.core.registry import Model, ModelVersion
     from ostinato.store.database import Connection
+
+    Answer: TypeAlias = Callable[[Asked, Any], Awaitable[object]]
 
 MOST_COPIES: Final = 10
 """Versions that are copies of one another, looked through for where their files are."""
@@ -240,9 +246,6 @@ async def _untag_model(asked: Asked, tag: ModelTag) -> Any:
 # --- versions
 
 
-Number = Annotated[int, Meta(ge=0, le=(1 << 62))]
-
-
 class NewVersion(msgspec.Struct, frozen=True):
     """A version that is wanted."""
 
@@ -259,14 +262,14 @@ class OneVersion(msgspec.Struct, frozen=True):
     """Which version."""
 
     name: str
-    version: Number
+    version: str | int
 
 
 class Moved(msgspec.Struct, frozen=True):
     """Another stage for a version."""
 
     name: str
-    version: Number
+    version: str | int
     stage: str
     archive_existing_versions: bool = False
 
@@ -275,7 +278,7 @@ class VersionDescribed(msgspec.Struct, frozen=True):
     """Another description of a version."""
 
     name: str
-    version: Number
+    version: str | int
     description: str = ""
 
 
@@ -283,7 +286,7 @@ class VersionTag(msgspec.Struct, frozen=True):
     """A tag of a version."""
 
     name: str
-    version: Number
+    version: str | int
     key: str
     value: str = ""
 
@@ -297,6 +300,20 @@ class VersionSearch(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
+def _number(text: str | int) -> int:
+    """Give the number of a version; one below 1 is that of none.
+
+    Raises:
+        Fault: INVALID_PARAMETER_VALUE.
+    """
+    try:
+        number = int(text)
+    except ValueError as error:
+        reason = f"Parameter 'version' must be an integer, got '{text}'."
+        raise Fault("INVALID_PARAMETER_VALUE", reason) from error
+    return min(number, ALL) if number > 0 else -1
+
+
 async def _create_version(asked: Asked, new: NewVersion) -> Any:
     command = CreateVersion(
         name=new.name,
@@ -307,7 +324,13 @@ async def _create_version(asked: Asked, new: NewVersion) -> Any:
         description=new.description,
         tags={tag.key: tag.value for tag in new.tags},
     )
-    return {"model_version": _version(await asked.do(command))}
+    try:
+        return {"model_version": _version(await asked.do(command))}
+    except ModelInvalid as error:
+        reason = error.message
+        if not ADDRESS.match(new.source):
+            reason = "To use a local path as a model version source, log the files in a run: its files have an address."
+        raise Fault("INVALID_PARAMETER_VALUE", f"Invalid model version source: '{new.source}'. {reason}") from error
 
 
 async def _transition(asked: Asked, wanted: Moved) -> Any:
@@ -318,7 +341,7 @@ async def _transition(asked: Asked, wanted: Moved) -> Any:
         raise Fault("INVALID_PARAMETER_VALUE", text)
     command = SetStage(
         name=wanted.name,
-        version=wanted.version,
+        version=_number(wanted.version),
         stage=stage,
         archive_existing=wanted.archive_existing_versions,
     )
@@ -326,17 +349,17 @@ async def _transition(asked: Asked, wanted: Moved) -> Any:
 
 
 async def _update_version(asked: Asked, wanted: VersionDescribed) -> Any:
-    command = DescribeVersion(name=wanted.name, version=wanted.version, description=wanted.description)
+    command = DescribeVersion(name=wanted.name, version=_number(wanted.version), description=wanted.description)
     return {"model_version": _version(await asked.do(command))}
 
 
 async def _delete_version(asked: Asked, one: OneVersion) -> Any:
-    await asked.do(RemoveVersion(name=one.name, version=one.version))
+    await asked.do(RemoveVersion(name=one.name, version=_number(one.version)))
     return NOTHING
 
 
 async def _get_version(asked: Asked, one: OneVersion) -> Any:
-    found = await asked.read(lambda shelf: registry.get_version(shelf.db, one.name, one.version))
+    found = await asked.read(lambda shelf: registry.get_version(shelf.db, one.name, _number(one.version)))
     return {"model_version": _version(found)}
 
 
@@ -351,7 +374,7 @@ async def _search_versions(asked: Asked, wanted: VersionSearch) -> Any:
 
 async def _get_uri(asked: Asked, one: OneVersion) -> Any:
     def question(db: Connection) -> str:
-        source = registry.get_version(db, one.name, one.version).source
+        source = registry.get_version(db, one.name, _number(one.version)).source
         for _ in range(MOST_COPIES):
             if URI.fullmatch(source) is None:
                 break
@@ -362,12 +385,12 @@ async def _get_uri(asked: Asked, one: OneVersion) -> Any:
 
 
 async def _tag_version(asked: Asked, tag: VersionTag) -> Any:
-    await asked.do(TagModel(name=tag.name, version=tag.version, tags={tag.key: tag.value}))
+    await asked.do(TagModel(name=tag.name, version=_number(tag.version), tags={tag.key: tag.value}))
     return NOTHING
 
 
 async def _untag_version(asked: Asked, tag: VersionTag) -> Any:
-    await asked.do(TagModel(name=tag.name, version=tag.version, tags={tag.key: None}))
+    await asked.do(TagModel(name=tag.name, version=_number(tag.version), tags={tag.key: None}))
     return NOTHING
 
 
@@ -379,7 +402,7 @@ class NewAlias(msgspec.Struct, frozen=True):
 
     name: str
     alias: str
-    version: Number
+    version: str | int
 
 
 class OneAlias(msgspec.Struct, frozen=True):
@@ -390,7 +413,7 @@ class OneAlias(msgspec.Struct, frozen=True):
 
 
 async def _set_alias(asked: Asked, wanted: NewAlias) -> Any:
-    await asked.do(SetAlias(name=wanted.name, alias=wanted.alias, version=wanted.version))
+    await asked.do(SetAlias(name=wanted.name, alias=wanted.alias, version=_number(wanted.version)))
     return NOTHING
 
 
@@ -417,7 +440,27 @@ def _newest(db: Connection, name: str) -> ModelVersion:
     return registry.find_version(db, name, "latest")
 
 
-DOORS: Final[Doors] = {
+def _in_words(answer: Answer) -> Answer:
+    """Have refusals told in MLflow's words, which programs look for."""
+
+    async def answered(asked: Asked, request: Any) -> object:
+        try:
+            return await answer(asked, request)
+        except ModelNotFound as error:
+            name = error.values["name"]
+            raise Fault("RESOURCE_DOES_NOT_EXIST", f"Registered Model with name={name} not found") from error
+        except ModelVersionNotFound as error:
+            name, version = error.values["name"], error.values["version"]
+            text = f"Model Version (name={name}, version={version}) not found"
+            raise Fault("RESOURCE_DOES_NOT_EXIST", text) from error
+        except ModelExists as error:
+            name = error.values["name"]
+            raise Fault("RESOURCE_ALREADY_EXISTS", f"Registered Model (name={name}) already exists.") from error
+
+    return answered
+
+
+_DOORS: Final[Doors] = {
     ("POST", "registered-models/create"): Door(NewModel, _create_model),
     ("POST", "registered-models/rename"): Door(Renamed, _rename_model),
     ("PATCH", "registered-models/update"): Door(Described, _update_model),
@@ -443,3 +486,5 @@ DOORS: Final[Doors] = {
     ("POST", "model-versions/set-tag"): Door(VersionTag, _tag_version),
     ("DELETE", "model-versions/delete-tag"): Door(VersionTag, _untag_version),
 }
+
+DOORS: Final[Doors] = {key: Door(door.kind, _in_words(door.answer)) for key, door in _DOORS.items()}
