@@ -88,8 +88,8 @@ async def serve(asked: Asked, address: str) -> None:
 
 def _place(address: str) -> tuple[str, str]:
     """Give whose file an address means, and its path."""
-    checked = artifact_path(address)
-    found = _PLACE.fullmatch(checked)
+    artifact_path(address)
+    found = _PLACE.fullmatch(address)
     if found is None:
         raise not_found("Artifact", address)
     return found["owner"], found["path"] or ""
