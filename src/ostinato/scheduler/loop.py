@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ostinato.core.errors import OstinatoError
+from ostinato.core.errors import OstinatoError, StorageError
 from ostinato.core.schedules import upcoming
 from ostinato.store import work
 from ostinato.store.commands import ticks, workers
@@ -167,6 +167,8 @@ class Scheduler:
         try:
             # With `catchup=all` there may be very many after a long outage; the other schedules are not to wait.
             return any((self._ledger.lead(work_) or 0) < ticks.MOST_AHEAD for _ in range(MOST_ROUNDS))
+        except StorageError:  # the next turn does it
+            raise
         except OstinatoError as error:  # parameters that do not fit any more, for example
             log.warning("schedule %s of %s makes no runs: %s", timetable.slug, deployment.title, error)
             return True
