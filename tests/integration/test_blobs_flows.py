@@ -142,6 +142,23 @@ def test_a_flow_that_is_killed_while_it_stores_leaves_whole_values_and_goes_on(
     assert check(str(home)) == []
 
 
+def test_a_backup_fetches_the_values_of_the_bucket_and_a_restore_stores_them_there(
+    home: Path, tmp_path: Path, bucket: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Fleet(home, tmp_path).write(FLOWS)
+    assert _run(file, home).returncode == 1
+    before = bucket.objects()
+    assert _run(file, home, "db", "backup", "all.tar").returncode == 0
+    bucket.stop()
+    bucket.start()
+    assert bucket.objects() == []
+    monkeypatch.setenv("OSTINATO_HOME", str(tmp_path / "restored"))
+    restored = _run(file, tmp_path / "restored", "db", "restore", "all.tar")
+    assert restored.returncode == 0, restored.stderr
+    assert set(bucket.objects()) == set(before)
+    assert check(str(tmp_path / "restored")) == []
+
+
 def test_a_server_gives_and_takes_values_of_the_bucket_after_a_restart_too(
     home: Path, tmp_path: Path, bucket: S3
 ) -> None:

@@ -23,10 +23,13 @@ from ostinato.store import sql
 from ostinato.store.blobs import Blobs, name_of
 from ostinato.store.journal import explain as explain_disk
 from ostinato.store.journal import sync_folder
+from ostinato.store.places import carry
 from ostinato.store.sqlite import SqliteDatabase, explain, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ostinato.store.places import Place
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "ostinato.db"
@@ -58,12 +61,12 @@ def backup(target: str, folder: str | None = None) -> Manifest:
         )
     partial = f"{target}.partial"
     database = SqliteDatabase(home.database)
-    blobs = Blobs(home.blobs)
+    blobs = home.open_blobs()
     try:
         deliver_orphans(home, database)
         with blobs.kept(), tempfile.TemporaryDirectory(dir=home.folder, prefix="backup-") as scratch:
             copy = os.path.join(scratch, DATABASE)
-            used = _copy(database, copy)
+            used = _copy(database, copy, blobs)
             manifest = Manifest(
                 format=1, schema_version=len(migrations()), made_at=time.time_ns() // 1000, n_blobs=len(used)
             )
@@ -74,7 +77,7 @@ def backup(target: str, folder: str | None = None) -> Manifest:
                     tar.add(os.path.join(scratch, MANIFEST), MANIFEST)
                     tar.add(copy, DATABASE)
                     for blob in used:
-                        tar.add(blobs.path(blob), f"blobs/{blob[:2]}/{blob}")
+                        _add(tar, blobs, blob)
                 out.flush()
                 os.fsync(out.fileno())
             os.rename(partial, target)
@@ -122,7 +125,7 @@ def _home(folder: str | None) -> Home:
     return home
 
 
-def _copy(database: SqliteDatabase, path: str) -> list[str]:
+def _copy(database: SqliteDatabase, path: str, blobs: Place) -> list[str]:
     """Copy the database as it is at one moment; give the blobs that it refers to and that exist."""
     copy = sqlite3.connect(path)
     try:
@@ -131,8 +134,14 @@ def _copy(database: SqliteDatabase, path: str) -> list[str]:
         used = [row[0] for row in copy.execute(sql.load("maintenance")["used_blobs"]).fetchall()]
     finally:
         copy.close()
-    blobs = Blobs(os.path.join(os.path.dirname(database.path), "blobs"))
     return sorted(blob for blob in used if blobs.has(blob))
+
+
+def _add(tar: tarfile.TarFile, blobs: Place, blob: str) -> None:
+    member = tarfile.TarInfo(f"blobs/{blob[:2]}/{blob}")
+    file, member.size = blobs.open(blob)
+    with file:
+        tar.addfile(member, file)
 
 
 def _unpack(archive: str, scratch: str) -> Manifest:
@@ -214,11 +223,14 @@ def _put_in_place(home: Home, scratch: str) -> None:
     for end in ("", "-wal", "-shm"):  # an old log beside a new database would ruin it
         if os.path.exists(home.database + end):
             os.rename(home.database + end, aside + end)
-    blobs = Blobs(home.blobs)
-    for blob, _ in Blobs(os.path.join(scratch, "blobs")).files():
-        os.makedirs(os.path.dirname(blobs.path(blob)), exist_ok=True)
-        os.replace(os.path.join(scratch, "blobs", blob[:2], blob), blobs.path(blob))
-        sync_folder(os.path.dirname(blobs.path(blob)))
+    unpacked, goal = Blobs(os.path.join(scratch, "blobs")), home.open_blobs()
+    for blob, _ in unpacked.files():
+        if not isinstance(goal, Blobs) or goal.folder != home.blobs:
+            carry(blob, unpacked, goal)
+            continue
+        os.makedirs(os.path.dirname(goal.path(blob)), exist_ok=True)
+        os.replace(unpacked.path(blob), goal.path(blob))
+        sync_folder(os.path.dirname(goal.path(blob)))
     os.rename(os.path.join(scratch, DATABASE), home.database)
     sync_folder(home.folder)
 

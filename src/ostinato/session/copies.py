@@ -19,7 +19,7 @@ from ostinato.store import sql
 from ostinato.store.commands.places import SILENT_US
 from ostinato.store.contents import FACTS, SqliteContents, Tally, is_empty
 from ostinato.store.journal import sync_folder
-from ostinato.store.places import place_at
+from ostinato.store.places import carry, place_at
 from ostinato.store.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ostinato.store.database import Database
     from ostinato.store.places import Place
 
-PART_BYTES: Final = 1 << 20
 SCHEMES: Final = ("postgresql://", "postgres://")
 ENDINGS: Final = ("", "-wal", "-shm", ".lock")
 """Of the files that belong to a database file."""
@@ -214,25 +213,11 @@ def _copy_blobs(source: Database, origin: Place, goal: Place) -> tuple[int, int,
         if goal.has(blob):
             continue
         try:
-            n_bytes += _copy_blob(blob, origin, goal)
+            n_bytes += carry(blob, origin, goal)
             n_blobs += 1
         except BlobMissing:
             missing.append(blob)
     return n_blobs, n_bytes, missing
-
-
-def _copy_blob(blob: str, origin: Place, goal: Place) -> int:
-    file, n_bytes = origin.open(blob)
-    arriving = goal.arriving(blob)
-    try:
-        with file:
-            while part := file.read(PART_BYTES):
-                arriving.add(part)
-        if not arriving.finish():
-            raise BlobMissing(digest=blob, how="damaged", path=origin.where)
-    finally:
-        arriving.close()
-    return n_bytes
 
 
 def _copy_tables(before: Contents, after: Contents, target: str) -> tuple[list[CopiedTable], int]:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
+from ostinato.core.errors import BlobMissing
 from ostinato.store.blobs import Blobs
 from ostinato.store.buckets import Bucket
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ostinato.store.blobs import Stored
 
 FILE: Final = "file://"
+PART_BYTES: Final = 1 << 20
 
 
 class Values(Protocol):
@@ -93,6 +95,25 @@ class Places:
         if place is None:
             place = self._known[storage] = place_at(storage)
         return place
+
+
+def carry(blob: str, origin: Place, goal: Place) -> int:
+    """Store a value of one place in another one; give its size.
+
+    Raises:
+        BlobMissing: (blob-missing) it is not there, or damaged.
+    """
+    file, n_bytes = origin.open(blob)
+    arriving = goal.arriving(blob)
+    try:
+        with file:
+            while part := file.read(PART_BYTES):
+                arriving.add(part)
+        if not arriving.finish():
+            raise BlobMissing(digest=blob, how="damaged", path=origin.where)
+    finally:
+        arriving.close()
+    return n_bytes
 
 
 def place_at(storage: str) -> Place:
