@@ -7,7 +7,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from ostinato.core import datasets as d
 from ostinato.core import events as e
+from ostinato.core import logged_models as m
 from ostinato.core import registry as y
 from ostinato.core import tracking as t
 from ostinato.core.deployments import Code, Deployment, Queue
@@ -76,6 +78,14 @@ EVENTS: list[Any] = [
     y.AliasMoved("m", "production", AT, "local", 2, 1, "set", "g"),
     y.StageMoved("m", 2, AT, "local", "Production", "None"),
     y.GateChecked("m", 2, "production", "rmse", AT, "local", "d" * 16, True, "rmse is 6.4", 1, "g"),
+    m.LoggedModelMade("m-1", AT, "t", "1", "model", signature=b"{}", params={"n": "3"}),
+    m.LoggedModelChanged("m-1", AT, "ready"),
+    m.LoggedModelTagged("m-1", AT, {"k": None}),
+    m.LoggedModelParams("m-1", AT, {"n": "3"}),
+    m.LoggedModelMetrics("m-1", AT, "t", (t.Point("rmse", 6.5, 0, AT),)),
+    m.LoggedModelDescribed("m-1", AT, "sklearn", b"{}", ("numpy==2.4",), 9),
+    d.DatasetSeen("d" * 32, AT, "rides", "", (d.Field("miles", "double"),), 3, 24, None),
+    d.DatasetUsed("d" * 32, AT, "rides", "r", "r", 1),
 ]  # fmt: skip
 
 
