@@ -111,6 +111,8 @@ def test_values_are_told_as_what_they_are() -> None:
     assert by_kind["variable-set"]["value"] == {"a": 1}
     assert by_kind["input-asked"]["until"] is None
     assert "arguments" not in by_kind["run-created"]
+    assert by_kind["metrics-logged"]["n_points"] == 2
+    assert by_kind["metrics-logged"]["newest"]["rmse"] == 6.5
 
 
 def test_kinds_are_kebab_words() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from ostinato.core import events as e
 from ostinato.core.deployments import Deployment
 from ostinato.core.results import Result
+from ostinato.core.tracking import MetricsLogged
 from ostinato.core.views import deployment_view, instant, json_or_text, maybe, result_view
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ NEEDS: Final[dict[type, Action]] = {
 }
 """Events that are told to few; all others need the right to read."""
 
+MOST_VALUES: Final = 100
+"""Values of metrics that are told of one event."""
 _UNTOLD: Final = frozenset({"arguments", "hash", "sealed"})
 """Exact arguments, hashes of keys, sealed values."""
 _JSON: Final = frozenset({"parameters", "value", "schema", "data"})
@@ -40,6 +43,10 @@ def told(event: e.Event) -> dict[str, Any]:
         >>> told(e.RunReleased("01a2", 1, 0))["epoch"]
         1
     """
+    if isinstance(event, MetricsLogged):  # of the many values the newest: who wants all asks for the history
+        newest = {point.key: point.value for point in event.points[-MOST_VALUES:]}
+        facts = {"run_id": event.run_id, "at": instant(event.at), "epoch": event.epoch}
+        return {**facts, "n_points": len(event.points), "newest": newest}
     return _fields(event)
 
 

@@ -174,10 +174,10 @@ class EmbeddedReader:
         after: str = "",
     ) -> tuple[list[TrackingRun], str]:
         db = self._db
-        among = [tracking.find_experiment(db, ref) for ref in experiments] or tracking.experiments(db)
+        among = [tracking.find_experiment(db, ref).id for ref in experiments] or None
         return search_tracking_runs(
             db,
-            experiments=[one.id for one in among],
+            experiments=among,
             filter=text,
             order_by=order_by,
             states=("active", "deleted") if state is None else (state,),

@@ -146,7 +146,7 @@ def search(
 
 def search_runs(
     db: Connection,
-    experiment_ids: Sequence[str],
+    experiment_ids: Sequence[str] | None,
     *,
     text: str = "",
     order_by: Sequence[str] = (),
@@ -154,8 +154,10 @@ def search_runs(
     token: str = "",
     states: Sequence[Lifecycle] = ("active",),
 ) -> tuple[list[str], str]:
-    """Give the ids of a page of tracking runs, and the token of the next one."""
-    among: Statement = ("r.experiment_id IN (SELECT value FROM json_each(?))", [_json(list(experiment_ids)).decode()])
+    """Give the ids of a page of tracking runs, and the token of the next one; of all experiments when it is None."""
+    among: Statement = ("true", [])
+    if experiment_ids is not None:
+        among = ("r.experiment_id IN (SELECT value FROM json_each(?))", [_json(list(experiment_ids)).decode()])
     if len(states) == 1:
         among = (f"{among[0]} AND r.state = ?", [*among[1], states[0]])
     return search(db, RUNS, text=text, order_by=order_by, limit=limit, token=token, among=among)
@@ -164,14 +166,14 @@ def search_runs(
 def search_tracking_runs(
     db: Connection,
     *,
-    experiments: Sequence[str],
+    experiments: Sequence[str] | None,
     filter: str = "",  # noqa: A002  (as users know it)
     order_by: Sequence[str] = (),
     states: Sequence[Lifecycle] = ("active",),
     limit: int = 1000,
     after: str = "",
 ) -> tuple[list[TrackingRun], str]:
-    """Give a page of tracking runs of some experiments (ids), and what to give as `after` for the next one."""
+    """Give a page of tracking runs of experiments (ids; None: of all), and what to give as `after` for the next one."""
     ids, token = search_runs(db, experiments, text=filter, order_by=order_by, limit=limit, token=after, states=states)
     return tracking.tracking_runs(db, ids), token
 
