@@ -132,6 +132,32 @@ def test_an_online_model_goes_on_learning(tmp_path: Path) -> None:
     assert list(function.predict(FRAME)) == pytest.approx([model.predict_one(row) for row in rows])
 
 
+def test_a_model_of_pytorch_comes_back_ready_to_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs where PyTorch is installed: it is too large to be among what the tests need."""
+    torch = pytest.importorskip("torch")
+    (tmp_path / "project_net.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.line = torch.nn.Linear(2, 1)\n"
+        "    def forward(self, x):\n        return self.line(x)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = importlib.import_module("project_net").Net()
+    example = torch.ones(3, 2)
+    info = save_model(model, tmp_path / "model", example=example)
+    monkeypatch.undo()
+    del sys.modules["project_net"]
+    again = load_model(tmp_path / "model")
+    assert not again.training
+    assert again(example).tolist() == model(example).tolist()
+    assert info.flavor == "pytorch"
+    assert info.signature is not None
+    assert info.signature.outputs is not None
+    assert info.signature.outputs[0].said == "float32 (-1, 1)"
+    assert any(line.startswith("torch==") for line in info.requirements)
+
+
 def test_a_function_is_a_model(tmp_path: Path) -> None:
     save_model(lambda data: data["miles"] * 2, tmp_path / "model", example=FRAME)
     assert list(load_model(tmp_path / "model").predict(FRAME)) == [2.0, 4.0, 6.0, 8.0]

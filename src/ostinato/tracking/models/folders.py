@@ -180,6 +180,8 @@ def _predict(model: Any, data: Any, options: Options) -> Any:
     flavor = flavor_of(model)
     if flavor == "xgboost" and not hasattr(model, "get_booster"):
         return model.predict(import_module("xgboost").DMatrix(data))
+    if flavor == "pytorch":
+        return _module(flavor).predict(model, data)
     if flavor in ("river", "python_function"):
         return PythonFunction(model, options.artifacts).predict(data)
     return model.predict(data) if hasattr(model, "predict") else None

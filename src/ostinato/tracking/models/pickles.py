@@ -10,7 +10,7 @@ import pickle
 import sys
 import threading
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 import cloudpickle
 
@@ -18,26 +18,27 @@ from ostinato.core.errors import ModelUnfit, ModelUnsuited
 from ostinato.tracking.models.requirements import package_of, pinned, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+Write: TypeAlias = "Callable[[Any, object, IO[bytes]], None]"
 
 _NAMED: Final = (type, FunctionType, BuiltinFunctionType)
 _WHOLE: Final = threading.RLock()
 """Held while modules are marked to be pickled whole: cloudpickle knows them for the process."""
 
 
-def dump(model: object, path: str) -> frozenset[str]:
-    """Write a model, and give the modules that its pickle names.
+def dump(model: object, path: str, write: Write | None = None) -> frozenset[str]:
+    """Write a model, and give the modules that its pickle names; `write` is called with a class of Pickler.
 
     Raises:
         ModelUnfit: (model-unfit) it cannot be pickled.
     """
     try:
-        with open(path, "wb") as file, _WHOLE:
-            return _dump(model, file, whole=True)
+        with _WHOLE:
+            return _dump(model, path, write or _write, whole=True)
     except Exception as first:  # noqa: BLE001 - pickling runs code of the model's own classes
         try:
-            with open(path, "wb") as file:
-                return _dump(model, file, whole=False)
+            return _dump(model, path, write or _write, whole=False)
         except Exception:  # noqa: BLE001 - likewise
             name = f"{type(model).__module__}.{type(model).__qualname__}"
             fix = "Leave open files, locks, connections and lambdas of other libraries out of it."
@@ -103,20 +104,21 @@ class _Reader(pickle.Unpickler):
             raise ImportError(missing, name=module) from error
 
 
-class _Writer(cloudpickle.Pickler):  # type: ignore[misc]  # it comes without types
-    def __init__(self, file: IO[bytes], *, whole: bool) -> None:
-        super().__init__(file)
+class _Notes:
+    """What is noted while one model is pickled."""
+
+    def __init__(self, *, whole: bool) -> None:
         self.modules: set[str] = set()
         self.marked: list[ModuleType] = []
+        """Modules that are pickled whole for now."""
         self._whole = whole
 
-    def reducer_override(self, obj: Any) -> Any:
+    def note(self, obj: Any) -> None:
         """Note where an object comes from."""
         if isinstance(obj, ModuleType):
             self._note(obj.__name__)
         else:
             self._note(getattr(obj if isinstance(obj, _NAMED) else type(obj), "__module__", None))
-        return super().reducer_override(obj)
 
     def _note(self, name: str | None) -> None:
         if not name or name in self.modules:
@@ -129,14 +131,25 @@ class _Writer(cloudpickle.Pickler):  # type: ignore[misc]  # it comes without ty
             self.marked.append(module)
 
 
-def _dump(model: object, file: IO[bytes], *, whole: bool) -> frozenset[str]:
-    writer = _Writer(file, whole=whole)
+def _dump(model: object, path: str, write: Write, *, whole: bool) -> frozenset[str]:
+    notes = _Notes(whole=whole)
+
+    class Writer(cloudpickle.Pickler):  # type: ignore[misc]  # it comes without types
+        def reducer_override(self, obj: Any) -> Any:
+            notes.note(obj)
+            return super().reducer_override(obj)
+
     try:
-        writer.dump(model)
+        with open(path, "wb") as file:
+            write(Writer, model, file)
     finally:
-        for module in writer.marked:
+        for module in notes.marked:
             cloudpickle.unregister_pickle_by_value(module)
-    return frozenset(writer.modules)
+    return frozenset(notes.modules)
+
+
+def _write(pickler: Any, model: object, file: IO[bytes]) -> None:
+    pickler(file).dump(model)
 
 
 def _is_of_project(name: str, module: ModuleType) -> bool:

@@ -141,7 +141,8 @@ def _is_frame(data: Any) -> bool:
 
 
 def _is_array(data: Any) -> bool:
-    return hasattr(data, "dtype") and hasattr(data, "shape") and not hasattr(data, "name") and bool(len(data.shape))
+    has_rows = hasattr(data, "dtype") and hasattr(data, "shape") and bool(len(data.shape))
+    return has_rows and not hasattr(data, "to_frame")
 
 
 def _of_frame(data: Any) -> tuple[Column, ...]:
