@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import math
 import os
+import resource
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,6 +209,16 @@ def test_an_upload_that_is_cut_off_leaves_nothing(door: Door, home: Path) -> Non
     connection.close()
     assert _in_time(lambda: _kept(home) == [])
     assert door.get("artifacts/list", run_id=door.run)["files"] == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(door: Door, home: Path) -> None:
+    hard = resource.prlimit(door.server.card.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(door.server.card.pid, resource.RLIMIT_FSIZE, (8 << 20, hard))
+    answer = door.http.put(f"{door.place}/big.bin", content=bytes(9 << 20))
+    assert (answer.status_code, answer.json()["error_code"]) == (507, "RESOURCE_EXHAUSTED")
+    assert _kept(home) == []
+    resource.prlimit(door.server.card.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    assert door.http.put(f"{door.place}/big.bin", content=bytes(9 << 20)).status_code == 200
 
 
 def _kept(home: Path) -> list[str]:

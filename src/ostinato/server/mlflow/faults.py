@@ -22,6 +22,7 @@ STATUS: Final[dict[str, int]] = {
     "INTERNAL_ERROR": 500,
     "NOT_IMPLEMENTED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
+    "RESOURCE_EXHAUSTED": 507,  # MLflow has 429, on which its client tries again for minutes
 }
 
 CODES: Final[dict[type[errors.OstinatoError], str]] = {
@@ -50,6 +51,7 @@ CODES: Final[dict[type[errors.OstinatoError], str]] = {
     errors.UsageError: "INVALID_PARAMETER_VALUE",
     errors.Refused: "INVALID_STATE",
     errors.RunError: "INVALID_STATE",
+    errors.DiskFull: "RESOURCE_EXHAUSTED",
     errors.StorageError: "TEMPORARILY_UNAVAILABLE",
 }
 """The nearest class above an error tells its code; anything else is a fault of ours."""
