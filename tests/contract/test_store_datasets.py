@@ -65,6 +65,15 @@ def test_the_same_data_seen_twice_is_one_version(store: Store) -> None:
     assert (found.name, found.created_at) == ("rides", 1)
 
 
+def test_a_name_is_that_of_the_version_last_called_so_by_whomever(store: Store) -> None:
+    record(store, seen(RIDES, "rides", at=1), seen(ZONES, "zones", at=2), used(ZONES, at=3))
+    assert store.reader.find_dataset("rides").digest == ZONES
+    assert [one.digest for one in store.reader.datasets(name="rides")] == [ZONES, RIDES]
+    record(store, used(RIDES, at=4), used(ZONES, at=2))
+    assert store.reader.find_dataset("rides").digest == RIDES
+    assert store.reader.find_dataset("zones").name == "zones"
+
+
 def test_versions_are_found_by_digest_its_beginning_and_the_newest_of_a_name(store: Store) -> None:
     record(store, seen(RIDES, "rides", at=1), seen(ZONES, "rides", at=2), seen(REVIEWS, "ab12", at=3))
     assert store.reader.find_dataset("rides").digest == ZONES

@@ -111,6 +111,7 @@ def test_unchanged_data_is_recognised_by_another_process_and_not_counted_again(
     assert (again.digest, again.profile, again.name) == (first.digest, first.profile, "copy")
     (version,) = versions()
     assert version.name == "rides"
+    assert versions("copy") == [version]
 
 
 def test_a_changed_file_is_another_version(home: Path, tmp_path: Path) -> None:

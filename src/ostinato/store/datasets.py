@@ -28,6 +28,7 @@ _profile = msgspec.msgpack.Decoder(Profile).decode
 def project(db: Connection, event: DatasetEvent) -> None:
     """Write the rows of an event."""
     queries = sql.load("datasets")
+    db.execute(queries["put_dataset_name"], (event.name, event.digest, event.at))
     if isinstance(event, DatasetSeen):
         profile = None if event.profile is None else _pack(event.profile)
         values = (event.digest, event.name, event.source, _json(event.schema).decode(), event.n_rows, event.n_bytes)
@@ -50,7 +51,7 @@ def dataset(db: Connection, digest: str) -> DataVersion | None:
 
 
 def find_dataset(db: Connection, ref: str) -> DataVersion:
-    """Give a version by digest, unique beginning of one (4 or more digits), or name (the newest).
+    """Give a version by digest, unique beginning of one (4 or more digits), or name (the one last called so).
 
     Raises:
         DatasetNotFound: (dataset-not-found).
@@ -70,7 +71,7 @@ def find_dataset(db: Connection, ref: str) -> DataVersion:
 
 
 def datasets(db: Connection, *, name: str = "", after: str = "", limit: int = 50) -> list[DataVersion]:
-    """Give versions without their profiles, newest first; those of a name when it is given.
+    """Give versions without their profiles, newest first; those that were ever called `name` when it is given.
 
     Raises:
         RequestInvalid: (request-invalid) `after` is no place.

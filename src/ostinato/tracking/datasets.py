@@ -89,6 +89,9 @@ def dataset(data: Any, name: str = "", *, context: str = "") -> Dataset:
     if version is None:
         version = content.describe(called)
         _record(DatasetSeen(version.digest, version.created_at, called, content.source, *_facts(version)))
+    elif called != version.name and find_scope() is None:  # runs say themselves what they call it
+        named = DatasetSeen(version.digest, _now_us(), called, content.source, *_facts(version)[:3], None)
+        _record(named)
     _Seen.keep(version)
     _use(version.digest, called, _checked("context", context))
     return Dataset(
@@ -180,7 +183,7 @@ def _version(
         schema=schema,
         n_rows=n_rows,
         n_bytes=n_bytes,
-        created_at=time.time_ns() // 1000,
+        created_at=_now_us(),
         profile=profile,
     )
 
@@ -231,8 +234,11 @@ def _use(digest: str, name: str, context: str) -> None:
         run.use_data(digest, name, context)
     scope = find_scope()
     if scope is not None:
-        now = time.time_ns() // 1000
-        _record(DatasetUsed(digest, now, name, scope.flow.id, scope.root.id, scope.no, context))
+        _record(DatasetUsed(digest, _now_us(), name, scope.flow.id, scope.root.id, scope.no, context))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _record(event: Event) -> None:

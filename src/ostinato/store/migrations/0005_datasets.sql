@@ -12,7 +12,15 @@ CREATE TABLE datasets (
     created_at INTEGER NOT NULL
 );
 CREATE INDEX datasets_by_instant ON datasets (created_at, digest);
-CREATE INDEX datasets_by_name ON datasets (name, created_at, digest);
+
+-- What versions of data are called, and when each was last called so.
+CREATE TABLE dataset_names (
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, digest)
+) WITHOUT ROWID;
+CREATE INDEX dataset_names_by_instant ON dataset_names (name, at, digest);
 
 -- Versions of data that flow runs (no = 0) and task runs read; what tracking runs used is in tracking_inputs.
 CREATE TABLE dataset_links (

@@ -4,6 +4,11 @@ INSERT INTO datasets (digest, name, source, fields, n_rows, n_bytes, profile, cr
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (digest) DO NOTHING;
 
+-- put_dataset_name --
+-- A version of data was called so.
+INSERT INTO dataset_names (name, digest, at) VALUES (?, ?, ?)
+ON CONFLICT (name, digest) DO UPDATE SET at = excluded.at WHERE excluded.at > dataset_names.at;
+
 -- put_dataset_link --
 -- A run read a version of data.
 INSERT INTO dataset_links (digest, run_id, no, context, name, at) VALUES (?, ?, ?, ?, ?, ?)
@@ -18,8 +23,8 @@ SELECT digest, name, source, fields, n_rows, n_bytes, created_at, profile FROM d
 SELECT digest FROM datasets WHERE digest >= ? AND digest < ? ORDER BY digest LIMIT 2;
 
 -- newest_dataset --
--- The newest version of a name.
-SELECT digest FROM datasets WHERE name = ? ORDER BY created_at DESC, digest DESC LIMIT 1;
+-- The version that was last called so.
+SELECT digest FROM dataset_names WHERE name = ? ORDER BY at DESC, digest DESC LIMIT 1;
 
 -- datasets --
 -- Versions before a place, newest first.
@@ -28,9 +33,9 @@ WHERE (created_at, digest) < (?, ?)
 ORDER BY created_at DESC, digest DESC LIMIT ?;
 
 -- datasets_named --
--- Versions of a name before a place, newest first.
+-- Versions that were called so before a place, newest first.
 SELECT digest, name, source, fields, n_rows, n_bytes, created_at FROM datasets
-WHERE name = ? AND (created_at, digest) < (?, ?)
+WHERE digest IN (SELECT digest FROM dataset_names WHERE name = ?) AND (created_at, digest) < (?, ?)
 ORDER BY created_at DESC, digest DESC LIMIT ?;
 
 -- dataset_links --
