@@ -47,7 +47,7 @@ from ostinato.core.results import Result
 from ostinato.core.schedules import Cron
 from ostinato.core.workers import WorkerInfo
 from ostinato.store.append import Entry, Writer, append
-from ostinato.store.sqlite import Database, migrations
+from ostinato.store.sqlite import SqliteDatabase, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -300,7 +300,7 @@ def make(folder: Path, n_runs: int) -> Plan:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "journal").mkdir(parents=True)
     plan = Plan(n_runs, time.time_ns() // 1000)
-    database = Database(str(folder / "ostinato.db"))
+    database = SqliteDatabase(str(folder / "ostinato.db"))
     db = database.db
     db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000; PRAGMA wal_autocheckpoint = 100000")
     began, told = time.monotonic(), time.monotonic()
