@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from ostinato import session
 from ostinato.core.commands import (
@@ -20,10 +21,14 @@ from ostinato.core.commands import (
 from ostinato.core.errors import LoggedModelDeleted, LoggedModelNotFound, ParamTaken, TrackingRunNotFound
 from ostinato.core.logged_models import LoggedModelMade, new_model_id
 from ostinato.core.tracking import Point, TrackingBegun
+from ostinato.tracking.api import start_run
+from ostinato.tracking.models.api import describe_model, load_model, log_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.contract.conftest import Store
 
     from ostinato.core.ports import Commands, Reader, Recorder
 
@@ -118,3 +123,13 @@ def test_what_does_not_exist_is_named(doors: Doors) -> None:
         doors.reader.logged_model("m-0000")
     with pytest.raises(TrackingRunNotFound):
         doors.commands.do(CreateLoggedModel(run="00" * 16))
+
+
+def test_a_model_is_logged_and_loaded_wherever_the_store_is(store: Store) -> None:
+    model = LinearRegression().fit([[1.0], [2.0]], [2.0, 4.0])
+    with start_run("doubler", experiment="rides"):
+        info = log_model(model, example=[[1.0]], how="pickle")
+    for uri in (info.uri, f"runs:/{info.run_id}/model"):
+        assert load_model(uri).predict([[21.0]]) == pytest.approx([42.0])
+    assert describe_model(info.uri).requirements == info.requirements
+    assert store.reader.logged_model(info.id).run_id == info.run_id
