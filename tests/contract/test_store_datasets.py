@@ -82,7 +82,7 @@ def test_versions_are_found_by_digest_its_beginning_and_the_newest_of_a_name(sto
     record(store, seen("ab12" + "1" * 28, "more"))
     with pytest.raises(DatasetAmbiguous, match="fits several"):
         store.reader.find_dataset("ab12")
-    for ref in ("ab1", "nothing", "", "ffff", "%", "ab12%"):
+    for ref in ("ab1", "nothing", "", "ffff", "%", "ab12%", "a\x00b", "日本"):
         with pytest.raises(DatasetNotFound):
             store.reader.find_dataset(ref)
 
