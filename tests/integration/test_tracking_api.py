@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
 import threading
+import time
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,6 +181,9 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
             lambda: log_param("k", "x" * (2 << 20)),
             lambda: set_tag("a\0b", 1),
             lambda: ostinato.log_figure(object(), "a.png"),
+            lambda: start_run("a\0b", nested=True),
+            lambda: start_run(experiment=" ", nested=True),
+            lambda: start_run(tags={"": 1}, nested=True),
         ]
         for call in refused:
             with pytest.raises(TrackedValueInvalid):
@@ -223,6 +229,33 @@ def test_a_forked_process_logs_into_the_run_too() -> None:
     assert values_of(run.id, "m") == [0, 1]
 
 
+def test_a_forked_process_flushes_what_it_logs_by_itself() -> None:
+    with start_run() as run:
+        log_metric("m", 0)  # it waits for others while the process forks
+        pid = os.fork()
+        if pid == 0:
+            try:
+                run.log_metric("m", 1, step=1)
+                time.sleep(0.3)
+                session.close()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+    assert values_of(run.id, "m") == [0, 1]
+
+
+def test_runs_that_have_ended_are_not_held() -> None:
+    with start_run("last") as last:
+        pass
+    held = weakref.ref(last)
+    del last
+    for _ in range(2):
+        with start_run():
+            pass
+    gc.collect()
+    assert held() is None
+
+
 def test_training_goes_on_where_nothing_can_be_recorded(run_python: RunPython) -> None:
     ended = run_python(
         """
@@ -243,7 +276,9 @@ def test_training_goes_on_where_nothing_can_be_recorded(run_python: RunPython) -
 def test_system_metrics_are_logged_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "EVERY_S", 0.02)
     with start_run(system_metrics=True) as run:
-        sum(range(3_000_000))
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            sum(range(1_000))
     found = {one.key: one.value for one in tracked(run.id).metrics}
     assert found["system/mean_cpu_percent"] > 0
     assert set(found) >= {"system/cpu_percent", "system/memory_mb", "system/machine_free_mb", "system/machine_load"}

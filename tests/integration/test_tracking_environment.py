@@ -41,7 +41,6 @@ def test_a_packed_and_a_detached_commit_are_found(checkout: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     git(checkout, "pack-refs", "--all")
     assert environment.git_commit(str(checkout)) == commit
-    environment.git_commit.cache_clear()
     git(checkout, "checkout", "--quiet", "--detach")
     assert environment.git_commit(str(checkout)) == commit
 

@@ -112,6 +112,25 @@ def test_files_over_the_api(server: Served) -> None:
     assert server.http.get(f"/api/blobs/{file['digest']}").content == b"hello"
 
 
+def test_a_process_elsewhere_sends_files_and_finds_runs(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ok(server.http.post("/api/users", json={"name": "ci", "role": "editor"}))
+    monkeypatch.setenv("OSTINATO_API_KEY", ok(server.http.post("/api/keys", json={"user": "ci"}))["text"])
+    monkeypatch.setenv("OSTINATO_API_URL", server.card.url)
+    monkeypatch.setenv("OSTINATO_HOME", str(tmp_path / "far away"))
+    session.close()
+    (tmp_path / "model.bin").write_bytes(b"m" * 3_000_000)
+    with start_run("elsewhere") as run:
+        ostinato.log_artifact(tmp_path / "model.bin", "model")
+        log_param("where", "elsewhere")
+    assert [one.id for one in search_runs("params.where = 'elsewhere'")] == [run.id]
+    (file,) = ok(server.http.get(f"/api/tracking-runs/{run.id}/files"))["items"]
+    assert (file["path"], file["size_bytes"]) == ("model/model.bin", 3_000_000)
+    assert server.http.get(f"/api/blobs/{file['digest']}").content == b"m" * 3_000_000
+    session.close()
+
+
 # --- searching from Python
 
 

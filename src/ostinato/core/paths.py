@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from ostinato.core.errors import PathInvalid
 
 LONGEST: Final = 1024
-"""Characters of a path."""
+"""Bytes of a path: what an index of PostgreSQL holds is bounded."""
 
 
 def artifact_path(text: str, *, empty: bool = False) -> str:
@@ -36,8 +36,8 @@ def artifact_path(text: str, *, empty: bool = False) -> str:
 
 def _reason(text: str) -> str:
     """Say why a path is refused, "" when it is not."""
-    if len(text) > LONGEST:
-        return f"it is longer than {LONGEST} characters"
+    if len(text.encode("utf-8", "surrogatepass")) > LONGEST:
+        return f"it is longer than {LONGEST} bytes"
     if any(ord(letter) < 32 or letter == "\x7f" for letter in text):
         return "it holds control characters"
     if "\\" in text:

@@ -72,12 +72,14 @@ def start_run(
         check_experiment_name(experiment)
     if not isinstance(name, str):
         raise BadOption(option="name", value=name, where="start_run", reason="it is no text", fix="Pass a text.")
+    if name:
+        check_texts("run", {name: None})
     chosen = experiment or (outer.experiment if outer is not None else _experiment_of(scope))
     number = scope.ordinal_of(b"tracking-run") if scope is not None else 0
     run = begin_run(
         scope, outer, name=name or run_name(), experiment=chosen, tags=texts, label=number.to_bytes(4, "big")
     )
-    _opened_in(scope).runs.append(run)
+    _opened_in(scope).add(run)
     _active.set(run)
     if system_metrics:
         resolve("ostinato.tracking.system:watch")(run)
@@ -180,7 +182,7 @@ def _own_run(scope: Scope | None) -> Run:
         if opened.own is None:
             name = scope.name if scope is not None else run_name()
             opened.own = begin_run(scope, None, name=name, experiment=_experiment_of(scope), tags={}, label=OWN)
-            opened.runs.append(opened.own)
+            opened.add(opened.own)
         return opened.own
 
 

@@ -31,6 +31,8 @@ class Collector:
         self._begin()
 
     def _begin(self) -> None:
+        self.mark = object()
+        """Another one in each process."""
         self._waiting: deque[Flushable] = deque()
         self._bell = Bell()
         self._starting = threading.Lock()

@@ -59,7 +59,6 @@ def _program() -> str:
     return os.path.abspath(file) if os.path.isfile(file) else ""
 
 
-@cache
 def git_commit(folder: str) -> str:
     """Give the commit that is checked out where a folder is, "" outside a repository; nothing is started for it."""
     for _ in range(DEEPEST):

@@ -66,8 +66,8 @@ class Run:
         self.outer = outer
         """The run that was active when this one began."""
         self.ended = False
-        self.waits = False
-        """Whether the collector will flush it."""
+        self._waits: object = None
+        """The mark of the collector that will flush it; a forked child has another one."""
         self._root = root
         self._epoch = root.epoch if root is not None else 1
         self._points: deque[Point] = deque()
@@ -117,8 +117,8 @@ class Run:
         self._points.append(Point(key, value if type(value) is float else _number(key, value), step, at))
         if len(self._points) >= MOST_POINTS or self._hurries:
             self.flush()
-        elif not self.waits:
-            self.waits = True
+        elif self._waits is not collector.mark:
+            self._waits = collector.mark
             collector.note(self)
 
     def log_metrics(
@@ -211,7 +211,7 @@ class Run:
 
     def flush(self) -> None:
         """Record the values of metrics that wait."""
-        self.waits = False  # first: what comes from now on is noted again
+        self._waits = None  # first: what comes from now on is noted again
         points: list[Point] = []
         with contextlib.suppress(IndexError):
             while True:
@@ -234,9 +234,7 @@ class Run:
     def _telling(self) -> Any:
         try:
             yield
-        except OstinatoError as error:
-            if isinstance(error, TrackedValueInvalid):
-                raise
+        except (OstinatoError, OSError) as error:
             if not self._told:
                 self._told = True
                 _log.warning("Run %s goes on, and what it logs is lost: %s", self.name, error)
@@ -269,6 +267,11 @@ class Opened:
         self.own: Run | None = None
         """The one that it has without `start_run`."""
         self.runs: list[Run] = []
+
+    def add(self, run: Run) -> None:
+        """Take a run that has begun."""
+        self.runs = [one for one in self.runs if not one.ended]
+        self.runs.append(run)
 
     def end(self, state: str) -> None:
         """End the runs by the state in which the task or flow ended."""
