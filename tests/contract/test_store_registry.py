@@ -11,6 +11,7 @@ from tests.contract.happenings import created, ended, moved, started
 
 from ostinato import session
 from ostinato.core.commands import (
+    ChangeTracking,
     CreateModel,
     CreateVersion,
     DescribeModel,
@@ -42,7 +43,7 @@ from ostinato.core.errors import (
     RunNotFound,
 )
 from ostinato.core.events import InputAsked
-from ostinato.core.logged_models import LoggedModelMade, new_model_id
+from ostinato.core.logged_models import LoggedModelMade, LoggedModelMetrics, new_model_id
 from ostinato.core.registry import Policy
 from ostinato.core.tracking import InputLogged, MetricsLogged, Point, TagsLogged, TrackingBegun
 from ostinato.session.home import Home
@@ -366,6 +367,31 @@ def test_a_version_is_compared_with_the_champion_on_the_same_data_only(doors: Do
     assert "rmse is 6.4, that of version 2 6.3" in worse.detail
     doors.policy(better={"kind": "champion", "metric": "rmse", "by": -0.2})
     assert doors.check(3, "better").passed
+
+
+def test_metrics_of_a_logged_model_count_where_its_run_has_none(doors: Doors) -> None:
+    run_id = doors.tracked("a1" * 16)
+    for rmse in (6.6, 6.4):
+        model_id = new_model_id()
+        doors.recorder.record(LoggedModelMade(model_id, AT, run_id, "", f"model-{rmse}"))
+        points = (Point("rmse", rmse, 0, AT),)
+        doors.recorder.record(LoggedModelMetrics(model_id, AT, run_id, points, "rides", DATA))
+        assert doors.recorder.settle("database", 20)
+        doors.version(source=f"models:/{model_id}")
+    doors.policy(rmse={"kind": "metric", "metric": "rmse", "max": 6.7}, better={"kind": "champion", "metric": "rmse"})
+    doors.flow()
+    for check in ("rmse", "better"):
+        assert doors.check(1, check).passed
+    doors.promote(1)
+    assert doors.check(2, "better").detail.startswith("rmse is 6.4, that of version 1 6.6")
+
+
+def test_a_deleted_run_has_no_metrics_to_pass_with(doors: Doors) -> None:
+    doors.version(run_id=doors.tracked("a1" * 16, rmse=6.4))
+    doors.policy(rmse={"kind": "metric", "metric": "rmse", "max": 6.5})
+    doors.flow()
+    doors.commands.do(ChangeTracking(run="a1" * 16, state="deleted"))
+    assert doors.check(1, "rmse").detail == "rmse is not recorded"
 
 
 def test_what_is_no_number_passes_no_bound(doors: Doors) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,18 +255,47 @@ def test_a_person_is_asked_last_and_an_override_is_kept(home: Path) -> None:
         (2, "override", "the old one is down"), (1, "set", None),
     ]  # fmt: skip
     assert "version 1" in ostinato_says(home, "models", "rollback", RIDES)
+    run_id = json.loads(ostinato_says(home, "models", "show", RIDES, "2", "--json"))["run_id"]
+    registered = ostinato_says(home, "models", "register", f"runs:/{run_id}/model", RIDES, "--tag", "again=yes")
+    assert "rides version 3 is registered" in registered
     shown = ostinato_says(home, "models", "show", RIDES, "@production")
     assert "local said yes" in shown
+
+
+def test_a_subflow_asks_too_and_a_retry_checks_again(tmp_path: Path) -> None:
+    version(6.4)
+    file = tmp_path / "once.py"
+    file.write_text(
+        "from pathlib import Path\nfrom ostinato import task\n"
+        "@task\ndef fine(name, version):\n    if not Path(__file__).with_name('ready').exists():\n"
+        "        raise ValueError('not ready')\n",
+        encoding="utf-8",
+    )
+    gate(own={"kind": "task", "task": f"{file}:fine"}, boss={"kind": "approval", "within_s": 40})
+
+    @flow(retries=1, retry_delay_seconds=0)
+    def release() -> dict[str, str]:
+        try:
+            return promote(RIDES, 1)
+        finally:
+            (tmp_path / "ready").touch()
+
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(release)
+        resume(True)
+        assert said.result(40) == {"own": "fine ran", "boss": "local said yes"}
+    assert models.find_version("models:/rides@production").version == 1
 
 
 def resume(answer: bool) -> None:
     reader, commands = session.reader(), session.commands()
     end = time.monotonic() + 30
     while True:
-        (run,), _ = reader.runs(Query(), limit=1)
-        if run.state == "Paused":
+        runs, _ = reader.runs(Query(), limit=5)
+        run = next((one for one in runs if one.state == "Paused" and not one.parent_id), None)
+        if run is not None:
             break
-        assert time.monotonic() < end, run
+        assert time.monotonic() < end, runs
         time.sleep(0.05)
     commands.do(ResumeRun(run=run.id, input=answer))
     reader.close()

@@ -30,6 +30,7 @@ from ostinato.core.commands import (
     TagModel,
 )
 from ostinato.core.errors import BadOption, TargetNotFound
+from ostinato.core.ports import resolve
 from ostinato.core.registry import STAGES, Policy, stage_of
 from ostinato.core.registry_views import model_view, result_view, step_view, version_view
 
@@ -184,6 +185,29 @@ def lineage(*, name: str, version: str, as_json: bool) -> None:
 
 @models.command(
     cls=Command,
+    short_help="Register a model as the next version.",
+    examples={
+        "ostinato models register m-9f86d081884c7d659a2feaa0c55ad015 ride-duration": "a logged model",
+        "ostinato models register s3://bucket/model ride-duration --tag team=rides": "a folder elsewhere",
+    },
+)
+@click.argument("uri")
+@click.argument("name")
+@click.option("--description", default="", metavar="TEXT", help="What it is.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the version; may be given again.")
+@json_option
+def register(*, uri: str, name: str, description: str, tags: tuple[str, ...], as_json: bool) -> None:
+    """Register the model at URI as the next version of NAME, which is made when it is new.
+
+    URI is runs:/RUN/PATH, the id of a logged model (m-...), or an address elsewhere.
+    """
+    texts = {key: value for key, value in _texts(tags).items() if value is not None}
+    made = resolve("ostinato.tracking.registry:register_model")(uri, name, description=description, tags=texts)
+    click.echo(dumps(made) if as_json else f"{name} version {made.version} is registered.")
+
+
+@models.command(
+    cls=Command,
     short_help="Let an alias mean a version.",
     examples={
         "ostinato models alias ride-duration champion 3": "from now on `models:/ride-duration@champion` is version 3",
@@ -260,13 +284,7 @@ def rollback(*, name: str, alias: str, to: int | None, as_json: bool) -> None:
 @json_option
 def tag(*, name: str, tags: tuple[str, ...], version: str | None, as_json: bool) -> None:
     """Set tags of the model NAME; an empty VALUE takes one away."""
-    texts: dict[str, str | None] = {}
-    for word in tags:
-        key, sign, value = word.partition("=")
-        if not sign or not key:
-            message = f"{word!r} is no KEY=VALUE"
-            raise click.BadArgumentUsage(message)
-        texts[key] = value or None
+    texts = _texts(tags)
     number = 0 if version is None else _number(name, version)
     carry_out(TagModel(name=name, tags=texts, version=number))
     what = f"{name}/{number}" if number else name
@@ -378,6 +396,18 @@ def _policy_in(file: str) -> Policy:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         fix = "`ostinato models policy --help` lists the kinds of checks and what each takes."
         raise BadOption(option="FILE", value=file, where="a policy", reason=str(error), fix=fix) from error
+
+
+def _texts(words: tuple[str, ...]) -> dict[str, str | None]:
+    """Give the tags of words KEY=VALUE; an empty value is None."""
+    texts: dict[str, str | None] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or not key:
+            message = f"{word!r} is no KEY=VALUE"
+            raise click.BadArgumentUsage(message)
+        texts[key] = value or None
+    return texts
 
 
 def _number(name: str, ref: str) -> int:

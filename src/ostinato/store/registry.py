@@ -236,19 +236,28 @@ def _result(row: dict[str, Any]) -> GateResult:
 
 
 def metric_of(db: Connection, one: ModelVersion, key: str) -> float | None:
-    """Give the newest value of a metric of the tracking run that made a version, None when there is none."""
-    row = _ask(db, "metric", one.run_id, key).fetchone()
+    """Give the newest value of a metric of a version, None when there is none.
+
+    That of the tracking run that made it counts, then that of the logged model that it is.
+    """
+    row = _ask(db, "metric", one.run_id, key, one.model_id, key).fetchone()
     return None if row is None else value_of(*row)
 
 
 def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[Measured]:
-    """Give the values of a metric of a version with the data that each was measured on, newest tracking run first."""
-    rows = _ask(db, "measured", key, one.run_id, f"{one.name}/{one.version}", MOST_MEASURED).fetchall()
+    """Give the values of a metric of a version with the data that each was measured on.
+
+    First those of tracking runs, the newest first: the one that made it, and those that measured it again. Then those
+    of the logged model that it is, which have no context.
+    """
     found = []
+    rows = _ask(db, "measured", key, one.run_id, f"{one.name}/{one.version}", MOST_MEASURED).fetchall()
     for run_id, value, special in rows:
         data = _ask(db, "data_of_run", run_id, context, context).fetchall()
         digests = frozenset(digest for (digest,) in data)
         found.append(Measured(run_id=run_id, value=value_of(value, special), digests=digests))
+    for run_id, value, special, digest in _ask(db, "measured_model", one.model_id, key, MOST_MEASURED).fetchall():
+        found.append(Measured(run_id=run_id, value=value_of(value, special), digests=frozenset({digest})))
     return found
 
 

@@ -277,8 +277,21 @@ SELECT root_id, key FROM flow_runs WHERE id = ?;
 SELECT value, actor FROM run_inputs WHERE run_id = ? AND key = ? AND given_at IS NOT NULL;
 
 -- metric --
--- The newest value of a metric of a tracking run.
-SELECT value, special FROM tracking_metrics WHERE run_id = ? AND key = ?;
+-- The newest value of a metric of a tracking run that is not deleted, else of a logged model.
+SELECT value, special FROM (
+    SELECT m.value, m.special, 0 AS place, m.step, m.at
+    FROM tracking_metrics AS m JOIN tracking_runs AS t ON t.id = m.run_id AND t.state = 'active'
+    WHERE m.run_id = ? AND m.key = ?
+    UNION ALL
+    SELECT m.value, m.special, 1 AS place, m.step, m.at
+    FROM logged_model_metrics AS m WHERE m.model_id = ? AND m.key = ?
+) AS found
+ORDER BY place, step DESC, at DESC LIMIT 1;
+
+-- measured_model --
+-- Values of a metric of a logged model with the data that each was measured on, newest first.
+SELECT run_id, value, special, digest FROM logged_model_metrics
+WHERE model_id = ? AND key = ? AND digest <> '' ORDER BY at DESC, run_id, digest LIMIT ?;
 
 -- measured --
 -- Values of a metric of a version, newest tracking run first: the run that made it, and those that measured it again.
