@@ -109,6 +109,7 @@ if hasattr(mlflow, "search_logged_models"):
     client = MlflowClient()
     model = client.get_logged_model(info.model_id)
     found["id"] = model.model_id
+    found["outputs"] = [one.model_id for one in client.get_run(run.info.run_id).outputs.model_outputs]
     found["status"] = str(model.status)
     found["by_id"] = numbers(mlflow.pyfunc.load_model(f"models:/{info.model_id}").predict(frame))
     client.set_logged_model_tags(info.model_id, {"team": "taxi", "gone": "soon"})
@@ -217,6 +218,7 @@ def test_models_logged_on_one_side_load_on_the_other(client: str, home: Path, tm
 
 def _check_logged(found: dict[str, Any]) -> None:
     assert found["status"] == "READY"
+    assert found["outputs"] == [found["id"]]
     assert found["by_id"] == pytest.approx(TARGET)
     assert found["tags"]["team"] == "taxi"
     assert "gone" not in found["tags"]

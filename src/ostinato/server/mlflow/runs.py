@@ -15,7 +15,7 @@ from ostinato.server.mlflow.experiments import STATES, View, name_of
 from ostinato.server.mlflow.faults import Fault, missing, not_found
 from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors, microseconds
 from ostinato.server.mlflow.wire import KeyValue
-from ostinato.store import tracking
+from ostinato.store import logged_models, tracking
 from ostinato.store.commands.handlers import carry_out
 from ostinato.store.tracking_search import search_runs
 
@@ -312,7 +312,8 @@ async def _get(asked: Asked, one: One) -> Any:
         run = tracking.tracking_run(db, run_id)
         if run is None:
             raise not_found("Run", run_id)
-        return wire.run_message(run, root_of(db, run.experiment_id), tracking.inputs(db, run_id))
+        inputs, models = tracking.inputs(db, run_id), logged_models.models_of_run(db, run_id)
+        return wire.run_message(run, root_of(db, run.experiment_id), inputs, models)
 
     return {"run": await asked.read(lambda shelf: question(shelf.db))}
 

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from ostinato.core.logged_models import LoggedModel
     from ostinato.core.tracking import Experiment, Latest, Point, TrackedInput, TrackingRun, TrackingStatus
 
 ROOT: Final = "mlflow-artifacts:/"
@@ -108,12 +109,26 @@ class RunInputs(msgspec.Struct, frozen=True, kw_only=True):
     dataset_inputs: list[DatasetInput] = []
 
 
+class ModelOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged model that a run made."""
+
+    model_id: str
+    step: int = 0
+
+
+class RunOutputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run made."""
+
+    model_outputs: list[ModelOutput] = []
+
+
 class RunMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A run."""
 
     info: RunInfo
     data: RunData
     inputs: RunInputs = RunInputs()
+    outputs: RunOutputs = RunOutputs()
 
 
 def experiment_message(one: Experiment) -> ExperimentMessage:
@@ -145,7 +160,9 @@ def run_info(run: TrackingRun, artifact_root: str) -> RunInfo:
     )
 
 
-def run_message(run: TrackingRun, artifact_root: str, inputs: list[TrackedInput] | None = None) -> RunMessage:
+def run_message(
+    run: TrackingRun, artifact_root: str, inputs: Iterable[TrackedInput] = (), models: Iterable[LoggedModel] = ()
+) -> RunMessage:
     """Give a run with what it has logged; what MLflow keeps in tags and we in fields of their own is a tag again."""
     tags = dict(run.tags)
     for key, value in ((RUN_NAME, run.name), (PARENT, run.parent_id), (SOURCE, run.source), (COMMIT, run.version)):
@@ -154,7 +171,8 @@ def run_message(run: TrackingRun, artifact_root: str, inputs: list[TrackedInput]
     return RunMessage(
         info=run_info(run, artifact_root),
         data=RunData(metrics=[latest_message(one) for one in run.metrics], params=pairs(run.params), tags=pairs(tags)),
-        inputs=RunInputs(dataset_inputs=[input_message(one) for one in inputs or ()]),
+        inputs=RunInputs(dataset_inputs=[input_message(one) for one in inputs]),
+        outputs=RunOutputs(model_outputs=[ModelOutput(model_id=one.id) for one in models]),
     )
 
 
