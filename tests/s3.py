@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -63,10 +65,48 @@ class S3:
             region_name="us-east-1",
         )
 
+    @contextmanager
+    def answering_at(self, port: int, after_s: float) -> Iterator[None]:
+        """Answer at another port, too, but only after a while."""
+        away: list[socketserver.ThreadingTCPServer] = []
+
+        def begin() -> None:
+            # What handles a request is called with it; that it is a class is not needed.
+            away.append(socketserver.ThreadingTCPServer(("127.0.0.1", port), self._forward))  # type: ignore[arg-type]
+            away[0].daemon_threads = True
+            away[0].serve_forever(0.05)
+
+        timer = threading.Timer(after_s, begin)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if away:
+                away[0].shutdown()
+            timer.join()
+            if away:
+                away[0].server_close()
+
+    def _forward(self, asked: socket.socket, *_: object) -> None:
+        """Carry bytes both ways until one side ends."""
+        with socket.create_connection(("127.0.0.1", self.port)) as answered:
+            back = threading.Thread(target=_carry, args=(answered, asked), daemon=True)
+            back.start()
+            _carry(asked, answered)
+            back.join(5)
+
     def objects(self) -> list[str]:
         """Give the names of all objects."""
         found = self.client().list_objects_v2(Bucket=BUCKET)
         return [one["Key"] for one in found.get("Contents", [])]
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(1 << 16):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.postgres import free_port
 from tests.s3 import BUCKET, S3, s3
 
 from ostinato.core.errors import (
@@ -20,6 +21,7 @@ from ostinato.core.errors import (
     StorageUnreachable,
 )
 from ostinato.core.settings import without_password
+from ostinato.store import buckets
 from ostinato.store.places import Place, place_at
 
 if TYPE_CHECKING:
@@ -163,8 +165,21 @@ def test_a_server_that_does_not_answer_is_told(bucket: S3, monkeypatch: pytest.M
     for name, value in bucket.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(buckets, "PATIENCE_S", 0.0)
     with pytest.raises(StorageUnreachable):
         place_at(f"s3://{BUCKET}/x").put(DATA, DIGEST)
+
+
+def test_a_value_that_is_to_be_stored_waits_for_a_storage_that_is_away_for_a_moment(
+    bucket: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    for name, value in {**bucket.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}.items():
+        monkeypatch.setenv(name, value)
+    with bucket.answering_at(port, after_s=4.0):
+        place = place_at(f"s3://{BUCKET}/waits")
+        assert place.put(DATA, DIGEST) == DIGEST.hex()
+    assert f"waits/{DIGEST.hex()[:2]}/{DIGEST.hex()}" in bucket.objects()
 
 
 def test_without_credentials_it_is_said_which_are_needed(

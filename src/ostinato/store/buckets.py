@@ -35,6 +35,9 @@ ASIDE: Final = "unused"
 CHECK: Final = ".check"
 """Ends the names of what is written to find out whether it can be."""
 PART_BYTES: Final = 1 << 20
+PATIENCE_S: Final = 30.0
+"""So long a value that is to be stored waits for a storage that does not answer."""
+PAUSE_S: Final = 1.0
 
 _FLAT: Final = frozenset("s3 s3a gs gcs az abfs abfss adl oss obs cos memory".split())
 """Protocols without folders that would have to be made."""
@@ -59,13 +62,25 @@ class Bucket:
         self._opened: tuple[int, Any, str] = (-1, None, "")
 
     def put(self, data: bytes | memoryview, digest: bytes) -> str:
-        """Store bytes; give the hex digest. What is there is written again: so it is young, and whole."""
-        blob = digest.hex()
-        with self._files() as (files, root):
-            path = _path(root, blob)
-            self._make_folder(files, path)
-            files.pipe_file(path, bytes(data))
-        return blob
+        """Store bytes; give the hex digest. What is there is written again: so it is young, and whole.
+
+        Raises:
+            StorageUnreachable: (storage-unreachable) not even after a while.
+        """
+        blob, whole = digest.hex(), bytes(data)
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with self._files() as (files, root):
+                    path = _path(root, blob)
+                    self._make_folder(files, path)
+                    files.pipe_file(path, whole)
+            except StorageUnreachable:  # the result of long work is worth a wait
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(PAUSE_S)
+            else:
+                return blob
 
     def has(self, blob: str) -> bool:
         """Say whether a blob is there, unchecked."""
