@@ -41,6 +41,7 @@ from ostinato.core.errors import (
     PolicyInvalid,
     RollbackRefused,
     RunNotFound,
+    TrackedValueInvalid,
 )
 from ostinato.core.events import InputAsked
 from ostinato.core.logged_models import LoggedModelMade, LoggedModelMetrics, new_model_id
@@ -85,6 +86,9 @@ class Doors(NamedTuple):
 
     def promote(self, version: int, alias: str = "production") -> ModelVersion:
         return self.commands.do(SetAlias(name=RIDES, alias=alias, version=version))
+
+    def promote_of(self, one: ModelVersion, alias: str) -> ModelVersion:
+        return self.commands.do(SetAlias(name=one.name, alias=alias, version=one.version))
 
     def tracked(self, run_id: str, *, digest: str = DATA, context: str = "validation", **metrics: float) -> str:
         self.recorder.record(TrackingBegun(run_id, AT, "rides", f"run-{run_id[:2]}"))
@@ -202,6 +206,19 @@ def test_a_version_belongs_to_the_run_of_its_files_and_to_no_other(doors: Doors)
         doors.version("copies", source=f"models:/{RIDES}/1", run_id=other)
     with pytest.raises(ModelVersionNotFound):
         doors.version("copies", source=f"models:/{RIDES}/99")
+
+
+def test_texts_that_are_too_long_are_refused_and_long_ones_are_kept(doors: Doors) -> None:
+    longest = doors.version("ü" * 256, tags={"k" * 500: "v" * 100_000}, description="d" * 100_000)
+    assert doors.promote_of(longest, "é" * 255).tags == {"k" * 500: "v" * 100_000}
+    unkept: list[dict[str, Any]] = [{"tags": {"k" * 5000: "v"}}, {"tags": {"k": "v" * (1 << 21)}}]
+    for fields in unkept:
+        with pytest.raises(TrackedValueInvalid):
+            doors.version(**fields)
+    refused: list[dict[str, Any]] = [{"description": "d" * 200_000}, {"run_id": "r" * 300}, {"description": "a\0b"}]
+    for fields in refused:
+        with pytest.raises(ModelInvalid):
+            doors.version(**fields)
 
 
 @pytest.mark.parametrize(

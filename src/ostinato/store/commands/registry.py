@@ -36,6 +36,7 @@ from ostinato.core.registry import (
     VersionMade,
     VersionRemoved,
 )
+from ostinato.core.tracking import check_texts
 from ostinato.store import logged_models, registry, sql
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ if TYPE_CHECKING:
 MOST_STEPS: Final = 10_000
 """Moves of an alias that a rollback looks back on."""
 LONGEST_TEXT: Final = 100_000
-"""Characters of a description, a tag or a source."""
+"""Characters of a description, a source or a reason."""
+LONGEST_ID: Final = 256
 
 # --- models
 
@@ -72,7 +74,8 @@ def create_model(tx: Tx, command: CreateModel) -> Model:
     rules.check_model_name(command.name)
     if registry.model(tx.db, command.name) is not None:
         raise ModelExists(name=command.name)
-    _check_texts(command.description, *command.tags, *command.tags.values())
+    _check_texts(command.description)
+    check_texts("tag", command.tags)
     _make_model(tx, command.name, command.description)
     if command.tags:
         tx.append(ModelTagged(command.name, tx.now, tx.actor, dict(command.tags)))
@@ -115,7 +118,7 @@ def remove_model(tx: Tx, command: RemoveModel) -> None:
 
 def tag_model(tx: Tx, command: TagModel) -> None:
     """Set and take away tags of a model or a version."""
-    _check_texts(*command.tags, *(value for value in command.tags.values() if value))
+    check_texts("tag", command.tags)
     if command.version:
         registry.get_version(tx.db, command.name, command.version)
     else:
@@ -144,7 +147,11 @@ def set_policy(tx: Tx, command: SetPolicy) -> Model:
 
 def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
     """Register a version: one transaction writes at a time, so each gets a number of its own."""
-    _check_texts(command.description, command.source, *command.tags, *command.tags.values())
+    _check_texts(command.description, command.source, command.run_link)
+    check_texts("tag", command.tags)
+    for said in (command.run_id, command.model_id, command.flow_run_id):
+        if len(said) > LONGEST_ID:
+            raise ModelInvalid(what=f"the id {said[:30]!r}...", reason=f"it is longer than {LONGEST_ID} characters")
     run_id, model_id = _origin_of(tx, command)
     found = registry.model(tx.db, command.name)
     if found is None and command.make_model:
