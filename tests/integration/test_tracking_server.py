@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    from tests.conftest import RunPython
     from tests.integration.served import Served
 
 N_POINTS = 10_000
@@ -131,6 +132,36 @@ def test_a_process_elsewhere_sends_files_and_finds_runs(
     session.close()
 
 
+def test_a_viewer_searches_from_python(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials(1)
+    session.close()
+    ok(server.http.post("/api/users", json={"name": "vera", "role": "viewer"}))
+    monkeypatch.setenv("OSTINATO_API_KEY", ok(server.http.post("/api/keys", json={"user": "vera"}))["text"])
+    monkeypatch.setenv("OSTINATO_API_URL", server.card.url)
+    assert [run.name for run in search_runs("metrics.rmse > 0")] == ["trial-0"]
+
+
+def test_training_goes_on_while_no_server_answers(run_python: RunPython) -> None:
+    begin = time.monotonic()
+    ended = run_python(
+        """
+        import time
+        import ostinato
+        begin = time.monotonic()
+        with ostinato.start_run() as run:
+            ostinato.log_params({"lr": 1})
+            for value in range(20_000):
+                ostinato.log_metric("m", value)
+            ostinato.log_text("x", "a.txt")
+        print("trained", time.monotonic() - begin < 10)
+        """,
+        env={"OSTINATO_API_URL": "http://127.0.0.1:9", "OSTINATO_API_KEY": "k", "OSTINATO_EXIT_WAIT_S": "1"},
+    )
+    assert ended.stdout == "trained True\n"
+    assert "not everything reached the server" in ended.stderr
+    assert time.monotonic() - begin < 40
+
+
 # --- searching from Python
 
 
@@ -147,7 +178,7 @@ def test_search_finds_what_this_process_has_just_logged() -> None:
     with pytest.raises(ExperimentNotFound):
         search_runs(experiments=["none"])
     with pytest.raises(BadOption):
-        search_runs(output="csv")  # type: ignore[arg-type]
+        search_runs(output="csv")  # type: ignore[call-overload]
 
 
 @pytest.mark.usefixtures("home")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, assert_type
 
-from ostinato import flow, get_run_logger, task, unmapped
+from ostinato import flow, get_run_logger, log_metric, log_params, search_runs, start_run, task, unmapped
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -68,6 +68,16 @@ def plain_code() -> None:
     assert_type(made.title, str)
 
 
+def tracked_code() -> None:
+    with start_run("first", experiment="rides", tags={"n": 1}) as run:
+        assert_type(run.id, str)
+        log_metric("rmse", 7, step=1)
+        log_params({"rate": 0.1, "kind": "linear"})
+    found = search_runs("metrics.rmse < 6.5", experiments="rides", order_by=["metrics.rmse ASC"])
+    assert_type(found[0].metrics, dict[str, float])
+    assert_type(found[0].params["kind"], str)
+
+
 def wrong_code() -> None:
     """Each line is wrong, and the type checker must say so (an unneeded `ignore` is an error)."""
     bare("three")  # type: ignore[call-overload]
@@ -75,5 +85,8 @@ def wrong_code() -> None:
     sync_flow(word=1)  # type: ignore[call-overload]
     sync_flow.deploy("nightly", crn="@daily")  # type: ignore[call-arg]
     sync_flow.deploy("nightly", overlap="never")  # type: ignore[arg-type]
+    log_metric("rmse", "seven")  # type: ignore[arg-type]
+    start_run(1)  # type: ignore[arg-type]
+    search_runs(output="csv")  # type: ignore[call-overload]
     word: int = bare(1)  # type: ignore[assignment]
     assert word

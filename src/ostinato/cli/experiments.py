@@ -146,6 +146,7 @@ def restore(*, name: str, as_json: bool) -> None:
         "ostinato experiments runs rides": "the newest runs of one experiment",
         "ostinato experiments runs --filter 'metrics.rmse < 6.5 and params.kind = \"linear\"'": "in all experiments",
         "ostinato experiments runs rides --order-by 'metrics.rmse ASC' --limit 3": "the three best",
+        "ostinato experiments runs --flow-run last": "what the newest flow run has tracked",
     },
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -153,6 +154,7 @@ def restore(*, name: str, as_json: bool) -> None:
 @click.option("--order-by", multiple=True, metavar="KEY", help="Such as `metrics.rmse ASC`; may be given again.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many runs.")
 @click.option("--after", default="", metavar="CURSOR", help="Go on after an earlier list (it prints its cursor).")
+@click.option("--flow-run", default="", metavar="RUN", help="Those made in a flow run, in the order of its tasks.")
 @click.option("--deleted", is_flag=True, help="Search those that are deleted.")
 @json_option
 def runs(
@@ -162,20 +164,27 @@ def runs(
     order_by: tuple[str, ...],
     limit: int,
     after: str,
+    flow_run: str,
     deleted: bool,
     as_json: bool,
 ) -> None:
     """List tracking runs of experiments (NAME or id; all when none is named), the newest first."""
+    if flow_run and (names or text or order_by or after or deleted):
+        message = "--flow-run stands alone: it lists what a flow run has tracked."
+        raise click.UsageError(message)
     with open_reader() as reader:
-        found, following = reader.search_tracking_runs(
-            names, text=text, order_by=order_by, state="deleted" if deleted else "active", limit=limit, after=after
-        )
+        if flow_run:
+            found, following = reader.tracking_runs_of(reader.find_run(flow_run).id, limit=limit), ""
+        else:
+            found, following = reader.search_tracking_runs(
+                names, text=text, order_by=order_by, state="deleted" if deleted else "active", limit=limit, after=after
+            )
     if as_json:
         click.echo(dumps([_plain(tracking_run_view(run)) for run in found]))
     elif found:
         _print_runs(found)
     else:
-        click.echo("No tracking runs match." if text or names else "No tracking runs yet.", err=True)
+        click.echo("No tracking runs match." if text or names or flow_run else "No tracking runs yet.", err=True)
     if following:
         click.echo(f"more: --after {following}", err=True)
 

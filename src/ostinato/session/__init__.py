@@ -48,6 +48,12 @@ def recorder() -> Recorder:
     return _Process.recorder
 
 
+def settle(timeout_s: float) -> None:
+    """Wait so long until what this process has recorded, if anything, can be read."""
+    if _Process.recorder is not None:
+        _Process.recorder.settle("database", timeout_s)
+
+
 def reader(home: str | None = None) -> Reader:
     """Give a Reader of the configured server or home, or of the home named."""
     settings = load()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from ostinato import session
 from ostinato.core.errors import BadOption, ExtraMissing
-from ostinato.core.ports import READER, RECORDER, resolve
+from ostinato.core.ports import READER, resolve
 from ostinato.core.settings import load
 from ostinato.core.tracking_views import TrackingRunView, tracking_run_view
 from ostinato.tracking.collector import collector
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
     from ostinato.core.ports import Reader
 
 PAGE = 1000
+
+
+@overload
+def search_runs(
+    filter: str = "",
+    *,
+    experiments: Sequence[str] | str = (),
+    order_by: Sequence[str] | str = (),
+    max_results: int = 1000,
+    output: Literal["list"] = "list",
+) -> list[TrackingRunView]: ...
+
+
+@overload
+def search_runs(
+    filter: str = "",
+    *,
+    experiments: Sequence[str] | str = (),
+    order_by: Sequence[str] | str = (),
+    max_results: int = 1000,
+    output: Literal["pandas"],
+) -> Any: ...
 
 
 def search_runs(
@@ -63,7 +86,7 @@ def search_runs(
 def _settle() -> None:
     """Have what this process has logged among what is found, as far as it can be delivered in time."""
     collector.flush()
-    resolve(RECORDER)().settle("database", load().exit_wait_s)
+    session.settle(load().exit_wait_s)
 
 
 def _pandas() -> Any:
