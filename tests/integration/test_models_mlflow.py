@@ -139,6 +139,7 @@ def _run(name: str, program: str, folder: Path, **env: str) -> Any:
         text=True,
         check=False,
         timeout=120,
+        cwd=folder.parent,  # MLflow leaves a folder where it runs
         env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true", "GIT_PYTHON_REFRESH": "quiet", **env},
     )
     assert done.returncode == 0, done.stderr[-4000:]
