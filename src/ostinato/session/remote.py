@@ -38,6 +38,7 @@ REPEATABLE: Final = frozenset(
         asked.SetPolicy,
         asked.SetAlias,
         asked.SetStage,
+        asked.RecordCheck,
     }
 )
 """Commands of which the second is the same as none: they may be sent again when no answer came."""
