@@ -127,8 +127,20 @@ def test_a_model_that_does_not_pass_the_gate_is_registered_and_not_in_staging(
     assert reader.find_version("ride-duration", "latest").version == 2
 
 
-def test_the_manifest_of_the_example_deploys_staging_each_week(home: Path, tmp_path: Path) -> None:
-    with fleet_on(home, tmp_path):
+def test_the_manifest_deploys_it_for_each_monday_and_its_experiment_is_named_by_the_instant(
+    home: Path, tmp_path: Path
+) -> None:
+    with fleet_on(home, tmp_path) as fleet:
+        fleet.server()
+        fleet.worker(env={"OMP_NUM_THREADS": "1"})
         call(home, "deploy", cwd=EXAMPLE)
         found: list[Any] = json.loads(call(home, "schedule", "ls", "stage-ride-duration/weekly", "--json").stdout)
-    assert [one["words"] for one in found] == ["at 04:00 on Monday, UTC"]
+        assert [one["words"] for one in found] == ["at 04:00 on Monday, UTC"]
+
+        words = [word for pair in (*WORDS, "max_rmse=50") for word in ("-p", pair)]
+        call(home, "backfill", "stage-ride-duration/weekly", "--from", "2023-03-01", "--to", "2023-03-10", *words)
+
+        version = fleet.reader.find_version("ride-duration", "@staging")
+        assert "due at 2023-03-06 04:00 UTC" in version.description
+        assert fleet.reader.version_origin("ride-duration", 1).experiment == "ride-duration 2023-03-06 04:00:00"
+        assert {one.name for one in fleet.reader.datasets()} == {"green trips 2023-01", "green trips 2023-02"}
