@@ -32,7 +32,7 @@ MOST_VALUES: Final = 100
 """Values of metrics that are told of one event."""
 _UNTOLD: Final = frozenset({"arguments", "hash", "sealed"})
 """Exact arguments, hashes of keys, sealed values."""
-_JSON: Final = frozenset({"parameters", "value", "schema", "data"})
+_JSON: Final = frozenset({"parameters", "value", "schema", "data", "signature"})
 _INSTANTS: Final = frozenset({"at", "until"})
 
 
