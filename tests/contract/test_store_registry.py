@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.contract.conftest import Store
+
     from ostinato.core.ports import Commands, Reader, Recorder
     from ostinato.core.registry import GateResult, ModelVersion
     from ostinato.store.database import Database
@@ -535,3 +537,36 @@ def test_a_version_leads_back_to_task_flow_code_and_data_and_data_leads_forward(
     assert doors.pins() == [(flow, "model:durations/1")]
     doors.commands.do(RemoveModel(name="durations"))
     assert doors.pins() == []
+
+
+# --- with a server too
+
+
+def test_the_registry_is_the_same_with_and_without_a_server(store: Store) -> None:
+    store.recorder.record(TrackingBegun("a1" * 16, AT, "rides", "trial-1"))
+    store.recorder.record(InputLogged("a1" * 16, AT, DATA, "rides-2021-02", "validation"))
+    store.recorder.record(MetricsLogged("a1" * 16, AT, 1, (Point("rmse", 6.4, 0, AT),)))
+    store.recorder.record(created(GATE))
+    assert store.recorder.settle("database", 20)
+    commands = session.commands()
+    made = commands.do(CreateVersion(name=RIDES, source=f"runs:/{'a1' * 16}/model", make_model=True))
+    assert (made.version, made.run_id) == (1, "a1" * 16)
+    checks = {"rmse": {"kind": "metric", "metric": "rmse", "max": 6.5}}
+    commands.do(SetPolicy(name=RIDES, policy=msgspec.convert({"checks": checks}, Policy)))
+    move = SetAlias(name=RIDES, alias="production", version=1)
+    with pytest.raises(GateRefused, match="not checked"):
+        commands.do(move)
+    check = RecordCheck(name=RIDES, version=1, alias="production", check="rmse", gate_run_id=GATE)
+    assert commands.do(check).passed
+    assert commands.do(move).stage == "Production"
+    commands.close()
+    reader = store.reader
+    assert [one.name for one in reader.models()] == [RIDES]
+    assert reader.find_model(RIDES).policy == msgspec.convert({"checks": checks}, Policy)
+    assert reader.find_version(RIDES, "Production") == reader.model_versions(RIDES)[0]
+    assert [one.gate_run_id for one in reader.alias_steps(RIDES, alias="production")] == [GATE]
+    assert [one.check for one in reader.gate_results(RIDES, 1)] == ["rmse"]
+    assert [one.digest for one in reader.version_origin(RIDES, 1).data] == [DATA]
+    assert [one.version for one in reader.models_from_data(DATA)] == [1]
+    with pytest.raises(ModelVersionNotFound):
+        reader.find_version(RIDES, "2")
