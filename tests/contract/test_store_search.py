@@ -12,6 +12,7 @@ from ostinato.core.errors import FilterInvalid, PageTokenInvalid
 from ostinato.core.tracking import Point
 from ostinato.session.home import Home
 from ostinato.session.ledger import Ledger
+from ostinato.store import tracking_search
 from ostinato.store.commands.handlers import carry_out
 from ostinato.store.tracking_search import EXPERIMENTS, search, search_tracking_runs
 
@@ -128,6 +129,27 @@ def test_pages_together_are_the_whole_list(searched: Searched, order: tuple[str,
         if not token:
             break
     assert found == searched.names("", *order)
+
+
+@pytest.mark.parametrize("down", ["", " DESC"])
+@pytest.mark.parametrize("bound", ["< 9", "<= 9", "> 1", ">= -1e300", "= 2.5", "< 1e308 and metrics.loss > 1"])
+def test_along_the_index_of_a_metric_the_same_is_found(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, bound: str, down: str
+) -> None:
+    text, order = f"metrics.loss {bound} and params.depth != '3'", f"metrics.loss{down}"
+    expected = searched.names(text, order)
+    monkeypatch.setattr(tracking_search, "LONG", 2)
+    assert searched.names(text, order) == expected
+    pages, token = search_tracking_runs(
+        searched.db, experiments=[searched.experiment], filter=text, order_by=[order], limit=1
+    )
+    found = [run.name for run in pages]
+    while token:
+        pages, token = search_tracking_runs(
+            searched.db, experiments=[searched.experiment], filter=text, order_by=[order], limit=1, after=token
+        )
+        found += [run.name for run in pages]
+    assert found == expected
 
 
 def test_deleted_runs_are_found_when_they_are_asked_for(searched: Searched) -> None:

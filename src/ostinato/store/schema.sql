@@ -426,7 +426,7 @@ CREATE TABLE tracking_tags (
     PRIMARY KEY (run_id, key)
 ) WITHOUT ROWID;
 
--- The newest value of each metric. `special` is 'nan', 'inf' or '-inf' where value, then 0, cannot be it.
+-- The newest value of each metric. `special` is 'nan', 'inf' or '-inf' where value, then 0, the largest or the least number, cannot be it.
 CREATE TABLE tracking_metrics (
     run_id TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -639,3 +639,6 @@ CREATE INDEX gate_results_by_version ON gate_results (name, version, alias, id);
 
 -- Tracking runs that measure a version again, by NAME/VERSION.
 CREATE INDEX tracking_tags_of_versions ON tracking_tags (value) WHERE key = 'ostinato.evaluates';
+
+-- The newest values of metrics in their order.
+CREATE INDEX tracking_metrics_by_value ON tracking_metrics (key, value);

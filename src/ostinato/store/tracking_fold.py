@@ -6,6 +6,7 @@ As `projection` does for flow runs, it folds many events into few statements.
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core import tracking as t
@@ -22,11 +23,19 @@ ANY_EPOCH: Final = (1 << 63) - 1
 """The epoch of who is not part of a flow run."""
 
 
+LARGEST: Final = sys.float_info.max
+
+
 def columns(value: float) -> tuple[float, str]:
-    """Give a double as its two columns: SQLite keeps no NaN, and JSON knows no infinity."""
+    """Give a double as its two columns: SQLite keeps no NaN, and JSON knows no infinity.
+
+    By the first one they have their order: an infinity has the largest or the least number there.
+    """
     if math.isfinite(value):
         return value, ""
-    return 0.0, "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if math.isnan(value):
+        return 0.0, "nan"
+    return (LARGEST, "inf") if value > 0 else (-LARGEST, "-inf")
 
 
 def value_of(value: float, special: str) -> float:

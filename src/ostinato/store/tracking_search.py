@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ostinato.core.tracking import Lifecycle, TrackingRun
     from ostinato.store.database import Connection
 
-_LARGEST: Final = "1.7976931348623157e308"
+LONG: Final = 20_000
+"""From so many on not all things are looked at that a list is chosen from."""
 _GLOB: Final = re.compile(r"[*?\[]")
 
 _json = msgspec.json.Encoder().encode
@@ -37,6 +38,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """A further condition on the owner, with `{}` for the table."""
     doubles: bool = False
     """Whether its values are doubles, in the columns `value` and `special`; else they are texts."""
+    indexed: bool = False
+    """Whether there is an index by key and value."""
 
     def is_of(self, owner: str, name: str) -> str:
         """Give the condition that a row of the table, called `name`, belongs to an owner."""
@@ -83,7 +86,7 @@ RUNS: Final = Shape(
         "end_time": "(r.ended_at / 1000)",
     },
     sides={
-        "metric": Side(table="tracking_metrics", doubles=True),
+        "metric": Side(table="tracking_metrics", doubles=True, indexed=True),
         "param": Side(table="tracking_params"),
         "tag": Side(table="tracking_tags"),
         "dataset": Side(table="tracking_inputs"),
@@ -127,14 +130,23 @@ def search(
     Raises:
         FilterInvalid: (filter-invalid), PageTokenInvalid: (page-token-invalid).
     """
-    conditions = [among, *(_condition(shape, one) for one in mlfilter.parse(text, shape.grammar))]
-    joins, keys = _keys(shape, [mlfilter.parse_order(one, shape.grammar) for one in order_by])
+    comparisons = mlfilter.parse(text, shape.grammar)
+    orders = [mlfilter.parse_order(one, shape.grammar) for one in order_by]
+    lead = _lead(shape, comparisons, orders)
+    if not lead or not _is_long(db, shape, among):
+        lead = ()
+    conditions = [among, *(_condition(shape, one, "o0" if one in lead else "") for one in comparisons)]
+    joins, keys = _keys(shape, orders, led=bool(lead))
+    source = shape.source
+    if lead:
+        side = shape.sides[lead[0].kind]
+        source = f"{side.table} AS o0 CROSS JOIN {shape.source} ON {side.is_of(shape.id[0], 'o0')}"
     if token:
         conditions.append(_beyond(keys, _values(token, len(keys))))
     columns = ", ".join(key[0] for key in keys)
     order = ", ".join(f"{expression} DESC" if down else expression for expression, down in keys)
     query = (
-        f"SELECT {columns} FROM {shape.source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
+        f"SELECT {columns} FROM {source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
         f" WHERE {' AND '.join(f'({part})' for part, _ in conditions)} ORDER BY {order} LIMIT ?"
     )
     values = [value for _, own in (*joins, *conditions) for value in own]
@@ -142,6 +154,20 @@ def search(
     n_id = len(shape.id)
     ids = [row[-1] if n_id == 1 else row[-n_id:] for row in rows[:limit]]
     return ids, _token(rows[limit - 1]) if len(rows) > limit > 0 else ""
+
+
+def _lead(shape: Shape, comparisons: Sequence[Comparison], orders: Sequence[Order]) -> tuple[Comparison, ...]:
+    """Give bounds of the metric that a list is sorted by: along its index the first page is soon found."""
+    if not orders or orders[0].kind not in shape.sides or not shape.sides[orders[0].kind].indexed:
+        return ()
+    first = orders[0]
+    return tuple(one for one in comparisons if (one.kind, one.key) == (first.kind, first.key) and one.op != "!=")
+
+
+def _is_long(db: Connection, shape: Shape, among: Statement) -> bool:
+    """Tell whether there is so much that it is not all looked at."""
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {shape.source} WHERE {among[0]} LIMIT ?) AS few"  # noqa: S608
+    return int(db.execute(query, [*among[1], LONG]).fetchone()[0]) == LONG
 
 
 def search_runs(
@@ -156,7 +182,9 @@ def search_runs(
 ) -> tuple[list[str], str]:
     """Give the ids of a page of tracking runs, and the token of the next one; of all experiments when it is None."""
     among: Statement = ("true", [])
-    if experiment_ids is not None:
+    if experiment_ids is not None and len(experiment_ids) == 1:
+        among = ("r.experiment_id = ?", [experiment_ids[0]])
+    elif experiment_ids is not None:
         among = ("r.experiment_id IN (SELECT value FROM json_each(?))", [_json(list(experiment_ids)).decode()])
     if len(states) == 1:
         among = (f"{among[0]} AND r.state = ?", [*among[1], states[0]])
@@ -181,7 +209,11 @@ def search_tracking_runs(
 # --- conditions
 
 
-def _condition(shape: Shape, one: Comparison) -> Statement:
+def _condition(shape: Shape, one: Comparison, joined: str = "") -> Statement:
+    """Give a condition; `joined` is the name of the table that its metric is read from, when one is."""
+    if joined:
+        part, values = _of_double(one, joined)
+        return f"{joined}.key = ? AND {part}", [one.key, *values]
     column = shape.columns.get(one.key) if one.kind == "attribute" else None
     if one.kind == "tag":
         column = shape.tag_columns.get(one.key)
@@ -200,14 +232,12 @@ def _condition(shape: Shape, one: Comparison) -> Statement:
     return f"EXISTS ({owned} AND {part})", [one.key, *values]
 
 
-def _of_double(one: Comparison) -> Statement:
+def _of_double(one: Comparison, name: str = "s") -> Statement:
     """Give a condition on a double in two columns; NaN is unequal to all and neither less nor more."""
-    values = [one.value]
     if one.op == "!=":
-        return "(s.special <> '' OR s.value <> ?)", values
-    plain = f"s.special = '' AND s.value {one.op} ?"
-    infinity = {"<": "-inf", "<=": "-inf", ">": "inf", ">=": "inf"}.get(one.op)
-    return (f"(({plain}) OR s.special = '{infinity}')" if infinity else f"({plain})"), values
+        return f"({name}.special <> '' OR {name}.value <> ?)", [one.value]
+    numbers = "= ''" if one.op == "=" else "<> 'nan'"
+    return f"({name}.value {one.op} ? AND {name}.special {numbers})", [one.value]
 
 
 def _comparison(column: str, op: str, value: Any) -> Statement:
@@ -246,8 +276,8 @@ Key = tuple[str, bool]
 """An expression that is never NULL, and whether it goes downwards."""
 
 
-def _keys(shape: Shape, orders: Sequence[Order]) -> tuple[list[Statement], list[Key]]:
-    """Give the tables that sorting needs, and all that a list is sorted by."""
+def _keys(shape: Shape, orders: Sequence[Order], *, led: bool) -> tuple[list[Statement], list[Key]]:
+    """Give the tables that sorting needs, and all that a list is sorted by; of what is `led` the first is there."""
     joins: list[Statement] = []
     keys: list[Key] = []
     for number, one in enumerate(orders):
@@ -261,15 +291,14 @@ def _keys(shape: Shape, orders: Sequence[Order]) -> tuple[list[Statement], list[
         side = shape.sides[one.kind]
         name = f"o{number}"
         value = f"{name}.value"
+        if led and number == 0:  # never NULL, never NaN
+            keys.append((value, one.descending))
+            continue
         owned = f" LEFT JOIN {side.table} AS {name} ON {side.is_of(shape.id[0], name)} AND {name}.key = ?"
         joins.append((owned, [one.key]))
         if side.doubles:
             rank = f"(CASE WHEN {value} IS NULL THEN 2 WHEN {name}.special = 'nan' THEN 1 ELSE 0 END)"
-            double = (
-                f"(CASE WHEN {value} IS NULL THEN 0.0 WHEN {name}.special = 'inf' THEN {_LARGEST}"
-                f" WHEN {name}.special = '-inf' THEN -{_LARGEST} ELSE {value} END)"
-            )
-            keys += [(rank, False), (double, one.descending)]
+            keys += [(rank, False), (f"coalesce({value}, 0.0)", one.descending)]
         else:
             keys += [_rank(value), (f"coalesce({value}, '')", one.descending)]
     return joins, [*keys, *shape.order, *((column, False) for column in shape.id)]

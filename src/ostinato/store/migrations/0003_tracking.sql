@@ -59,7 +59,7 @@ CREATE TABLE tracking_tags (
     PRIMARY KEY (run_id, key)
 ) WITHOUT ROWID;
 
--- The newest value of each metric. `special` is 'nan', 'inf' or '-inf' where value, then 0, cannot be it.
+-- The newest value of each metric. `special` is 'nan', 'inf' or '-inf' where value, then 0, the largest or the least number, cannot be it.
 CREATE TABLE tracking_metrics (
     run_id TEXT NOT NULL,
     key TEXT NOT NULL,
