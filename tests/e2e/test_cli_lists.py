@@ -111,7 +111,7 @@ def test_show_puts_the_failure_first(cli: Cli, three: dict[str, str]) -> None:
 def test_show_as_json_is_one_object_with_all_parts(cli: Cli, three: dict[str, str]) -> None:
     found = cli.json("show", three["failed"][:20])
     assert set(found) == RUN_NAMES | {
-        "tasks", "failures", "subflows", "artifacts", "history", "waits_for", "why_waiting",
+        "tasks", "failures", "subflows", "artifacts", "history", "tracking_runs", "waits_for", "why_waiting",
     }  # fmt: skip
     assert found["tasks"] == [
         {"task": "load", "group": None, "total": 1, "states": {"Completed": 1}, "n_superseded": 0},

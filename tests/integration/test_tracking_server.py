@@ -15,7 +15,7 @@ from tests.integration.fleet import OSTINATO
 from tests.integration.served import served
 
 import ostinato
-from ostinato import log_metric, log_param, search_runs, session, start_run
+from ostinato import flow, log_metric, log_param, search_runs, session, start_run, task
 from ostinato.core.errors import BadOption, ExperimentNotFound, FilterInvalid
 
 if TYPE_CHECKING:
@@ -226,6 +226,42 @@ def test_the_command_line_lists_searches_compares_and_restores(server: Served) -
     assert "deleted" not in said("restore", "restored-rides")
     assert len(json.loads(said("runs", "--json"))) == 3
     assert "experiment" in said("create", "other")
+
+
+def test_a_flow_run_shows_what_it_has_tracked(server: Served) -> None:
+    @task
+    def fit(rate: float) -> None:
+        log_metric("rmse", rate)
+
+    @flow
+    def train() -> None:
+        fit(6.5)
+        fit(7.5)
+
+    train()
+
+    def said(*words: str) -> str:
+        ended = subprocess.run(
+            [*OSTINATO, *words],
+            env=os.environ | {"OSTINATO_HOME": str(server.fleet.home), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert "rmse 6.5" in said("show", "last")
+    assert [run["metrics"] for run in json.loads(said("show", "last", "--json"))["tracking_runs"]] == [
+        {"rmse": 6.5},
+        {"rmse": 7.5},
+    ]
+    listed = json.loads(said("experiments", "runs", "--flow-run", "last", "--json"))
+    assert [run["task_run_id"].partition("/")[2] for run in listed] == ["1", "2"]
+    flow_run = listed[0]["flow_run_id"]
+    assert [run["id"] for run in ok(server.http.get(f"/api/runs/{flow_run}/tracking-runs"))] == [
+        run["id"] for run in listed
+    ]
 
 
 # --- faults

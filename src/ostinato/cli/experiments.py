@@ -14,6 +14,7 @@ from ostinato.cli.lines import columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.times import ago, now_us, took
+from ostinato.cli.tracked import STATUS_STYLES, value_text
 from ostinato.core.commands import ChangeExperiment, CreateExperiment
 from ostinato.core.tracking_views import experiment_view, file_views, tracking_run_view
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ostinato.cli.lines import Line, Piece
     from ostinato.core.tracking import Experiment, TrackedFile, TrackingRun
 
-STYLES = {"finished": "green", "running": "blue", "failed": "red", "killed": "yellow", "scheduled": "dim"}
 MOST_COLUMNS = 6
 """Metrics, and parameters, that a table of runs shows."""
 SHOWN_FILES = 100
@@ -228,7 +228,7 @@ def compare(*, names: tuple[str, ...], same_too: bool, as_json: bool) -> None:
     head: list[Piece] = [("", ""), *((one_line(one.name), "bold") for one in found)]
     lines: list[list[Piece]] = [head]
     for name, values, differ in rows:
-        shown = [(one_line("-" if value is None else _shown(value)), "" if differ else "dim") for value in values]
+        shown = [(one_line("-" if value is None else value_text(value)), "" if differ else "dim") for value in values]
         lines.append([(one_line(name), "dim"), *shown])
     screen.print(columns_of(lines, screen.table_columns))
 
@@ -259,11 +259,11 @@ def _print_runs(found: Sequence[TrackingRun]) -> None:
         values = {one.key: one.value for one in run.metrics}
         rows.append(
             [
-                (run.status, STYLES[run.status]),
+                (run.status, STATUS_STYLES[run.status]),
                 (one_line(run.name), "bold"),
                 (ago(run.started_at, now), "dim"),
                 (took((run.ended_at or now) - run.started_at), ""),
-                *((_shown(values[key]) if key in values else "", "") for key in metrics),
+                *((value_text(values[key]) if key in values else "", "") for key in metrics),
                 *((one_line(run.params.get(key, "")), "") for key in params),
                 (run.id[:12], "dim"),
             ]
@@ -283,7 +283,7 @@ def _commonest(names: Sequence[Sequence[str]]) -> list[str]:
 def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:
     now = now_us()
     lines: list[Line] = [
-        [(one_line(one.name), "bold"), ("  ", ""), (one.status, STYLES[one.status]), (f"  {one.id}", "dim")],
+        [(one_line(one.name), "bold"), ("  ", ""), (one.status, STATUS_STYLES[one.status]), (f"  {one.id}", "dim")],
         [(f"began {ago(one.started_at, now)}, took {took((one.ended_at or now) - one.started_at)}", "")],
         [(one_line(f"{one.source or 'no file'}, version {one.version[:12] or 'unknown'}, by {one.actor}"), "dim")],
     ]
@@ -291,7 +291,7 @@ def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:
         lines.append([(f"ostinato show {one.flow_run_id}", "cyan")])
     groups: dict[str, dict[str, str]] = {
         "Parameters": one.params,
-        "Metrics": {metric.key: f"{_shown(metric.value)}  (step {metric.step})" for metric in one.metrics},
+        "Metrics": {metric.key: f"{value_text(metric.value)}  (step {metric.step})" for metric in one.metrics},
         "Tags": one.tags,
         "Files": {file.path: f"{file.size:,} bytes" for file in files},
     }
@@ -302,10 +302,6 @@ def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:
                 [[(f"  {one_line(key)}", ""), (one_line(text), "")] for key, text in values.items()], 200
             )
     return lines
-
-
-def _shown(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _tell(one: Experiment, *, as_json: bool) -> None:

@@ -31,6 +31,7 @@ from ostinato.cli.shapes import (
 from ostinato.cli.summary import facts_of, waiting_reason
 from ostinato.cli.survey import BAD, Survey, is_superseded
 from ostinato.cli.times import ago, clock, local, now_us, took
+from ostinato.cli.tracked import tracking_lines, tracking_shape
 from ostinato.cli.tree import Pace, View, state_piece, tree_of
 from ostinato.cli.values import value_said
 
@@ -93,6 +94,7 @@ def details_shape(reader: Reader, run: FlowRun) -> dict[str, Any]:
         ],
         "subflows": [run_shape(child) for child in reader.subflow_runs(run.id)],
         "artifacts": [artifact_shape(artifact) for artifact in reader.artifacts(run.id)],
+        "tracking_runs": tracking_shape(reader, run),
         "history": [change_shape(change) for change in reader.history(run.id)],
     }
 
@@ -112,6 +114,7 @@ def _page(reader: Reader, run: FlowRun, screen: Screen, *, full_trace: bool) -> 
     lines += _section("Tasks", tree[1:])
     ref = run.name if run.name.isprintable() and reader.find_run(run.name).id == run.id else run.id
     lines += _section("Artifacts", _artifacts(reader.artifacts(run.id), ref, screen))
+    lines += _section("Tracking", tracking_lines(reader, run, ref, screen))
     lines += _section("History", _history(history))
     commands = [
         [(f"  {command}", "cyan"), (meaning, "dim")]
