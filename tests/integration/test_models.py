@@ -27,6 +27,7 @@ from ostinato import session
 from ostinato.core.commands import CreateVersion, SetAlias
 from ostinato.core.errors import (
     BadOption,
+    DiskFull,
     LoggedModelNotFound,
     ModelDamaged,
     ModelUnfit,
@@ -388,6 +389,26 @@ def test_a_damaged_blob_stops_the_load(home: Path) -> None:
     path = home / "blobs" / blob[:2] / blob
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ModelDamaged, match=r"model\.pkl.*damaged"):
+        load_model(info.uri)
+
+
+def test_a_model_that_cannot_be_stored_is_told_and_training_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with start_run("full disk") as run, caplog.at_level(logging.WARNING):
+
+        def full(*_: object, **__: object) -> str:
+            raise DiskFull(path="/disk")
+
+        monkeypatch.setattr(type(session.recorder()), "put_blob", full)
+        info = log_model(_linear())
+        monkeypatch.undo()
+    assert "is not kept" in caplog.text
+    session.recorder().settle("database", 20)
+    reader = session.reader()
+    assert reader.logged_models_of(run.id) == []
+    reader.close()
+    with pytest.raises(LoggedModelNotFound):
         load_model(info.uri)
 
 

@@ -147,8 +147,9 @@ class Run:
             return
         self.log_artifacts(source, _below(folder, os.path.basename(source)))
 
-    def log_artifacts(self, source: str | os.PathLike[str], folder: str = "") -> None:
-        """Keep all files below a folder."""
+    def log_artifacts(self, source: str | os.PathLike[str], folder: str = "") -> bool:
+        """Keep all files below a folder; False when not all could be kept."""
+        kept = True
         top = os.path.abspath(source)
         if not os.path.isdir(top):
             raise NotADirectoryError(top)
@@ -156,7 +157,8 @@ class Run:
             folders.sort()
             for name in sorted(names):
                 path = os.path.join(place, name)
-                self._keep_file(path, _below(folder, os.path.relpath(path, top).replace(os.sep, "/")))
+                kept &= self._keep_file(path, _below(folder, os.path.relpath(path, top).replace(os.sep, "/")))
+        return kept
 
     def log_text(self, text: str, path: str) -> None:
         """Keep a text as a file."""
@@ -174,16 +176,19 @@ class Run:
         """Keep a table as JSON: a data frame, a list of dicts, or a dict of columns."""
         self.put_file(path, contents.table_bytes(rows))
 
-    def put_file(self, path: str, data: bytes | memoryview) -> None:
-        """Keep bytes as a file.
+    def put_file(self, path: str, data: bytes | memoryview) -> bool:
+        """Keep bytes as a file; False when they could not be kept.
 
         Raises:
             PathInvalid: (path-invalid) the path leads out of the run, or is absolute.
         """
         clean = artifact_path(path)
+        kept = False
         with self._telling():
             blob = self._recorder().put_blob(data, digest(data))
             self.record(FileLogged(self.id, now_us(), clean, blob, len(data), contents.media_type(clean)))
+            kept = True
+        return kept
 
     def use_data(self, data_digest: str, name: str, context: str = "") -> None:
         """Note that the run used a version of data."""
@@ -239,14 +244,13 @@ class Run:
                 self._told = True
                 _log.warning("Run %s goes on, and what it logs is lost: %s", self.name, error)
 
-    def _keep_file(self, source: str, path: str) -> None:
+    def _keep_file(self, source: str, path: str) -> bool:
         with open(source, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if not size:  # nothing can be mapped
-                self.put_file(path, b"")
-                return
+                return self.put_file(path, b"")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-                self.put_file(path, data)
+                return self.put_file(path, data)
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.ports import Reader
 
+_log: Final = logging.getLogger("ostinato.tracking")
 _signature: Final = msgspec.json.Encoder().encode
 
 
@@ -77,7 +79,9 @@ def log_model(
     with tempfile.TemporaryDirectory(prefix="ostinato-model-") as folder:
         said = folders.save(model, folder, options, described)
         info = _info(said, f"models:/{model_id}", folders.required(folder))
-        run.log_artifacts(folder, name)
+        if not run.log_artifacts(folder, name):
+            _log.warning("The model %s is not kept, and %s will not load", name, info.uri)
+            return info
         for path, blob in {**(said.hashes or {}), mlmodel.FILE: of_file(os.path.join(folder, mlmodel.FILE))}.items():
             size = os.path.getsize(os.path.join(folder, path))
             run.record(FileLogged(model_id, now_us(), path, blob, size, contents.media_type(path)))
