@@ -196,11 +196,13 @@ def test_a_source_in_use_is_refused(home: Path, tmp_path: Path, url: str) -> Non
     assert copy(str(home), url).n_rows > 0
 
 
-def test_a_postgresql_source_whose_server_lives_is_refused(tmp_path: Path, home: Path, url: str) -> None:
+def test_a_postgresql_database_whose_server_lives_is_refused(tmp_path: Path, filled: Path, url: str) -> None:
     using = _at(tmp_path / "using", url)
     with fleet_on(using, tmp_path) as fleet:
         fleet.server()
-        with pytest.raises(CopyRefused, match="a server of it lives"):
+        with pytest.raises(CopyRefused, match="a server of the target lives"):
+            copy(str(filled), url)
+        with pytest.raises(CopyRefused, match="a server of the source lives"):
             copy(url, str(tmp_path / "back"))
     copy(url, str(tmp_path / "back"))
 

@@ -78,7 +78,7 @@ def copy(source: str, target: str, *, blobs_from: str = "", blobs_to: str = "") 
     goal = _place(target_home, blobs_to)
     with closing(source_home.open()) as opened:
         deliver_orphans(source_home, opened)
-        _refuse_if_served(opened, said)
+        _refuse_if_served(opened, said, "the source")
         before = _contents(opened)
         with _written(target_home, said) as after, before.reading():
             if before.tables() != after.tables():
@@ -145,12 +145,12 @@ def _check_source(home: Home, said: tuple[str, str], target: Home) -> None:
         raise CopyRefused(source=said[0], target=said[1], reason=reason, fix=fix)
 
 
-def _refuse_if_served(source: Database, said: tuple[str, str]) -> None:
-    """Refuse to copy a database whose server, wherever it is, was alive a moment ago."""
-    seen = [row[1] for row in source.db.execute(sql.load("places")["held_places"])]
-    if any(source.now_us() - seen_at < SILENT_US for seen_at in seen):
+def _refuse_if_served(database: Database, said: tuple[str, str], side: str) -> None:
+    """Refuse a database whose server, wherever it is, was alive a moment ago."""
+    seen = [row[1] for row in database.db.execute(sql.load("places")["held_places"])]
+    if any(database.now_us() - seen_at < SILENT_US for seen_at in seen):
         fix = f"End its servers, wait {SILENT_US // 1_000_000} s for one that was killed, then copy."
-        raise CopyRefused(source=said[0], target=said[1], reason="a server of it lives", fix=fix)
+        raise CopyRefused(source=said[0], target=said[1], reason=f"a server of {side} lives", fix=fix)
 
 
 @contextmanager
@@ -160,6 +160,7 @@ def _written(home: Home, said: tuple[str, str]) -> Iterator[Contents]:
         with closing(home.open()) as database:
             contents = _contents(database)
             _need_empty(contents, said)
+            _refuse_if_served(database, said, "the target")
             with contents.loading():
                 yield contents
         return
