@@ -183,12 +183,11 @@ class Run:
             PathInvalid: (path-invalid) the path leads out of the run, or is absolute.
         """
         clean = artifact_path(path)
-        kept = False
+        blob = ""
         with self._telling():
             blob = self._recorder().put_blob(data, digest(data))
             self.record(FileLogged(self.id, now_us(), clean, blob, len(data), contents.media_type(clean)))
-            kept = True
-        return kept
+        return bool(blob)
 
     def use_data(self, data_digest: str, name: str, context: str = "") -> None:
         """Note that the run used a version of data."""
