@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import homes
 from tests.integration.fleet import Fleet, fleet_on
 
 from ostinato.core.commands import CreateRun, PauseDeployment, SetLimit, SetQueue
@@ -42,10 +42,7 @@ def fleet(home: Path, tmp_path: Path) -> Iterator[Fleet]:
 
 
 def ask(fleet: Fleet, query: str, *values: object) -> list[tuple[int, ...]]:
-    with sqlite3.connect(f"file:{fleet.home}/ostinato.db?mode=ro", uri=True) as db:
-        found = db.execute(query, values).fetchall()
-    db.close()
-    return found
+    return homes.rows(fleet.home, query, *values)
 
 
 def burst(fleet: Fleet, deployment: Deployment, n: int) -> None:
@@ -73,7 +70,7 @@ def test_a_burst_is_drained_by_two_workers_that_keep_their_slots(fleet: Fleet) -
     most_held = most_under_way = 0
     end = time.monotonic() + 50
     while time.monotonic() < end:
-        count = f"SELECT count(*), sum({UNDER_WAY}) FROM flow_runs WHERE held = 1 GROUP BY worker"
+        count = f"SELECT count(*), count(*) FILTER (WHERE {UNDER_WAY}) FROM flow_runs WHERE held = 1 GROUP BY worker"
         for held, under_way in ask(fleet, count):
             most_held, most_under_way = max(most_held, held), max(most_under_way, under_way)
         if ask(fleet, "SELECT count(*) FROM flow_runs WHERE state = 'Completed' AND held = 0") == [(2 * N_RUNS,)]:

@@ -38,7 +38,10 @@ def fleet(home: Path, tmp_path: Path) -> Iterator[Fleet]:
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_runs_go_on_and_are_handed_out_when_the_clock_of_the_server_is_set(fleet: Fleet, hours: int) -> None:
+def test_runs_go_on_and_are_handed_out_when_the_clock_of_the_server_is_set(
+    fleet: Fleet, hours: int, database: str
+) -> None:
+    """With PostgreSQL all go by its clock, and nobody has to notice that the one of the server was set."""
     file = fleet.write("""
         import time
         from ostinato import flow
@@ -61,4 +64,4 @@ def test_runs_go_on_and_are_handed_out_when_the_clock_of_the_server_is_set(fleet
     assert time.monotonic() - begin_s < 3
     ended = fleet.wait(long)
     assert (ended.state, ended.epoch) == ("Completed", 1), fleet.told(long)
-    assert "the clock went by" in server.said
+    assert bool(database) or "the clock went by" in server.said

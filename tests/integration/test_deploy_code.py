@@ -140,7 +140,9 @@ def test_what_cannot_be_deployed_is_refused(options: dict[str, Any], kind: type[
     with pytest.raises(kind) as caught:
         train().deploy("nightly", **options)
     assert said in str(caught.value)
-    assert session.reader().deployments() == []
+    reader = session.reader()
+    assert reader.deployments() == []
+    reader.close()
 
 
 @pytest.mark.usefixtures("home")

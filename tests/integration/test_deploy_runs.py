@@ -80,7 +80,9 @@ def test_what_does_not_fit_is_refused_before_there_is_a_run() -> None:
         run_deployment("double/test", {"n": "many"})
     with pytest.raises(DeploymentNotFound, match="there are: double/test"):
         run_deployment("double/other")
-    assert session.reader().state_counts() == {}
+    reader = session.reader()
+    assert reader.state_counts() == {}
+    reader.close()
 
 
 def test_an_idempotency_key_gives_one_run(fleet: Fleet) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import homes
 from tests.integration.engine_record import Record, all_runs
 
 from ostinato import DEFAULT, INPUTS, NO_CACHE, RUN_ID, State, exponential_backoff, flow, get_run_context, task
@@ -576,8 +576,7 @@ def test_two_processes_at_once_make_a_value_once(run_python: RunPython, home: Pa
 
 def states_in_database(home: Path) -> list[tuple[str, str]]:
     """Look into the database as another process would."""
-    with sqlite3.connect(home / "ostinato.db") as db:
-        return list(db.execute("SELECT task, state FROM task_runs ORDER BY no"))
+    return homes.rows(home, "SELECT task, state FROM task_runs ORDER BY no")
 
 
 def test_an_effect_is_committed_before_and_after_user_code(home: Path) -> None:
@@ -752,11 +751,8 @@ def test_a_timeout_of_an_effect_bounds_the_wait_for_the_database(home: Path) -> 
     def whole() -> str:
         warm()
         recorder().settle("database")
-        with sqlite3.connect(home / "ostinato.db", isolation_level=None) as db:
-            db.execute("BEGIN IMMEDIATE")
-            state = send(return_state=True)
-            db.execute("ROLLBACK")
-        return state.name
+        with homes.held(home):
+            return str(send(return_state=True).name)
 
     assert whole() == "TimedOut"
     assert ran == []

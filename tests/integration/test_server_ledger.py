@@ -49,6 +49,7 @@ def test_a_command_that_fails_leaves_nothing_and_hurts_no_other(ledger: Ledger) 
     assert names(ledger) == {"first", "second"}
 
 
+@pytest.mark.only_sqlite(reason="its file may not grow; PostgreSQL has a test of its own")
 def test_a_full_disk_is_told_to_whom_it_hits_and_the_ledger_goes_on(ledger: Ledger) -> None:
     put_ok = ledger.do(lambda tx: put(tx, "before"))
     assert put_ok == "before"
@@ -70,9 +71,8 @@ def test_it_tells_that_another_process_has_written(ledger: Ledger, home: Path) -
     ledger.listeners.append(told.append)
     ledger.do(lambda tx: put(tx, "one"))
     ledger.do(lambda tx: put(tx, "two"))
-    other = Home(str(home)).open()
-    with other.writing() as db:
-        db.execute("INSERT INTO facts (name, value) VALUES ('x', 1)")
+    other = Ledger(Home(str(home)))
+    other.do(lambda tx: put(tx, "theirs"))
     other.close()
     ledger.do(lambda tx: put(tx, "three"))
     ledger.close()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests import homes
 from tests.contract.happenings import created, ended, moved, now_us, started
 
 from ostinato import session
@@ -93,6 +94,7 @@ def test_a_full_disk_is_told_and_once_there_is_room_all_goes_on(home: Path, run_
     assert check(str(home)) == []
 
 
+@pytest.mark.only_sqlite(reason="its file may not grow; PostgreSQL has a test of its own")
 def test_a_full_database_disk_stops_no_flow(home: Path, run_python: RunPython) -> None:
     """Only the files of the database are too large here: the journal's segments stay below the limit."""
     program = """
@@ -153,21 +155,18 @@ def test_a_journal_that_reaches_its_quota_is_told_and_goes_on_later(
     run = new_id()
     recorder.record(created(run))
     assert recorder.settle("database", 10)
-    foreign = sqlite3.connect(home / "ostinato.db", isolation_level=None)
-    foreign.execute("BEGIN IMMEDIATE")
     n_lines = 0
     told = ""
-    while not told and n_lines < 100:
-        n_lines += 1
-        try:
-            recorder.record(Logged(run, 0, now_us(), 20, "user", "x" * 100_000))
-            recorder.settle("disk", 10)
-        except JournalFull as error:
-            told = error.message
+    with homes.held(home):
+        while not told and n_lines < 100:
+            n_lines += 1
+            try:
+                recorder.record(Logged(run, 0, now_us(), 20, "user", "x" * 100_000))
+                recorder.settle("disk", 10)
+            except JournalFull as error:
+                told = error.message
     assert "quota of 1 MB" in told
     assert 10 <= n_lines <= 12
-    foreign.rollback()
-    foreign.close()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -186,16 +185,13 @@ def test_a_long_wait_for_the_database_is_held_on_disk_and_not_in_memory(home: Pa
     run = new_id()
     recorder.record(created(run))
     assert recorder.settle("database", 10)
-    foreign = sqlite3.connect(home / "ostinato.db", isolation_level=None)
-    foreign.execute("BEGIN IMMEDIATE")
-    for number in range(30):
-        recorder.record(Logged(run, 0, now_us(), 20, "user", f"{number} " + "x" * 1_000_000))
-        assert recorder.settle("disk", 10)
-    assert recorder._backlog_bytes > 30_000_000
-    assert recorder._held_bytes <= 16 << 20
-    assert len(list((home / "journal").glob("*.journal"))) >= 4
-    foreign.rollback()
-    foreign.close()
+    with homes.held(home):
+        for number in range(30):
+            recorder.record(Logged(run, 0, now_us(), 20, "user", f"{number} " + "x" * 1_000_000))
+            assert recorder.settle("disk", 10)
+        assert recorder._backlog_bytes > 30_000_000
+        assert recorder._held_bytes <= 16 << 20
+        assert len(list((home / "journal").glob("*.journal"))) >= 4
     assert recorder.settle("database", 20)
     reader = session.reader()
     assert [line.text.split()[0] for line in reader.logs([run])] == [str(number) for number in range(30)]
@@ -215,6 +211,7 @@ def test_a_home_below_a_file_is_refused(home: Path, monkeypatch: pytest.MonkeyPa
             door()
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_a_home_whose_database_is_a_folder_is_refused(home: Path) -> None:
     (home / "ostinato.db").mkdir(parents=True)
     for door in (session.recorder, session.reader):
@@ -262,6 +259,7 @@ def test_a_home_on_a_network_file_system_is_refused(
 # --- the database is none, or of another time
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_a_database_of_garbage_is_told(home: Path) -> None:
     home.mkdir()
     (home / "ostinato.db").write_bytes(b"this is no database" * 1000)
@@ -272,6 +270,7 @@ def test_a_database_of_garbage_is_told(home: Path) -> None:
     assert "not a database" in facts(str(home)).database_error
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_a_database_damaged_in_the_middle_is_found_by_the_check(home: Path) -> None:
     recorder = session.recorder()
     run = new_id()
@@ -287,6 +286,7 @@ def test_a_database_damaged_in_the_middle_is_found_by_the_check(home: Path) -> N
     assert {finding.subject for finding in check(str(home))} >= {"database"}
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_a_database_that_breaks_while_recording_is_told_and_the_journal_kept(home: Path) -> None:
     recorder = session.recorder()
     run = new_id()
@@ -306,6 +306,7 @@ def test_a_database_that_breaks_while_recording_is_told_and_the_journal_kept(hom
         (home / f"ostinato.db{left}").unlink(missing_ok=True)
 
 
+@pytest.mark.only_sqlite(reason="PostgreSQL has a test of its own")
 def test_a_newer_database_is_refused(home: Path) -> None:
     session.reader().close()
     with sqlite3.connect(home / "ostinato.db") as db:
@@ -317,6 +318,7 @@ def test_a_newer_database_is_refused(home: Path) -> None:
     assert facts(str(home)).schema_version == 999
 
 
+@pytest.mark.only_sqlite(reason="PostgreSQL has a test of its own")
 def test_an_older_database_is_migrated_and_a_copy_kept(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +343,7 @@ def test_an_older_database_is_migrated_and_a_copy_kept(
     kept.close()
 
 
+@pytest.mark.only_sqlite(reason="PostgreSQL has a test of its own")
 def test_a_migration_that_fails_changes_nothing(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session.reader().close()
     folder = tmp_path / "migrations"
@@ -469,9 +472,7 @@ def test_large_blocks_are_divided(home: Path) -> None:
     for _ in range(30):
         recorder.record(Logged(run, 0, now_us(), 20, "user", "y" * 1_000_000))
     assert recorder.settle("database", 30)
-    with sqlite3.connect(home / "ostinato.db") as db:
-        sizes = [row[0] for row in db.execute("SELECT length(payload) FROM blocks")]
-    db.close()
+    sizes = [size for (size,) in homes.rows(home, "SELECT length(payload) FROM blocks")]
     assert max(sizes) <= 8 << 20
     reader = session.reader()
     assert len(reader.logs([run])) == 30

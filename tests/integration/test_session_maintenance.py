@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import homes
 from tests.contract.happenings import created, ended, key_of, moved, now_us, started
 
 from ostinato import session
@@ -78,8 +79,7 @@ def test_old_runs_go_with_all_they_had_and_young_and_pinned_ones_stay(home: Path
     recorder = session.recorder()
     old, pinned, young = (_flow(recorder, days_ago=days) for days in (100, 100, 1))
     session.close()
-    with sqlite3.connect(home / "ostinato.db") as db:
-        db.execute("INSERT INTO pins VALUES (?, 'model version 1')", (pinned,))
+    homes.change(home, "INSERT INTO pins VALUES (?, 'model version 1')", pinned)
     assert vacuum(str(home), dry_run=True).n_root_runs == 1
     assert vacuum(str(home)).n_root_runs == 1
     assert vacuum(str(home)).n_root_runs == 0
@@ -89,8 +89,7 @@ def test_old_runs_go_with_all_they_had_and_young_and_pinned_ones_stay(home: Path
     reader.close()
     for table in ("flow_runs", "task_runs", "task_counts", "run_states", "logs", "artifacts", "flow_run_tags"):
         column = "id" if table == "flow_runs" else "run_id"
-        assert db.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (old,)).fetchone() == (0,), table
-    db.close()
+        assert homes.rows(home, f"SELECT count(*) FROM {table} WHERE {column} = ?", old) == [(0,)], table
     assert check(str(home)) == []
 
 
@@ -117,16 +116,16 @@ def test_runs_that_have_not_ended_stay_however_old(home: Path) -> None:
     reader.close()
 
 
-def test_old_blocks_go_and_rows_stay(home: Path) -> None:
+def test_old_blocks_go_and_rows_stay(home: Path, database: str) -> None:
+    """The newest one stays on PostgreSQL: it tells how far the feed is."""
+    _flow(session.recorder(), days_ago=0)
     run = _flow(session.recorder(), days_ago=0)
     session.close()
-    with sqlite3.connect(home / "ostinato.db") as db:
-        db.execute("UPDATE blocks SET at = at - ?", (8 * DAY_US,))
-        (n_blocks,) = db.execute("SELECT count(*) FROM blocks").fetchone()
-    db.close()
-    assert vacuum(str(home), dry_run=True).n_blocks == n_blocks
-    assert vacuum(str(home)).n_blocks == n_blocks
-    assert facts(str(home)).n_blocks == 0
+    n_kept = 1 if database else 0
+    n_old = homes.change(home, "UPDATE blocks SET at = at - ?", 8 * DAY_US) - n_kept
+    assert vacuum(str(home), dry_run=True).n_blocks == n_old
+    assert vacuum(str(home)).n_blocks == n_old
+    assert facts(str(home)).n_blocks == n_kept
     reader = session.reader()
     assert reader.find_run(run).state == "Completed"
     reader.close()
@@ -192,9 +191,7 @@ def test_expired_entries_and_unset_variables_go(home: Path) -> None:
     recorder.record(CacheStored("young", 1, 0, "r", 1, None))
     assert recorder.settle("database", 10)
     vacuum(str(home))
-    with sqlite3.connect(home / "ostinato.db") as db:
-        assert db.execute("SELECT cache_key FROM cache").fetchall() == [("young",)]
-    db.close()
+    assert homes.rows(home, "SELECT cache_key FROM cache") == [("young",)]
 
 
 # --- check
@@ -214,11 +211,9 @@ def test_wrong_counters_missing_blocks_and_hurt_values_are_found(home: Path) -> 
     blobs = home / "blobs"
     (blobs / hurt.blob[:2] / hurt.blob).write_bytes(b"other bytes")
     (blobs / gone.blob[:2] / gone.blob).unlink()
-    with sqlite3.connect(home / "ostinato.db") as db:
-        db.execute("UPDATE flow_counts SET n = n + 1 WHERE flow = '' AND state = 'Failed'")
-        db.execute("DELETE FROM task_runs WHERE run_id = (SELECT min(run_id) FROM task_runs)")
-        db.execute("DELETE FROM blocks WHERE id = 2")
-    db.close()
+    homes.change(home, "UPDATE flow_counts SET n = n + 1 WHERE flow = '' AND state = 'Failed'")
+    homes.change(home, "DELETE FROM task_runs WHERE run_id = (SELECT min(run_id) FROM task_runs)")
+    homes.change(home, "DELETE FROM blocks WHERE id = 2")
     found = check(str(home))
     assert [finding.subject for finding in found].count("counters") == 2
     assert [finding.subject for finding in found].count("streams") >= 1
@@ -245,6 +240,7 @@ def test_a_damaged_value_is_told_once_and_can_be_stored_again(home: Path) -> Non
 # --- backup and restore
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_a_restored_backup_holds_what_the_home_held(home: Path, tmp_path: Path) -> None:
     recorder = session.recorder()
     value = _put(recorder, b"large" * 5000)
@@ -265,6 +261,7 @@ def test_a_restored_backup_holds_what_the_home_held(home: Path, tmp_path: Path) 
     assert session.recorder().recall(later).runs
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_what_runs_while_it_is_backed_up_is_crashed_where_it_is_restored(home: Path, tmp_path: Path) -> None:
     run = _flow(session.recorder(), days_ago=0, state="Paused")
     backup(str(tmp_path / "home.tar"), str(home))
@@ -275,6 +272,7 @@ def test_what_runs_while_it_is_backed_up_is_crashed_where_it_is_restored(home: P
         reader.close()
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_a_backup_is_consistent_while_others_write(home: Path, tmp_path: Path) -> None:
     program = (
         "from ostinato import session\n"
@@ -304,6 +302,7 @@ def test_a_backup_is_consistent_while_others_write(home: Path, tmp_path: Path) -
     process.communicate()
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_a_backup_does_not_overwrite(home: Path, tmp_path: Path) -> None:
     (tmp_path / "home.tar").write_text("mine")
     with pytest.raises(BadOption, match="it exists"):
@@ -311,12 +310,14 @@ def test_a_backup_does_not_overwrite(home: Path, tmp_path: Path) -> None:
     assert (tmp_path / "home.tar").read_text() == "mine"
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_a_backup_into_a_missing_folder_is_told(home: Path, tmp_path: Path) -> None:
 
     with pytest.raises(HomeReadOnly, match="No such file"):
         backup(str(tmp_path / "nowhere" / "home.tar"), str(home))
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_restore_leaves_a_home_alone_unless_told_to_replace_it(home: Path, tmp_path: Path) -> None:
     first = _flow(session.recorder(), days_ago=0)
     backup(str(tmp_path / "a.tar"), str(home))
@@ -345,6 +346,7 @@ def _tar(path: Path, members: dict[str, bytes]) -> str:
     return str(path)
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_archives_that_are_none_are_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "garbage.tar").write_bytes(b"garbage" * 1000)
     manifest = b'{"format": 1, "schema_version": 1, "made_at": 1, "n_blobs": 0}'

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.contract.happenings import created, ended, moved, started
 
 from ostinato import session
@@ -20,7 +21,6 @@ from ostinato.core.query import Query
 from ostinato.session.maintenance import check, facts
 
 if TYPE_CHECKING:
-    import pytest
     from tests.conftest import RunPython
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,6 +181,7 @@ def test_what_still_runs_at_the_end_of_its_process_is_crashed_and_what_is_paused
     assert check(str(home)) == []
 
 
+@pytest.mark.only_sqlite(reason="a program that knows nothing of our lock")
 def test_when_the_database_cannot_be_reached_at_the_end_the_next_process_delivers(home: Path, tmp_path: Path) -> None:
     session.reader().close()
     blocker = _blocker(home)
@@ -201,6 +202,7 @@ def test_when_the_database_cannot_be_reached_at_the_end_the_next_process_deliver
     reader.close()
 
 
+@pytest.mark.only_sqlite(reason="a program that knows nothing of our lock")
 def test_while_a_foreign_program_holds_the_database_recording_goes_on(home: Path) -> None:
     recorder = session.recorder()
     run = new_id()

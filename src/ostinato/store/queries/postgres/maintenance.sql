@@ -45,3 +45,7 @@ SELECT coalesce(json_agg(id), '[]')::text FROM flow_runs WHERE root_id IN (SELEC
 -- delete_expired_claims --
 -- Claims whose lease is over.
 DELETE FROM cache_claims WHERE until <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
+-- count_old_blocks --
+-- How many raw blocks are older than an instant, but for the newest one, which stays.
+SELECT count(*) FROM blocks WHERE at < ? AND id < (SELECT max(id) FROM blocks);
