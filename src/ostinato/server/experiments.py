@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 from litestar.params import JSONBody, QueryParameter
+from msgspec import Meta
 
 from ostinato.core.commands import ChangeExperiment, ChangeTracking, CreateExperiment, LogBatch, TagExperiment
 from ostinato.core.tracking import Lifecycle
@@ -23,10 +24,14 @@ from ostinato.core.tracking_views import (
 )
 from ostinato.server.doors import After, Ask, Limit, Page, Ref, act_at, make_at, page, read_at
 
-Text = Annotated[str, QueryParameter(max_length=20_000, description="Filter, such as `metrics.rmse < 6.5`.")]
-Names = Annotated[list[str] | None, QueryParameter(max_items=100, description="Names or ids; none means all.")]
-Orders = Annotated[list[str] | None, QueryParameter(max_items=20, description="Such as `metrics.rmse ASC`.")]
-Token = Annotated[str, QueryParameter(max_length=20_000, description="`next` of the page before.")]
+Text = Annotated[str, QueryParameter(max_length=1500, description="Filter, such as `metrics.rmse < 6.5`.")]
+Short = Annotated[str, Meta(max_length=150)]
+"""Together the parameters of a search stay below the longest address that a server takes, whatever their letters."""
+Names = Annotated[list[Short] | None, QueryParameter(max_items=10, description="Names or ids; none means all.")]
+Orders = Annotated[list[Short] | None, QueryParameter(max_items=5, description="Such as `metrics.rmse ASC`.")]
+Token = Annotated[
+    str, QueryParameter(max_length=4000, pattern="^[A-Za-z0-9_=-]*$", description="`next` of the page before.")
+]
 Lives = Annotated[
     Lifecycle, QueryParameter(name="state", description="Those that are there, or those that are deleted.")
 ]
