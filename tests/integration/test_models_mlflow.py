@@ -24,7 +24,7 @@ from ostinato.tracking.api import start_run
 from ostinato.tracking.models.api import load_model, log_model, save_model
 
 pytestmark = [
-    pytest.mark.timeout(300),  # MLflow takes seconds to import; its environment may have to be made first
+    pytest.mark.timeout(600),  # MLflow takes seconds to import; its environment may have to be made first
     pytest.mark.only_sqlite("files and protocol are the same on every store"),
 ]
 
