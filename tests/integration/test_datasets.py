@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,18 @@ def test_what_is_no_data_is_refused_with_the_reason(
     with pytest.raises(DatasetUnreadable, match=reason):
         dataset(source)
     assert versions() == []
+
+
+def test_a_path_that_is_no_text_is_hashed_and_told_with_its_bytes_escaped(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"m\xff.png")
+    file.write_bytes(b"\x89PNG")
+    assert dataset(file).digest == dataset(str(file)).digest
+    (version,) = versions()
+    assert version.source == f"{tmp_path}/m\\xff.png"
+    table = file.with_suffix(".parquet")
+    shutil.copy(JANUARY, table)
+    with pytest.raises(DatasetUnreadable, match="utf-8"):  # pyarrow has no way to open it
+        dataset(table)
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "a\nb", "a\x00"])

@@ -6,6 +6,7 @@ fit(rides.frame())
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -26,9 +27,13 @@ from ostinato.tracking.api import active_run
 if TYPE_CHECKING:
     from ostinato.core.events import Event
 
+_log: Final = logging.getLogger("ostinato.tracking")
+
 Library: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
 MOST_NAME_CHARS: Final = 200
+MOST_SEEN: Final = 1000
+"""Versions that a process remembers."""
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -83,8 +88,9 @@ def dataset(data: Any, name: str = "", *, context: str = "") -> Dataset:
         DatasetUnreadable: (dataset-unreadable) there is no such file, or it cannot be read as what it is called.
         ExtraMissing: (extra-missing) `pip install "ostinato[data]"`.
     """
-    content: _Files | _Frame = _Files(os.fspath(data)) if isinstance(data, str | os.PathLike) else _Frame(data)
-    called = _checked("name", name) or content.name
+    name, purpose = _checked("name", name), _checked("context", context)
+    content: _Files | _Frame = _Files(os.fsdecode(data)) if isinstance(data, str | os.PathLike) else _Frame(data)
+    called = name or content.name
     version = _Seen.find(content.digest)
     if version is None:
         version = content.describe(called)
@@ -93,11 +99,11 @@ def dataset(data: Any, name: str = "", *, context: str = "") -> Dataset:
         named = DatasetSeen(version.digest, _now_us(), called, content.source, *_facts(version)[:3], None)
         _record(named)
     _Seen.keep(version)
-    _use(version.digest, called, _checked("context", context))
+    _use(version.digest, called, purpose)
     return Dataset(
         digest=version.digest,
         name=called,
-        source=content.source,
+        source=content.path,
         n_rows=version.n_rows,
         n_bytes=version.n_bytes,
         schema=version.schema,
@@ -126,8 +132,9 @@ class _Files:
 
     def __init__(self, path: str) -> None:
         self._files = files = tables.Files(path)
-        self.source = files.path
-        self.name = os.path.basename(files.path).partition(".")[0] or "data"
+        self.path = files.path
+        self.source = os.fsencode(files.path).decode("utf-8", "backslashreplace")
+        self.name = os.path.basename(self.source).partition(".")[0][:MOST_NAME_CHARS] or "data"
         self.digest = (
             fingerprints.of_folder(files.path, files.paths) if files.is_folder else fingerprints.of_file(files.path)
         )
@@ -149,7 +156,7 @@ class _Files:
 class _Frame:
     """A frame in memory."""
 
-    source = ""
+    path = source = ""
     name = "data"
 
     def __init__(self, data: Any) -> None:
@@ -224,6 +231,8 @@ class _Seen:
     @classmethod
     def keep(cls, version: DataVersion) -> None:
         """Remember a version."""
+        while len(cls.versions) >= MOST_SEEN:
+            cls.versions.pop(next(iter(cls.versions)), None)
         cls.versions[version.digest] = version
 
 
@@ -242,5 +251,9 @@ def _now_us() -> int:
 
 
 def _record(event: Event) -> None:
+    """Record an event; when that is not possible it is told, and the work goes on."""
     scope = find_scope()
-    (session.recorder().record if scope is None else scope.root.push)(event)
+    try:
+        (session.recorder().record if scope is None else scope.root.push)(event)
+    except (OstinatoError, OSError) as error:
+        _log.warning("What data is read is not recorded: %s", error)

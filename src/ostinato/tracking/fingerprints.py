@@ -38,7 +38,7 @@ def of_folder(folder: str, paths: Iterable[str]) -> str:
     """Give the fingerprint of files of a folder: of their names below it and their content."""
     hasher = blake2b(b"folder", digest_size=16)
     for path in sorted(paths):
-        hasher.update(_pack((os.path.relpath(path, folder), of_file(path))))
+        hasher.update(_pack((os.fsencode(os.path.relpath(path, folder)), of_file(path))))
     return hasher.hexdigest()
 
 

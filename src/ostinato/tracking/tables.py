@@ -105,7 +105,7 @@ def readable(what: str) -> Iterator[None]:
     arrow = load("pyarrow")
     try:
         yield
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (arrow.ArrowException, OSError, UnicodeError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         fix = "Mend the file, or read it yourself and pass the frame."
         raise DatasetUnreadable(what=repr(what), reason=reason, fix=fix) from error
