@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from sklearn.linear_model import LinearRegression
 from tests.integration.served import Served, problem, served
 
 import ostinato
-from ostinato import flow, models, promote, register_model, session, start_run, task
+from ostinato import flow, log_model, models, promote, register_model, session, start_run, task
 from ostinato.core.commands import ResumeRun, SetPolicy
 from ostinato.core.errors import BadOption, GateFailed, GateRefused, LoggedModelNotFound, ModelNotFound, NotATask
 from ostinato.core.query import Query
@@ -353,6 +354,27 @@ def test_no_door_leads_around_a_gate(server: Served) -> None:
     assert [one["version"] for one in moved["model_versions"]] == ["2"]
     assert server.http.put("/api/models/rides/aliases/production", json=override).json()["version"] == 1
     assert server.http.post("/api/models/rides/aliases/production/rollback").json()["version"] == 2
+
+
+def test_clients_of_mlflow_are_told_where_the_files_of_a_model_are(server: Served) -> None:
+    with start_run() as run:
+        logged = log_model(LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]), "model")
+    for uri in (logged.uri, f"runs:/{run.id}/model"):
+        made = register_model(uri, RIDES)
+        assert (made.model_id, made.run_id) == (logged.id, run.id)
+    copied = server.http.post(
+        "/api/2.0/mlflow/model-versions/create", json={"name": RIDES, "source": "models:/rides/2"}
+    ).json()["model_version"]
+    assert (copied["version"], copied["model_id"], copied["source"]) == ("3", logged.id, "models:/rides/2")
+    places = {
+        server.http.get(
+            "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": RIDES, "version": version}
+        ).json()["artifact_uri"]
+        for version in (1, 2, 3)
+    }
+    assert places == {f"mlflow-artifacts:/0/models/{logged.id}/artifacts"}
+    listed = server.http.get("/api/2.0/mlflow-artifacts/artifacts", params={"path": f"0/models/{logged.id}/artifacts"})
+    assert "MLmodel" in {one["path"] for one in listed.json()["files"]}
 
 
 def test_the_public_api_lists_shows_changes_and_removes(server: Served) -> None:

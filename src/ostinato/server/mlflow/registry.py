@@ -27,8 +27,9 @@ from ostinato.core.errors import AliasNotFound, ModelExists, ModelInvalid, Model
 from ostinato.core.registry import ADDRESS, STAGE_OF, STAGES, URI, alias_of, split_uri, stage_of
 from ostinato.server.mlflow.faults import Fault
 from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors
-from ostinato.server.mlflow.wire import KeyValue, pairs
-from ostinato.store import registry
+from ostinato.server.mlflow.runs import root_of
+from ostinato.server.mlflow.wire import ROOT, KeyValue, pairs
+from ostinato.store import logged_models, registry, tracking
 from ostinato.store.database import ALL
 from ostinato.store.registry_search import search_models, search_versions
 
@@ -374,14 +375,22 @@ async def _search_versions(asked: Asked, wanted: VersionSearch) -> Any:
 
 async def _get_uri(asked: Asked, one: OneVersion) -> Any:
     def question(db: Connection) -> str:
-        source = registry.get_version(db, one.name, _number(one.version)).source
+        version = registry.get_version(db, one.name, _number(one.version))
         for _ in range(MOST_COPIES):
-            if URI.fullmatch(source) is None:
+            if URI.fullmatch(version.source) is None or version.source.startswith("models:/m-"):
                 break
-            source = registry.find_version(db, *split_uri(source)).source
-        return source
+            version = registry.find_version(db, *split_uri(version.source))
+        return _place(db, version)
 
     return {"artifact_uri": await asked.read(lambda shelf: question(shelf.db))}
+
+
+def _place(db: Connection, one: ModelVersion) -> str:
+    """Give where the files of a version are, for clients that know no logged models too."""
+    if not one.model_id or not tracking.files(db, one.model_id, limit=1):
+        return one.source
+    experiment_id = logged_models.logged_model(db, one.model_id).experiment_id
+    return f"{root_of(db, experiment_id) or f'{ROOT}{experiment_id}'}/models/{one.model_id}/artifacts"
 
 
 async def _tag_version(asked: Asked, tag: VersionTag) -> Any:
