@@ -33,13 +33,19 @@ STATES: Final = "SELECT state, count(*) FROM flow_runs WHERE root_id = id GROUP 
 class Program:
     """One `ostinato` command that goes on."""
 
-    def __init__(self, home: Home, *words: str, **environ: str) -> None:
+    def __init__(self, home: Home, *words: str, own_group: bool = False, **environ: str) -> None:
+        """Start it, with a process group of its own if wanted."""
         self.words = words
         self.log = home.folder / f"{words[0]}-{time.monotonic_ns()}.log"
         script = str(Path(interpreter("ostinato")).with_name("ostinato"))
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [script, *words], env=home.environ(**environ), cwd=home.folder, stdout=log, stderr=log
+                [script, *words],
+                env=home.environ(**environ),
+                cwd=home.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=own_group,
             )
 
     @property
