@@ -182,6 +182,21 @@ def test_a_value_that_is_to_be_stored_waits_for_a_storage_that_is_away_for_a_mom
     assert f"waits/{DIGEST.hex()[:2]}/{DIGEST.hex()}" in bucket.objects()
 
 
+def test_a_storage_that_goes_away_while_a_value_is_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3() as one:
+        for name, value in one.environ.items():
+            monkeypatch.setenv(name, value)
+        place = place_at(f"s3://{BUCKET}/x")
+        large = DATA * 8
+        blob = place.put(large, blake2b(large, digest_size=16).digest())
+        file, _ = place.open(blob)
+        with file:
+            assert file.read(1000) == DATA[:1000]
+            one.stop()
+            with pytest.raises(StorageUnreachable):
+                file.read()
+
+
 def test_without_credentials_it_is_said_which_are_needed(
     bucket: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ from ostinato.store.journal import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import BinaryIO
+    from typing import Self
 
 ASIDE: Final = "unused"
 """Where blobs wait that nothing refers to, before they go."""
@@ -104,7 +104,7 @@ class Bucket:
             raise BlobMissing(digest=blob, how="damaged", path=self.where)
         return data
 
-    def open(self, blob: str) -> tuple[BinaryIO, int]:
+    def open(self, blob: str) -> tuple[StoredFile, int]:
         """Give stored bytes, unchecked, as a file and their number.
 
         Raises:
@@ -115,7 +115,7 @@ class Bucket:
                 file: Any = files.open(place(root, blob), "rb", block_size=PART_BYTES, cache_type="readahead")
                 n_bytes: int = file.seek(0, os.SEEK_END)
                 file.seek(0)
-                return file, n_bytes
+                return StoredFile(self, file), n_bytes
         raise BlobMissing(digest=blob, how="missing", path=self.where)
 
     def arriving(self, blob: str = "") -> ArrivingFile:
@@ -201,13 +201,19 @@ class Bucket:
 
     @contextmanager
     def _files(self) -> Iterator[tuple[Any, str]]:
-        """Give the file system and our root in it; its troubles become errors of ours."""
-        try:
+        """Give the file system and our root in it."""
+        with self.explained():
             pid, files, root = self._opened
             if pid != os.getpid():  # connections do not outlive a fork
                 files, root = self._connect()
                 self._opened = (os.getpid(), files, root)
             yield files, root
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Make errors of ours of the troubles of a file system."""
+        try:
+            yield
         except (BlobMissing, DiskFull, ExtraMissing, StorageUnknown, StorageUnreachable):
             raise
         except PermissionError as error:
@@ -231,6 +237,30 @@ class Bucket:
         except ValueError as error:
             raise StorageUnknown(url=self.where, reason=_reason(error)) from error
         return files, root.rstrip("/")
+
+
+class StoredFile:
+    """The bytes of a blob, read in parts."""
+
+    def __init__(self, bucket: Bucket, file: Any) -> None:
+        self._bucket = bucket
+        self._file = file
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """Give the next bytes; none at the end."""
+        with self._bucket.explained():
+            data: bytes = self._file.read(n_bytes)
+            return data
+
+    def close(self) -> None:
+        """Let go."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class ArrivingFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
 from ostinato.core.errors import BlobMissing
@@ -13,7 +13,7 @@ from ostinato.store.buckets import Bucket
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
-    from typing import BinaryIO
+    from types import TracebackType
 
     from ostinato.store.blobs import Stored
 
@@ -32,6 +32,22 @@ class Values(Protocol):
 
     def get(self, blob: str) -> bytes:
         """Give stored bytes, checked against their digest."""
+
+
+class Outgoing(Protocol):
+    """The bytes of a blob, read in parts."""
+
+    def read(self, n_bytes: int = -1, /) -> bytes:
+        """Give the next bytes; none at the end."""
+
+    def close(self) -> None:
+        """Let go."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
 
 
 class Incoming(Protocol):
@@ -64,7 +80,7 @@ class Place(Values, Protocol):
     def check(self) -> None:
         """Find out whether values can be stored."""
 
-    def open(self, blob: str) -> tuple[BinaryIO, int]:
+    def open(self, blob: str) -> tuple[Outgoing, int]:
         """Give stored bytes, unchecked, as a file and their number."""
 
     def arriving(self, blob: str = "") -> Incoming:
