@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,7 @@ from ostinato.core.datasets import Categories, Numbers, Profile, merged, stabili
 from ostinato.tracking import fingerprints, profiles, tables
 
 ROOT = Path(__file__).parents[2]
+MORE = Path(os.environ.get("OSTINATO_DATA", ROOT.parent / "shared" / "data"))
 JANUARY, FEBRUARY = (ROOT / f"examples/ride_duration/data/green_tripdata_2021-0{month}.parquet" for month in (1, 2))
 
 
@@ -174,6 +176,45 @@ def test_january_and_a_month_of_2023_have_drifted_apart(trips: pd.DataFrame) -> 
     assert expected > 0.25
     # Of 1,706 rows each of its 128 bins has 13: where in them a bound of the reference lies is a guess.
     assert stability_index(one, two) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.skipif(not MORE.is_dir(), reason="the raw months are elsewhere; OSTINATO_DATA names their folder")
+@pytest.mark.parametrize(
+    ("month", "miles", "minutes"),
+    [("2021-02", 0.002, 0.006), ("2022-01", 0.175, 0.083), ("2023-01", 0.238, 0.118), ("2025-01", 0.289, 0.148)],
+)
+def test_the_drift_of_later_months_is_the_known_one(month: str, miles: float, minutes: float) -> None:
+    """The expected indices were computed apart from this code, from the rows."""
+    reference, later = (_rides(MORE / f"green_tripdata_{one}.parquet") for one in ("2021-01", month))
+    columns = [profiles.profile(tables.of_frame(rides)).columns for rides in (reference, later)]
+    found = {one.name: stability_index(one, two) for one, two in zip(*columns, strict=True)}
+    assert found["miles"] == pytest.approx(miles, abs=0.004)
+    assert found["minutes"] == pytest.approx(minutes, abs=0.004)
+
+
+def _rides(month: Path) -> pd.DataFrame:
+    """Give miles and minutes of the trips of 1 to 60 minutes."""
+    trips = pd.read_parquet(month)
+    minutes = (trips["lpep_dropoff_datetime"] - trips["lpep_pickup_datetime"]).dt.total_seconds() / 60
+    return pd.DataFrame({"miles": trips["trip_distance"], "minutes": minutes})[minutes.between(1, 60)]
+
+
+@pytest.mark.skipif(not MORE.is_dir(), reason="the customers are elsewhere; OSTINATO_DATA names their folder")
+def test_customers_are_counted_as_pandas_counts_them() -> None:
+    file = MORE / "WA_Fn-UseC_-Telco-Customer-Churn.csv"
+    frame = pd.read_csv(file)
+    for column in profiles.profile(tables.Files(str(file)).table()).columns:
+        values = frame[column.name]
+        assert (column.n, column.n_missing) == (7_043, values.isna().sum())
+        if isinstance(column, Numbers):
+            assert column.mean == pytest.approx(values.mean())
+            at = values.value_counts()
+            assert column.counts[1::2] == tuple(at[edge] for edge in column.edges)
+        else:
+            counted = values.value_counts()
+            frequent = sorted(counted.items(), key=lambda pair: (-pair[1], str(pair[0])))[:128]
+            assert list(zip(column.values, column.counts, strict=True)) == frequent
+            assert sum(column.counts) + column.n_other == 7_043
 
 
 # --- fingerprints

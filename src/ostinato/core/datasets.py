@@ -152,7 +152,7 @@ def _shares_of_numbers(reference: Numbers, other: Numbers) -> Shares:
         return None
     bounds = _bounds(reference)
     if bounds:
-        parts = [[_up_to(one, bound) for bound in bounds] for one in (reference, other)]
+        parts = [[_below(one, bound) for bound in bounds] for one in (reference, other)]
     else:  # all values of the reference are one
         (value,) = reference.edges[:1]
         parts = [[_below(one, value), _up_to(one, value)] for one in (reference, other)]
@@ -164,10 +164,11 @@ def _shares_of_numbers(reference: Numbers, other: Numbers) -> Shares:
 
 
 def _bounds(column: Numbers) -> list[float]:
-    """Give the edges that cut the values into parts of about equal weight."""
+    """Give the edges at which parts of about equal weight begin."""
     up_to = list(accumulate(column.counts))[1::2]
-    found = (bisect_left(up_to, up_to[-1] * number / N_GROUPS) for number in range(1, N_GROUPS))
-    return [column.edges[at] for at in sorted(set(found)) if up_to[at] < up_to[-1]]
+    found = {bisect_left(up_to, up_to[-1] * number / N_GROUPS) for number in range(1, N_GROUPS)}
+    edges = [column.edges[at] for at in sorted(found)]
+    return [edge for edge in edges if 0 < _below(column, edge) < up_to[-1]]
 
 
 def _up_to(column: Numbers, value: float) -> float:
