@@ -6,7 +6,6 @@ WHERE NOT EXISTS (SELECT 1 FROM blob_refs AS b WHERE b.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM artifacts AS a WHERE a.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM checkpoints AS k WHERE k.blob = j.value)
   AND NOT EXISTS (SELECT 1 FROM tracking_files AS f WHERE f.blob = j.value)
-  AND NOT EXISTS (SELECT 1 FROM tracking_files AS f WHERE f.blob = j.value)
   AND j.value NOT IN (
       SELECT convert_from(d.definition, 'UTF8')::json #>> '{code,revision}' FROM deployments AS d
       WHERE convert_from(d.definition, 'UTF8')::json #>> '{code,kind}' = 'snapshot'
@@ -18,7 +17,6 @@ SELECT blob FROM blob_refs
 UNION SELECT blob FROM cache WHERE blob <> ''
 UNION SELECT blob FROM artifacts WHERE blob <> ''
 UNION SELECT blob FROM checkpoints WHERE blob <> ''
-UNION SELECT blob FROM tracking_files
 UNION SELECT blob FROM tracking_files
 UNION SELECT convert_from(definition, 'UTF8')::json #>> '{code,revision}' FROM deployments
 WHERE convert_from(definition, 'UTF8')::json #>> '{code,kind}' = 'snapshot'
