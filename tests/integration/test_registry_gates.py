@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 from tests.integration.served import Served, problem, served
 
 import ostinato
-from ostinato import flow, log_model, models, promote, register_model, session, start_run, task
+from ostinato import dataset, flow, log_model, models, promote, register_model, session, start_run, task
 from ostinato.core.commands import ResumeRun, SetPolicy
 from ostinato.core.errors import BadOption, GateFailed, GateRefused, LoggedModelNotFound, ModelNotFound, NotATask
 from ostinato.core.query import Query
@@ -167,6 +167,68 @@ def test_a_promotion_is_a_subflow_of_the_flow_that_trains() -> None:
     assert run.name == "rides-1-to-staging"
     reader.close()
     assert models.find_version("models:/rides@staging").version == 1
+
+
+def test_data_that_another_task_read_leads_to_the_model_and_back(tmp_path: Path) -> None:
+    (tmp_path / "rides.csv").write_text("miles,minutes\n1.0,5.0\n2.0,9.0\n", encoding="utf-8")
+    (tmp_path / "other.csv").write_text("miles,minutes\n3.0,9.5\n", encoding="utf-8")
+
+    @task
+    def load(name: str) -> str:
+        return dataset(str(tmp_path / f"{name}.csv"), name=name).digest
+
+    @task
+    def fit(digest: str) -> int:
+        with start_run("trial") as run:
+            run.set_tag("read", digest)
+            run.log_text("flavors: {}", "model/MLmodel")
+        return register_model(f"runs:/{run.id}/model", RIDES).version
+
+    @flow
+    def train() -> None:
+        fit(load("rides"))
+
+    @flow
+    def look() -> None:
+        load("other")
+
+    train()
+    look()
+    reader = session.reader()
+    (use,) = reader.version_origin(RIDES, 1).data
+    assert (use.name, use.via) == ("rides", "flow-run")
+    for ref in (use.digest, use.digest[:8], "rides"):
+        assert [(one.name, one.version, one.via) for one in reader.models_from_data(ref)] == [(RIDES, 1, "flow-run")]
+    assert reader.models_from_data("other") == []
+    reader.close()
+
+
+def test_rows_that_another_task_read_are_what_a_metric_was_measured_on(tmp_path: Path) -> None:
+    for number, name in enumerate(("train-1", "train-2", "valid", "newer")):
+        (tmp_path / f"{name}.csv").write_text(f"miles,minutes\n{number}.5,5.0\n2.0,9.0\n", encoding="utf-8")
+
+    @task
+    def load(name: str, context: str) -> str:
+        return dataset(str(tmp_path / f"{name}.csv"), name=name, context=context).digest
+
+    @task
+    def fit(rmse: float, digests: list[str]) -> int:
+        with start_run("trial") as run:
+            run.log_params({"read": len(digests)})
+            run.log_metric("rmse", rmse)
+            run.log_text("flavors: {}", "model/MLmodel")
+        return register_model(f"runs:/{run.id}/model", RIDES).version
+
+    @flow
+    def train(rmse: float, seen: str, held_out: str) -> int:
+        return fit(rmse, [load(seen, "training"), load(held_out, "validation")])
+
+    train(6.6, "train-1", "valid")
+    gate(better={"kind": "champion", "metric": "rmse"})
+    promote(RIDES, 1)
+    promote(RIDES, train(6.4, "train-2", "valid"))
+    with pytest.raises(GateFailed, match="version 2 has no rmse on the same data"):
+        promote(RIDES, train(6.2, "train-2", "newer"))
 
 
 CHECKS = """

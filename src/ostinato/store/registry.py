@@ -247,13 +247,15 @@ def metric_of(db: Connection, one: ModelVersion, key: str) -> float | None:
 def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[Measured]:
     """Give the values of a metric of a version with the data that each was measured on.
 
-    First those of tracking runs, the newest first: the one that made it, and those that measured it again. Then those
-    of the logged model that it is, which have no context.
+    First those of tracking runs, the newest first: the one that made it, and those that measured it again. What a
+    tracking run used is what it says, else what its flow run has read. Then those of the logged model that it is,
+    which have no context.
     """
     found = []
     rows = _ask(db, "measured", key, one.run_id, f"{one.name}/{one.version}", MOST_MEASURED).fetchall()
     for run_id, value, special in rows:
-        data = _ask(db, "data_of_run", run_id, context, context).fetchall()
+        values = (run_id, context, context)
+        data = _ask(db, "data_of_run", *values).fetchall() or _ask(db, "data_around_run", *values).fetchall()
         digests = frozenset(digest for (digest,) in data)
         found.append(Measured(run_id=run_id, value=value_of(value, special), digests=digests))
     for run_id, value, special, digest in _ask(db, "measured_model", one.model_id, key, MOST_MEASURED).fetchall():

@@ -307,6 +307,13 @@ ORDER BY t.started_at DESC, t.id LIMIT ?;
 SELECT digest FROM tracking_inputs
 WHERE run_id = ? AND (context = ? OR (? = '' AND context NOT IN ('training', 'train')));
 
+-- data_around_run --
+-- Versions of data that the root run of a tracking run read, by context as above.
+SELECT DISTINCT l.digest
+FROM tracking_runs AS t JOIN flow_runs AS r ON r.id = t.flow_run_id
+JOIN dataset_links AS l ON l.run_id = r.root_id AND l.no = 0
+WHERE t.id = ? AND (l.context = ? OR (? = '' AND l.context NOT IN ('training', 'train')));
+
 -- tracking_run --
 -- Where a tracking run was made: name, experiment, code, flow run, task run, the tracking run around it.
 SELECT t.name, t.experiment_id, e.name, t.version, t.source, t.flow_run_id, t.task_no, t.parent_id
