@@ -24,7 +24,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from ostinato import session
-from ostinato.core.commands import CreateVersion, SetAlias
+from ostinato.core.commands import CreateVersion, SetAlias, SetStage
 from ostinato.core.errors import (
     BadOption,
     DiskFull,
@@ -334,6 +334,7 @@ def test_a_registered_model_is_found_by_number_and_alias(home: Path) -> None:
     commands.do(CreateVersion(name="rides", source=info.uri, run_id=run.id, model_id=info.id, make_model=True))
     commands.do(CreateVersion(name="rides", source=f"runs:/{run.id}/model", run_id=run.id))
     commands.do(SetAlias(name="rides", alias="champion", version=2))
+    commands.do(SetStage(name="rides", version=1, stage="Production"))
     commands.do(CreateVersion(name="copies", source="models:/rides/2", make_model=True))
     commands.close()
     for uri in (

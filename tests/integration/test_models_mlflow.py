@@ -182,6 +182,7 @@ def test_mlflow_reads_what_ostinato_writes(client: str, tmp_path: Path) -> None:
         assert found[name] == pytest.approx(light.predict(FRAME))
     assert found["function"] == [2.0, 4.0, 6.0, 8.0]
     assert found["object"] == [0.5, 1.0, 1.5, 2.0]
+    assert list(load_model(models / "object").predict(FRAME)) == found["object"], "MLflow has imported its loader"
     assert [(one["name"], one["type"], one["required"]) for one in found["signature"]] == [
         ("miles", "double", True),
         ("riders", "double", True),

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 def files(folder: str) -> list[str]:
-    """Give the paths of all files of a folder, relative to it, with `/` between their parts, sorted."""
+    """Give the paths of all files of a folder, relative to it, with `/` between their parts, sorted.
+
+    What Python leaves beside modules that were imported is no file of the model.
+    """
     found = []
     for place, folders, names in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
         found += [os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/") for name in names]
     return sorted(found)
 
