@@ -12,6 +12,7 @@ from tests.contract.happenings import created, ended, moved, started
 from ostinato import session
 from ostinato.core.commands import (
     ChangeTracking,
+    Command,
     CreateModel,
     CreateVersion,
     DescribeModel,
@@ -368,10 +369,10 @@ def test_a_version_is_compared_with_the_champion_on_the_same_data_only(doors: Do
     doors.version(run_id=doors.tracked("a4" * 16, rmse=6.4, context="training"))
     doors.policy(better={"kind": "champion", "metric": "rmse"})
     doors.flow()
-    assert doors.check(1, "better").detail == "no version has the alias yet"
+    assert doors.check(1, "better").detail == "no version has had the alias"
     doors.check(2, "better")
     doors.promote(1)
-    with pytest.raises(GateRefused, match="compared with no version, now version 1 has the alias"):
+    with pytest.raises(GateRefused, match="compared with no version, the champion is version 1"):
         doors.promote(2)
     assert "rmse is 6.5, that of version 1 6.6" in doors.check(2, "better").detail
     assert doors.check(3, "better").detail == "version 1 has no rmse on the same data"
@@ -386,6 +387,28 @@ def test_a_version_is_compared_with_the_champion_on_the_same_data_only(doors: Do
     assert "rmse is 6.4, that of version 2 6.3" in worse.detail
     doors.policy(better={"kind": "champion", "metric": "rmse", "by": -0.2})
     assert doors.check(3, "better").passed
+
+
+def test_taking_the_alias_away_is_no_way_around_the_champion(doors: Doors) -> None:
+    doors.version(run_id=doors.tracked("a1" * 16, rmse=6.4))
+    doors.version(run_id=doors.tracked("a2" * 16, rmse=6.6))
+    doors.policy(better={"kind": "champion", "metric": "rmse"})
+    doors.flow()
+    doors.check(1, "better")
+    doors.promote(1)
+    ways: list[Command[Any]] = [
+        RemoveAlias(name=RIDES, alias="production"),
+        SetStage(name=RIDES, version=1, stage="Archived"),
+    ]
+    for command in ways:
+        doors.commands.do(command)
+        assert "6.6, that of version 1 6.4" in doors.check(2, "better").detail
+        with pytest.raises(GateRefused, match="not lower"):
+            doors.promote(2)
+        assert doors.check(1, "better").detail == "it had the alias last"
+        assert doors.promote(1).stage == "Production"
+    doors.commands.do(RemoveVersion(name=RIDES, version=1))
+    assert doors.check(2, "better").passed
 
 
 def test_metrics_of_a_logged_model_count_where_its_run_has_none(doors: Doors) -> None:

@@ -117,7 +117,7 @@ def test_a_check_counts_as_it_is_defined_and_against_the_champion_of_now() -> No
     policy = r.Policy(checks={"better": better, "bound": bound})
     results = {"better": result(better, champion=1), "bound": result(bound, champion=1)}
     assert r.unmet(policy, results, 1) == []
-    assert r.unmet(policy, results, 3) == ["better: compared with version 1, now version 3 has the alias"]
+    assert r.unmet(policy, results, 3) == ["better: compared with version 1, the champion is version 3"]
     assert r.unmet(policy, {**results, "bound": result(bound, passed=False)}, 1) == ["bound: so"]
     assert r.unmet(policy, {"better": results["better"]}, 1) == ["bound: not checked"]
     tighter = r.Policy(checks={"better": better, "bound": r.MetricBound(metric="rmse", max=6.4)})

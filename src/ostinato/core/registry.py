@@ -274,7 +274,7 @@ class GateChecked(msgspec.Struct, frozen=True, array_like=True, tag="yg"):
     passed: bool
     detail: str
     champion: int
-    """Version that had the alias; 0 = none."""
+    """Version that had the alias, or had it last; 0 = none."""
     gate_run_id: str
 
 
@@ -541,7 +541,7 @@ def fallen_back(history: Iterable[AliasStep], there: frozenset[int]) -> list[int
 
 
 def unmet(policy: Policy, results: Mapping[str, GateResult], champion: int) -> list[str]:
-    """Say, for each check that does not let a version have the alias, why; `champion` has it now."""
+    """Say, for each check that does not let a version have the alias, why; `champion` has it now, or had it last."""
     found = []
     for name, check in policy.checks.items():
         result = results.get(name)
@@ -552,14 +552,14 @@ def unmet(policy: Policy, results: Mapping[str, GateResult], champion: int) -> l
         elif not result.passed:
             found.append(f"{name}: {result.detail}")
         elif isinstance(check, BetterThanChampion | SignatureFits) and result.champion != champion:
-            found.append(f"{name}: compared with {_version(result.champion)}, now {_version(champion)} has the alias")
+            found.append(f"{name}: compared with {_version(result.champion)}, the champion is {_version(champion)}")
     return found
 
 
 def judge_signatures(old: bytes | None, new: bytes | None, number: int) -> tuple[bool, str]:
     """Say whether a version takes what the champion, version `number`, takes; each signature as JSON."""
     if not number:
-        return True, "no version has the alias yet"
+        return True, "no version has had the alias"
     if not old:
         return True, f"version {number} does not say what it takes"
     if not new:
@@ -592,7 +592,7 @@ def judge_against(
     theirs = list(champion)
     mine = list(candidate)
     if not number:
-        return True, "no version has the alias yet"
+        return True, "no version has had the alias"
     if not any(one.digests for one in mine):
         return False, f"{check.metric} is not recorded on a known version of data"
     pairs = [(one, other) for one in mine for other in theirs if one.digests and one.digests == other.digests]

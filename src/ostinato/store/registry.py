@@ -158,6 +158,18 @@ def holder(db: Connection, name: str, alias: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+def champion(db: Connection, name: str, alias: str) -> int:
+    """Give the version that has an alias, else the one that had it last, 0 when none did.
+
+    To take the alias away first is no way to be compared with nothing.
+    """
+    number = holder(db, name, alias)
+    if number:
+        return number
+    row = _ask(db, "last_holder", name, alias).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def versions(db: Connection, name: str, *, before: int = ALL, limit: int = 1000) -> list[ModelVersion]:
     """Give the versions of a model below a number, newest first."""
     return versions_from(db, named(_ask(db, "versions", name, before, limit)))

@@ -26,6 +26,11 @@ WHERE name IN (SELECT value FROM json_each(?)) ORDER BY name, alias;
 -- The version that an alias means.
 SELECT version FROM model_aliases WHERE name = ? AND alias = ?;
 
+-- last_holder --
+-- The version that an alias meant last, of those that are still there.
+SELECT h.version FROM alias_history AS h JOIN model_versions AS v ON v.name = h.name AND v.version = h.version
+WHERE h.name = ? AND h.alias = ? ORDER BY h.id DESC LIMIT 1;
+
 -- aliases_of_version --
 -- The aliases that mean a version.
 SELECT alias FROM model_aliases WHERE name = ? AND version = ? ORDER BY alias;
