@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import msgspec
@@ -41,6 +41,9 @@ from ostinato.tracking.models.api import describe_model, load_model, log_model, 
 from ostinato.tracking.models.flavors import portable
 from ostinato.tracking.models.schemas import columns
 
+if TYPE_CHECKING:
+    from ostinato.tracking.models.folders import How
+
 FRAME = pd.DataFrame({"miles": [1.0, 2.0, 3.0, 4.0], "riders": [1, 2, 3, 5]})
 TARGET = np.array([1.0, 2.0, 3.0, 4.0])
 ROWS = [{"zone": "43", "miles": 1.5}, {"zone": "7", "miles": 2.5}]
@@ -70,7 +73,7 @@ class Doubler:
 
 
 @pytest.mark.parametrize("how", ["pickle", "skops", None])
-def test_a_model_of_sklearn_predicts_the_same_when_it_is_read_again(tmp_path: Path, how: str | None) -> None:
+def test_a_model_of_sklearn_predicts_the_same_when_it_is_read_again(tmp_path: Path, how: How | None) -> None:
     info = save_model(_linear(), tmp_path / "model", example=FRAME, how=how)
     assert info.flavor == "sklearn"
     assert load_model(tmp_path / "model").predict(FRAME) == pytest.approx(TARGET)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, assert_type
 
-from ostinato import flow, get_run_logger, log_metric, log_params, search_runs, start_run, task, unmapped
+from ostinato import (
+    flow,
+    get_run_logger,
+    load_model,
+    log_metric,
+    log_model,
+    log_params,
+    search_runs,
+    start_run,
+    task,
+    unmapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -76,6 +87,9 @@ def tracked_code() -> None:
     found = search_runs("metrics.rmse < 6.5", experiments="rides", order_by=["metrics.rmse ASC"])
     assert_type(found[0].metrics, dict[str, float])
     assert_type(found[0].params["kind"], str)
+    info = log_model(len, "length", example=["a"], params={"kind": 1}, how="pickle")
+    assert_type(info.uri, str)
+    load_model(info.uri).predict("b")
 
 
 def wrong_code() -> None:
@@ -87,6 +101,7 @@ def wrong_code() -> None:
     sync_flow.deploy("nightly", overlap="never")  # type: ignore[arg-type]
     log_metric("rmse", "seven")  # type: ignore[arg-type]
     start_run(1)  # type: ignore[arg-type]
+    log_model(len, how="json")  # type: ignore[arg-type]
     search_runs(output="csv")  # type: ignore[call-overload]
     word: int = bare(1)  # type: ignore[assignment]
     assert word

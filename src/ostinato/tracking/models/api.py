@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ostinato.core.ports import Reader
+    from ostinato.tracking.models.folders import How
 
 _log: Final = logging.getLogger("ostinato.tracking")
 _signature: Final = msgspec.json.Encoder().encode
@@ -56,7 +57,7 @@ def log_model(
     example: Any = None,
     signature: Signature | None = None,
     requirements: Sequence[str] | None = None,
-    how: str | None = None,
+    how: How | None = None,
     artifacts: Mapping[str, str | os.PathLike[str]] | None = None,
     metadata: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
@@ -110,7 +111,7 @@ def save_model(
     example: Any = None,
     signature: Signature | None = None,
     requirements: Sequence[str] | None = None,
-    how: str | None = None,
+    how: How | None = None,
     artifacts: Mapping[str, str | os.PathLike[str]] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> ModelInfo:
@@ -181,7 +182,7 @@ def _options(
     example: Any,
     signature: Signature | None,
     requirements: Sequence[str] | None,
-    how: str | None,
+    how: How | None,
     artifacts: Mapping[str, str | os.PathLike[str]] | None,
     metadata: Mapping[str, Any] | None,
 ) -> folders.Options:

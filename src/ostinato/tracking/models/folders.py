@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from importlib import import_module
 from platform import python_version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +32,8 @@ LIBRARIES: Final = {
     "sklearn": "sklearn",
 }
 """Library that a class of a model, or one above it, comes from -> flavor; the first that fits is taken."""
+How: TypeAlias = Literal["skops", "pickle"]
+"""How a model of scikit-learn may be written."""
 _MODULES: Final = {"pytorch": "torch"}
 """Flavors whose module has another name."""
 _REQUIREMENTS: Final = "requirements.txt"
@@ -46,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature | None = None
     requirements: tuple[str, ...] | None = None
     """None for what its modules need."""
-    how: str | None = None
+    how: How | None = None
     """`skops` or `pickle` for a model of scikit-learn; None for what is best."""
     artifacts: dict[str, str] = {}
     """Further files of a python function: name -> path."""
