@@ -259,12 +259,13 @@ def metric_of(db: Connection, one: ModelVersion, key: str) -> float | None:
 def measured(db: Connection, one: ModelVersion, key: str, context: str) -> list[Measured]:
     """Give the values of a metric of a version with the data that each was measured on.
 
-    First those of tracking runs, the newest first: the one that made it, and those that measured it again. What a
+    First that of the tracking run that made it, then those that measured it again, the newest first. What a
     tracking run used is what it says, else what its flow run has read. Then those of the logged model that it is,
     which have no context.
     """
     found = []
-    rows = _ask(db, "measured", key, one.run_id, f"{one.name}/{one.version}", MOST_MEASURED).fetchall()
+    ref = f"{one.name}/{one.version}"
+    rows = _ask(db, "measured", key, one.run_id, ref, one.run_id, MOST_MEASURED).fetchall()
     for run_id, value, special in rows:
         values = (run_id, context, context)
         data = _ask(db, "data_of_run", *values).fetchall() or _ask(db, "data_around_run", *values).fetchall()

@@ -299,13 +299,13 @@ SELECT run_id, value, special, digest FROM logged_model_metrics
 WHERE model_id = ? AND key = ? AND digest <> '' ORDER BY at DESC, run_id, digest LIMIT ?;
 
 -- measured --
--- Values of a metric of a version, newest tracking run first: the run that made it, and those that measured it again.
+-- Values of a metric of a version: of the tracking run that made it, then of those that measured it again, newest first.
 SELECT t.id, m.value, m.special
 FROM tracking_runs AS t JOIN tracking_metrics AS m ON m.run_id = t.id AND m.key = ?
 WHERE t.state = 'active' AND (
     t.id = ? OR t.id IN (SELECT run_id FROM tracking_tags WHERE key = 'ostinato.evaluates' AND value = ?)
 )
-ORDER BY t.started_at DESC, t.id LIMIT ?;
+ORDER BY CASE WHEN t.id = ? THEN 0 ELSE 1 END, t.started_at DESC, t.id LIMIT ?;
 
 -- data_of_run --
 -- Versions of data that a tracking run used, by context; what was trained on only when it is named.
