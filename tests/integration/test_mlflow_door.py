@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+import httpx
 import pytest
 from tests.integration.served import Served, served
 
@@ -209,6 +210,26 @@ def test_an_upload_that_is_cut_off_leaves_nothing(door: Door, home: Path) -> Non
     connection.close()
     assert _in_time(lambda: _kept(home) == [])
     assert door.get("artifacts/list", run_id=door.run)["files"] == []
+
+
+def test_a_file_comes_in_parts_also_to_a_server_that_was_started_anew(door: Door) -> None:
+    place = f"/api/2.0/mlflow-artifacts/mpu/%s/0/{door.run}/artifacts/deep"
+    made = door.http.post(place % "create", json={"path": "/home/ann/big.bin", "num_parts": 3}).json()
+    sent = [os.urandom(300_000), os.urandom(300_000), b"end"]
+    parts = []
+    for one, data in zip(made["credentials"], sent, strict=True):
+        answer = httpx.put(one["url"], headers=one["headers"], content=data)
+        parts.append({"part_number": one["part_number"], "etag": answer.headers["etag"], "url": one["url"]})
+    assert httpx.put(made["credentials"][0]["url"], content=b"x").status_code == 401
+    door.server.restart()
+    door.http = door.server.http
+    whole = {"path": "/home/ann/big.bin", "upload_id": made["upload_id"], "parts": parts}
+    for bad in (parts[1:], [], [{**parts[0], "etag": "../../etc/passwd"}], [{**parts[0], "etag": "0" * 32}]):
+        answer = door.http.post(place % "complete", json=whole | {"parts": bad})
+        assert answer.status_code in (400, 404)
+    assert door.get("artifacts/list", run_id=door.run)["files"] == []
+    assert door.http.post(place % "complete", json=whole).status_code == 200
+    assert door.http.get(f"{door.place}/deep/big.bin").content == b"".join(sent)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(door: Door, home: Path) -> None:

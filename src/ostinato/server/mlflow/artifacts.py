@@ -17,8 +17,9 @@ from ostinato.core.commands import LogFile
 from ostinato.core.paths import artifact_path
 from ostinato.core.tracking import FileLogged
 from ostinato.server.blobs import PART_BYTES
+from ostinato.server.mlflow import parts
 from ostinato.server.mlflow.faults import Fault, missing, not_found
-from ostinato.server.mlflow.frame import Asked, Door, Doors, from_query
+from ostinato.server.mlflow.frame import Asked, Door, Doors, from_body, from_query
 from ostinato.server.mlflow.runs import root_of
 from ostinato.server.mlflow.wire import run_info
 from ostinato.server.pages import JSON
@@ -70,9 +71,10 @@ async def serve(asked: Asked, address: str) -> None:
     if address == FILES and exchange.method == "GET":
         await _list_folder(asked, from_query(exchange.scope["query_string"], Folder))
         return
+    if address.startswith(parts.PREFIX):
+        await _serve_parts(asked, address.removeprefix(parts.PREFIX))
+        return
     if not address.startswith(f"{FILES}/"):
-        if address.startswith("mpu/"):  # a client that is told so sends the file in one piece
-            raise Fault("NOT_IMPLEMENTED", "Files are streamed whole; uploads in parts are not needed here.")
         raise Fault("ENDPOINT_NOT_FOUND", f"There is no {exchange.method} {exchange.path} here.")
     owner, path = _place(address.removeprefix(f"{FILES}/"))
     match exchange.method:
@@ -84,6 +86,31 @@ async def serve(asked: Asked, address: str) -> None:
             await _delete(asked, owner, artifact_path(path, empty=True))
         case _:
             raise Fault("ENDPOINT_NOT_FOUND", f"There is no {exchange.method} {exchange.path} here.")
+
+
+async def _serve_parts(asked: Asked, address: str) -> None:
+    """Answer a request about an upload in parts."""
+    exchange = asked.exchange
+    word, _, place = address.partition("/")
+    asked.identity.check("track")
+    if (exchange.method, word) == ("PUT", "part"):
+        await parts.take(asked)
+        return
+    if exchange.method != "POST" or word not in ("create", "complete", "abort"):
+        raise Fault("ENDPOINT_NOT_FOUND", f"There is no {exchange.method} {exchange.path} here.")
+    owner, folder = _place(place)
+    await asked.read(lambda shelf: _check_owner(shelf.db, owner))
+    body = await exchange.body()
+    if word == "create":
+        await parts.begin(asked, from_body(body, parts.Begin))
+        return
+    if word == "complete":
+        whole = from_body(body, parts.Whole)
+        name = re.split(r"[/\\]", whole.path)[-1]
+        path = artifact_path(f"{folder}/{name}" if folder else name)
+        blob, size = await parts.join(asked, whole)
+        await asked.write(lambda tx: _keep(tx, owner, path, blob, size))
+    await exchange.answer(b"{}", JSON)
 
 
 def _place(address: str) -> tuple[str, str]:

@@ -34,7 +34,7 @@ ABOUT: Final = msgspec.json.encode(
         "store_type": "SqlStore",
         "workspaces_enabled": False,
         "trace_archival_enabled": False,
-        "multipart_uploads_enabled": False,
+        "multipart_uploads_enabled": True,
         "multipart_downloads_enabled": False,
     }
 )
