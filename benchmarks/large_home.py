@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import psycopg
 
 from ostinato.core.deployments import Code, Deployment, Queue, Timetable
 from ostinato.core.events import (
@@ -47,6 +48,7 @@ from ostinato.core.results import Result
 from ostinato.core.schedules import Cron
 from ostinato.core.workers import WorkerInfo
 from ostinato.store.append import Entry, Writer, append
+from ostinato.store.postgres import PostgresDatabase
 from ostinato.store.sqlite import SqliteDatabase, migrations
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.events import Event
     from ostinato.core.states import StateName
+    from ostinato.store.database import Database
 
 N_RUNS: Final = 1_000_000
 N_FLOWS: Final = 150
@@ -295,46 +298,58 @@ def commits(plan: Plan) -> Iterator[tuple[int, list[Event]]]:
         yield at, events
 
 
-def make(folder: Path, n_runs: int) -> Plan:
-    """Make the home; what was in the folder is deleted."""
+def make(folder: Path, n_runs: int, url: str = "") -> Plan:
+    """Make the home, in its file or in PostgreSQL; what was in the folder, or in the database, is deleted."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "journal").mkdir(parents=True)
     plan = Plan(n_runs, time.time_ns() // 1000)
-    database = SqliteDatabase(str(folder / "ostinato.db"))
-    db = database.db
-    db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000; PRAGMA wal_autocheckpoint = 100000")
+    database = _in_postgres(url, folder) if url else _in_file(folder)
     began, told = time.monotonic(), time.monotonic()
     for number, (at, events) in enumerate(commits(plan)):
         stream = f"{number:032x}"
         payload = _pack(Block(stream, 1, events)) if at > plan.now - WEEK_US else b""
-        with database.writing() as db:
+        with database.writing(sync=False) as db:
             append(db, Writer(stream, 1, "host", at), [Entry(1, len(events), payload, events)], at)
         if time.monotonic() - told > 10:
             told = time.monotonic()
             sys.stderr.write(f"{plan.n_made:,} runs after {told - began:.0f} s\n")
     with database.writing() as db:
-        db.execute("DELETE FROM blocks WHERE payload = x''")
-    db.execute("PRAGMA optimize")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        db.execute("DELETE FROM blocks WHERE payload = ?", (b"",))
+    database.tidy()
     database.close()
     made = {
+        "asked_for": n_runs,
         "n_runs": plan.n_made,
         "n_tasks": plan.n_tasks,
         "made_s": time.monotonic() - began,
+        "made_at": time.time(),
         "examples": plan.examples,
     }
     (folder / MARK).write_text(json.dumps(made))
     return plan
 
 
-def ready(folder: Path, n_runs: int) -> dict[str, Any]:
+def _in_file(folder: Path) -> SqliteDatabase:
+    database = SqliteDatabase(str(folder / "ostinato.db"))
+    database.db.executescript("PRAGMA cache_size = -400000; PRAGMA wal_autocheckpoint = 100000")
+    return database
+
+
+def _in_postgres(url: str, folder: Path) -> Database:
+    with contextlib.closing(psycopg.connect(url, autocommit=True)) as pg:
+        pg.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return PostgresDatabase(url, str(folder))
+
+
+def ready(folder: Path, n_runs: int, url: str = "") -> dict[str, Any]:
     """Give what a home holds that is there, or is made now; an old one, or of another size or schema, is made anew."""
     mark = folder / MARK
     if mark.exists():
         found: dict[str, Any] = json.loads(mark.read_text())
-        if found["n_runs"] == n_runs and time.time() - found.get("made_at", 0) < FRESH_S and _is_current(folder):
+        is_fresh = found["asked_for"] == n_runs and time.time() - found["made_at"] < FRESH_S
+        if is_fresh and (_has_all_tables(url) if url else _is_current(folder)):
             return found
-    make(folder, n_runs)
+    make(folder, n_runs, url)
     made: dict[str, Any] = json.loads(mark.read_text())
     return made
 
@@ -345,6 +360,14 @@ def _is_current(folder: Path) -> bool:
         for file in migrations():
             new.executescript(Path(file).read_text())
         return _shape(new) == _shape(there)
+
+
+def _has_all_tables(url: str) -> bool:
+    with contextlib.closing(psycopg.connect(url)) as pg:
+        there = pg.execute("SELECT count(to_regclass('ostinato_schema'))").fetchone()
+        if there != (1,):
+            return False
+        return pg.execute("SELECT max(version) FROM ostinato_schema").fetchone() == (len(migrations()),)
 
 
 def _look(folder: Path) -> sqlite3.Connection:

@@ -31,6 +31,7 @@ class Postgres:
     """One server."""
 
     def __init__(self, folder: Path) -> None:
+        """Make it in a folder; what is there already is kept."""
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
@@ -39,6 +40,8 @@ class Postgres:
         self._user = USER if os.getuid() == 0 else None
         if self._user:
             shutil.chown(folder, self._user)
+        if self.data.exists():
+            return
         command = [program("initdb"), "-D", str(self.data), "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C"]
         subprocess.run(command, user=self._user, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
@@ -139,10 +142,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Postgres]:
-    """Give a server with an empty database; it has ended, and its folder is gone, afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ostinato-postgres-", ignore_cleanup_errors=True) as folder:
-        server = Postgres(Path(folder))
+def running(folder: Path | None = None) -> Iterator[Postgres]:
+    """Give a server, ended afterwards: with an empty database of which nothing stays, or one that a folder keeps."""
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            made = tempfile.TemporaryDirectory(prefix="ostinato-postgres-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made))
+        folder.mkdir(parents=True, exist_ok=True)
+        server = Postgres(folder)
         server.start()
         try:
             yield server

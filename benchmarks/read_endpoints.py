@@ -8,6 +8,7 @@ The home is made once (`large_home.py`) and kept in the folder named by --home.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import sys
@@ -20,8 +21,10 @@ from urllib.parse import quote, urlencode
 
 import fleets
 import large_home
+import msgspec
+import postgres
 from homes import Home, temporary_home
-from lines import Sheet, at_most
+from lines import Bar, Sheet, at_most
 
 from ostinato.core.query import RUN_FIELDS, parse
 from ostinato.core.reads import READS
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from fleets import Line
 
 MOST_MS = 50.0
+MOST_POSTGRES_MS = 60.0
 QUERIES = (
     "",
     "parent:none",
@@ -70,6 +74,10 @@ OF_RUN = (
 )
 """Methods of the wire that are about one run."""
 FOLLOWED = ("no-such-word", "attempt:>1", "version:v3")
+N_SAMPLES = 500
+EVERY = (
+    "SELECT id, name FROM (SELECT id, name, row_number() OVER (ORDER BY id) AS n FROM flow_runs) AS r WHERE n % ? = 0"
+)
 UNTIMED = {"/api/feed", "/api/openapi.json"}
 """The first goes on for ever, the second is the same for every home."""
 
@@ -173,7 +181,7 @@ class Wire:
         """Give a request for each method."""
         failed = parse("state:failed since:24h", RUN_FIELDS)
         ahead = time.time_ns() // 1000 + 90 * large_home.DAY_US
-        asks: dict[str, Callable[[], bytes]] = {name: partial(self.read, name) for name in READS.keys() - {"blob"}}
+        asks: dict[str, Callable[[], bytes]] = {name: partial(self.read, name) for name in READS if asks_for_all(name)}
         asks |= {name: partial(self.of_run, name) for name in OF_RUN}
         asks |= {
             "runs": partial(self.read, "runs", failed, limit=50),
@@ -185,28 +193,34 @@ class Wire:
             yield Case(f"wire: {method}", ask, method)
 
 
+def asks_for_all(method: str) -> bool:
+    """Tell whether a method of the wire can be asked without arguments."""
+    try:
+        READS[method].arguments(READS[method].pack())
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 class Sample:
     """Parts of the home to ask for."""
 
-    def __init__(self, home: Home, examples: dict[str, str]) -> None:
+    def __init__(self, home: Home, examples: dict[str, str], n_runs: int) -> None:
         self.examples = examples
         self.rng = random.Random(7)
-        with home.look() as database:
-            (n,) = database.execute("SELECT max(rowid) FROM flow_runs").fetchone()
-            rows = [self.rng.randrange(1, n + 1) for _ in range(500)]
-            query = "SELECT id FROM flow_runs WHERE rowid IN (SELECT value FROM json_each(?))"
-            self.runs = [run_id for (run_id,) in database.execute(query, (json.dumps(rows),))]
-            self.name = database.execute("SELECT name FROM flow_runs WHERE rowid = ?", rows[:1]).fetchone()[0]
+        with contextlib.closing(home.look()) as database:
+            rows = database.execute(EVERY, (n_runs // N_SAMPLES,)).fetchall()
+            self.runs = [run_id for run_id, _ in rows]
+            self.name = rows[len(rows) // 2][1]
             query = "SELECT id FROM deployments WHERE flow = 'flow-000' AND name = 'nightly'"
             self.deployment = database.execute(query).fetchone()[0]
-        database.close()
 
     def run(self) -> str:
         """Give the id of a run."""
         return quote(self.rng.choice(self.runs))
 
 
-def measure(sheet: Sheet, case: Case, n: int) -> None:
+def measure(sheet: Sheet, case: Case, n: int, bar: Bar) -> None:
     """Print how long one kind of request takes: the first and slowest one counts like the others."""
     found = []
     size = 0
@@ -216,7 +230,7 @@ def measure(sheet: Sheet, case: Case, n: int) -> None:
         found.append((time.perf_counter() - began) * 1e3)
     median = round(fleets.share(found, 0.5), 2)
     sheet.add(
-        case.name, fleets.share(found, 0.95), "ms, 95 %", n=n, bar=at_most(MOST_MS), median=median,
+        case.name, fleets.share(found, 0.95), "ms, 95 %", n=n, bar=bar, median=median,
         longest=round(max(found), 2), most_bytes=size,
     )  # fmt: skip
 
@@ -228,23 +242,29 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=large_home.N_RUNS)
     parser.add_argument("--calls", type=int, default=60)
     parser.add_argument("--settle-s", type=float, default=3)
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, kept with the home")
     options = parser.parse_args()
-    sheet = Sheet("read_endpoints")
-    with temporary_home() as home:
-        if options.home is not None:
-            home.folder = options.home.resolve()
-            home.path, home.database = home.folder / "home", home.folder / "home/ostinato.db"
-        made = large_home.ready(home.path, options.runs)
+    sheet = Sheet("read_endpoints_postgres" if options.postgres else "read_endpoints")
+    bar = at_most(MOST_POSTGRES_MS if options.postgres else MOST_MS)
+    with contextlib.ExitStack() as stack:
+        home = stack.enter_context(temporary_home())
+        kept = None if options.home is None else options.home.resolve()
+        if options.postgres:
+            server = stack.enter_context(postgres.running(kept and kept / "postgres"))
+            home = Home(kept or home.folder, server.url())
+        elif kept is not None:
+            home = Home(kept)
+        made = large_home.ready(home.path, options.runs, home.url)
         with fleets.fleet_on(home) as fleet:
             fleet.server()
             time.sleep(options.settle_s)  # it takes over what the workers of the home have left
             line = fleets.Line(fleets.card(home))
-            some = Sample(home, made["examples"])
+            some = Sample(home, made["examples"], made["n_runs"])
             rest, wire = Rest(line, some), Wire(line, some)
             cases = [*rest.cases(), *wire.cases()]
             try:
                 for case in cases:
-                    measure(sheet, case, options.calls)
+                    measure(sheet, case, options.calls, bar)
             except RuntimeError:
                 sys.stderr.write(fleet.told())
                 raise

@@ -187,18 +187,27 @@ def main() -> int:
     parser.add_argument("--peers", nargs="*", default=["prefect"], choices=["prefect"])
     parser.add_argument("--peer-runs", type=int, default=8)
     parser.add_argument("--peer-at-once", type=int, default=50)
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, without peers")
     options = parser.parse_args()
-    sheet = Sheet("run_start")
-    with temporary_home() as home, fleets.fleet_on(home) as fleet:
+    sheet = Sheet("run_start_postgres" if options.postgres else "run_start")
+    bars = (None, at_most(80)) if options.postgres else (at_most(15), at_most(40))
+    with temporary_home(on_postgres=options.postgres) as home, fleets.fleet_on(home) as fleet:
         fleet.server()
         fleet.worker()
         hello = fleet.deploy(fleets.subject("instant_ostinato.py"), "instant")
-        ours_ms = one_by_one(sheet, fleet, "hello", hello, options.runs, (at_most(15), at_most(40)))
+        ours_ms = one_by_one(sheet, fleet, "hello", hello, options.runs, bars)
         if options.at_once:
             bursts(sheet, fleet, hello, options.at_once)
         heavy = fleet.deploy(fleets.subject("heavy_ostinato.py"), "heavy")
-        one_by_one(sheet, fleet, "imports pandas and scikit-learn", heavy, options.runs, (None, at_most(60)))
-    if options.peers:
+        one_by_one(
+            sheet,
+            fleet,
+            "imports pandas and scikit-learn",
+            heavy,
+            options.runs,
+            (None, at_most(80 if options.postgres else 60)),
+        )
+    if options.peers and not options.postgres:
         measure_prefect(sheet, ours_ms, options.peer_runs, options.peer_at_once)
     return sheet.exit_code
 
