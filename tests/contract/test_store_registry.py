@@ -226,7 +226,16 @@ def test_texts_that_are_too_long_are_refused_and_long_ones_are_kept(doors: Doors
 
 @pytest.mark.parametrize(
     "source",
-    ["", "/etc/passwd", "model", "file:///etc", "s3://bucket/../other", "runs:/a/%2e%2e/b", "s3://b/%252e%252e/c"],
+    [
+        "",
+        "/etc/passwd",
+        "model",
+        "c:/models",
+        "file:///etc",
+        "s3://bucket/../other",
+        "runs:/a/%2e%2e/b",
+        "s3://b/%252e%252e/c",
+    ],
 )
 def test_sources_on_a_disk_or_that_lead_out_are_refused(doors: Doors, source: str) -> None:
     with pytest.raises(ModelInvalid):

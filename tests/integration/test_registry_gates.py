@@ -85,6 +85,7 @@ def test_a_version_is_registered_found_described_tagged_and_moved() -> None:
         ("runs:/" + "0" * 32 + "/model", ostinato.core.errors.TrackingRunNotFound),
         ("m-" + "0" * 32, LoggedModelNotFound),
         ("/home/ann/model", BadOption),
+        ("file:///home/ann/model", BadOption),
         ("models:/rides/1", BadOption),
     ],
 )

@@ -34,7 +34,8 @@ _ALIAS: Final = re.compile(r"[\w-]{1,255}")
 _NUMBER_LIKE: Final = re.compile(r"v?\d+")
 _NOT_ALIASES: Final = frozenset({"latest", "none", "archived"})
 URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
-ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:/")
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""How an address begins that means the same on every machine (`c:/` does not)."""
 _LEADS_OUT: Final = re.compile(r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25", re.IGNORECASE)
 _OF_RUN: Final = re.compile(
     r"^runs:/{1,3}(?P<named>[0-9a-f]{32})/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostinato.core import commands as asked
 from ostinato.core.errors import BadOption, LoggedModelNotFound
-from ostinato.core.registry import split_uri, stage_of
+from ostinato.core.registry import ADDRESS, split_uri, stage_of
 from ostinato.core.registry_views import model_view, version_view
 from ostinato.engine.scopes import find_scope
 from ostinato.tracking.requests import do, reading, settle
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _RUN_URI: Final = re.compile(r"runs:/{1,3}(?P<run>[0-9a-f]{32})/(?P<path>.+?)/?")
 _LOGGED: Final = re.compile(r"(?:models:/{1,3})?(?P<id>m-[0-9a-f]{32})")
-_ELSEWHERE: Final = re.compile(r"[a-z][a-z0-9+.-]*:/")
 
 
 def register_model(uri: str, name: str, *, description: str = "", tags: Mapping[str, Any] | None = None) -> VersionView:
@@ -144,7 +143,7 @@ def _place(reader: Reader, uri: str) -> tuple[str, str, str]:
         if not models and not reader.tracked_files(run.id, under=found["path"], limit=1):
             raise LoggedModelNotFound(model=uri, reason=f"run {run.name} has no files below {found['path']!r}")
         return uri, run.id, models[0].id if models else ""
-    if not _ELSEWHERE.match(uri) or uri.startswith(("models:", "runs:")):
+    if not ADDRESS.match(uri) or uri.startswith(("models:", "runs:", "file:")):
         fix = "Pass what `log_model` gave, runs:/RUN/PATH, or an address such as s3://bucket/model."
         raise BadOption(option="uri", value=uri, where="register_model", reason="it names no model", fix=fix)
     return uri, "", ""
