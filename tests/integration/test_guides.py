@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from tests.docs.test_pages_run import blocks
 from tests.integration.fleet import OSTINATO, Fleet, Program, fleet_on
-from tests.postgres import Server, programs
+from tests.postgres import Server, free_port, programs
 from tests.s3 import S3, s3
 
 if TYPE_CHECKING:
@@ -269,3 +269,33 @@ def test_what_the_pages_say_of_the_units_is_what_they_start() -> None:
     for unit in ("ostinato-server.service", "ostinato-worker.service"):
         assert f"\n{_unit(unit)['ExecStart']}\n" in page
     assert "server, --host, 0.0.0.0, --allowed-host, server" in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+
+
+def test_a_pooler_in_session_mode_may_stand_between(open_folder: Path) -> None:
+    pooler = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if pooler is None:
+        pytest.skip("needs pgbouncer (Debian package pgbouncer)")
+    port = free_port()
+    with _database(open_folder) as server:
+        with psycopg.connect(server.url("postgres", user="postgres"), autocommit=True) as pg:
+            pg.execute("CREATE ROLE ostinato LOGIN")
+            pg.execute("CREATE DATABASE ostinato OWNER ostinato")
+        settings = open_folder / "pooler.ini"
+        settings.write_text(
+            f"[databases]\nostinato = host=127.0.0.1 port={server.port} user=ostinato\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+            "pool_mode = session\n",
+            encoding="utf-8",
+        )
+        user = "postgres" if os.geteuid() == 0 else None
+        with subprocess.Popen([pooler, "--quiet", str(settings)], user=user, stderr=subprocess.DEVNULL) as process:
+            try:
+                url = f"postgresql://ostinato@127.0.0.1:{port}/ostinato"
+                reader = Reader(open_folder, server, OSTINATO_DATABASE_URL=url)
+                (open_folder / "flow.py").write_text(FLOW, encoding="utf-8")
+                reader.run(f"{sys.executable} flow.py")
+                with fleet_on(open_folder / ".ostinato", open_folder) as fleet:
+                    fleet.server(env=reader.environ)
+                    assert [run["state"] for run in _runs(reader)] == ["Completed"]
+            finally:
+                process.terminate()

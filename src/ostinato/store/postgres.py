@@ -66,13 +66,17 @@ _DEPOSE: Final = (
     " AND (classid, objid, objsubid) = ($1::oid, hashtext(current_schema())::oid, 2) AND pid <> pg_backend_pid()"
 )
 _SETTINGS: Final = (
-    f"-c idle_in_transaction_session_timeout={SILENT_S * 1000} -c client_min_messages=error -c jit=off"
-    " -c plan_cache_mode=auto -c default_transaction_isolation=read\\ committed"
+    f"SET idle_in_transaction_session_timeout = {SILENT_S * 1000}; SET client_min_messages = error; SET jit = off;"
+    " SET max_parallel_workers_per_gather = 0; SET enable_memoize = off; SET plan_cache_mode = auto;"
+    " SET default_transaction_isolation = 'read committed';"
     # Every statement has an index for what it asks. A new table has no statistics, and would be read whole.
-    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
     # Locks of a machine that is gone without a word are free within half a minute.
-    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 )
+"""Said after connecting: poolers refuse them among the words of a connection."""
+_READ_ONLY: Final = "SET default_transaction_read_only = on; SET plan_cache_mode = force_custom_plan"
+"""Which index of a list is best depends on what is looked for."""
 
 
 _NOT_LET_IN: Final = re.compile(
@@ -118,14 +122,11 @@ class PostgresConnection:
             raise SettingInvalid(
                 name="database_url", value=self._shown, where="OSTINATO_DATABASE_URL", reason=str(error).strip()
             ) from error
-        options = f"{known.get('options') or ''} {_SETTINGS}".strip()
-        if self._is_read_only:
-            options += " -c default_transaction_read_only=on"
         defaults: dict[str, Any] = {
             "connect_timeout": 5, "application_name": "ostinato", "keepalives_idle": 10, "keepalives_interval": 5,
             "keepalives_count": 3, "tcp_user_timeout": 20_000,
         }  # fmt: skip
-        wanted = make_conninfo("", **{**defaults, **known, "options": options, "client_encoding": "utf8"})
+        wanted = make_conninfo("", **{**defaults, **known, "client_encoding": "utf8"})
         try:
             pg = psycopg.connect(wanted, autocommit=True, cursor_factory=psycopg.RawCursor)
         except psycopg.Error as error:
@@ -135,6 +136,9 @@ class PostgresConnection:
         pg.adapters.register_loader("numeric", _NumericLoader)
         try:
             self._check(pg)
+            pg.execute(_SETTINGS)
+            if self._is_read_only:
+                pg.execute(_READ_ONLY)
             if self.listens:
                 self._listen(pg)
         except OstinatoError:
@@ -224,7 +228,7 @@ class PostgresConnection:
     def read_only(self) -> None:
         """Refuse to write from now on."""
         self._is_read_only = True
-        self.run("SET default_transaction_read_only = on")
+        self.run(_READ_ONLY)
 
     def close(self) -> None:
         """End the connection."""

@@ -109,6 +109,7 @@ class PostgresContents:
         """Take the time that the other side needs."""
         self._db.run("SET LOCAL idle_in_transaction_session_timeout = 0")
         self._db.run("SET LOCAL lock_timeout = 0")
+        self._db.run("SET LOCAL enable_seqscan = on")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
