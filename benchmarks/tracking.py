@@ -45,7 +45,7 @@ def main() -> int:
     """Measure what the arguments ask for; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--values", type=int, default=500_000)
-    parser.add_argument("--epochs", type=int, default=10_000)
+    parser.add_argument("--epochs", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     sheet = Sheet("tracking")

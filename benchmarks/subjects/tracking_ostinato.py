@@ -11,7 +11,7 @@ import random
 import sys
 import time
 
-EPOCH_STEPS = 12_000
+EPOCH_STEPS = 120_000
 N_METRICS = 5
 
 

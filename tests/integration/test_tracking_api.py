@@ -236,7 +236,7 @@ def test_a_forked_process_flushes_what_it_logs_by_itself() -> None:
         if pid == 0:
             try:
                 run.log_metric("m", 1, step=1)
-                time.sleep(0.3)
+                time.sleep(1.0)
                 session.close()
             finally:
                 os._exit(0)
@@ -410,7 +410,7 @@ def test_a_resumed_task_goes_on_with_the_run_of_the_killed_one(run_python: RunPy
             log_metric("loss", 5.0, step=0)
             if not pathlib.Path("again").exists():
                 pathlib.Path("again").touch()
-                import time; time.sleep(0.3)
+                import time; time.sleep(1.0)
                 recorder().settle("database")
                 os.kill(os.getpid(), 9)
             log_metric("loss", 4.0, step=1)

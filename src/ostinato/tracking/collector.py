@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from ostinato.session.bell import Bell
 
-DELAY_S: Final = 0.05
+DELAY_S: Final = 0.5
 """How long values wait for others."""
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ostinato.core.tracking import TrackingStatus
     from ostinato.engine.scopes import Root, Scope
 
-MOST_POINTS: Final = 512
+MOST_POINTS: Final = 2048
 """Values of metrics that one event takes; they wait for no more than that."""
 LARGEST_STEP: Final = 1 << 63
 OWN: Final = b"own"
