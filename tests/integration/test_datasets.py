@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.integration.engine_record import Record
 from tests.integration.served import Served, problem, served
+from tests.s3 import BUCKET, S3, s3
 
 from ostinato import dataset, flow, log_metric, session, start_run, task
 from ostinato.core.errors import BadOption, DatasetUnreadable
@@ -152,15 +153,43 @@ def test_row_labels_count_when_they_have_a_name(home: Path) -> None:
 
 
 def test_a_folder_is_one_table_with_types_that_fit_all_its_files(home: Path, tmp_path: Path) -> None:
-    pq.write_table(pa.table({"zone": pa.array([1, 2], "int32")}), tmp_path / "a.parquet")
-    pq.write_table(pa.table({"zone": [3, 1 << 40], "fee": [0.5, None]}), tmp_path / "b.parquet")
-    (tmp_path / "README").write_text("words")
-    months = dataset(tmp_path, name="months")
+    folder = tmp_path / "months"
+    folder.mkdir()
+    pq.write_table(pa.table({"zone": pa.array([1, 2], "int32")}), folder / "a.parquet")
+    pq.write_table(pa.table({"zone": [3, 1 << 40], "fee": [0.5, None]}), folder / "b.parquet")
+    (folder / "README").write_text("words")
+    months = dataset(folder, name="months")
     assert [(field.name, field.type) for field in months.schema] == [("zone", "int64"), ("fee", "double")]
     assert months.n_rows == 4
     assert months.frame("pyarrow")["zone"].to_pylist() == [1, 2, 3, 1 << 40]
-    (tmp_path / "README").write_text("other words")
-    assert dataset(tmp_path).digest != months.digest
+    (folder / "README").write_text("other words")
+    assert dataset(folder).digest != months.digest
+    (folder / "README").write_text("words")
+    assert dataset(folder).digest == months.digest
+
+
+@pytest.fixture
+def bucket() -> Iterator[S3]:
+    with s3() as one:
+        yield one
+
+
+def test_a_bucket_is_read_as_a_folder_is(
+    home: Path, bucket: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in bucket.environ.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "rides"
+    folder.mkdir()
+    for file in (JANUARY, FEBRUARY):
+        shutil.copy(file, folder)
+        bucket.client().upload_file(str(file), BUCKET, f"rides/{file.name}")
+    month = dataset(f"s3://{BUCKET}/rides/{JANUARY.name}", name="rides")
+    assert (month.digest, month.n_bytes) == (dataset(JANUARY).digest, 717_804)
+    pd.testing.assert_frame_equal(month.frame(), pd.read_parquet(JANUARY))
+    both = dataset(f"s3://{BUCKET}/rides")
+    assert (both.digest, both.n_rows) == (dataset(folder).digest, 76_518 + 64_572)
+    assert versions("rides")[0].source == f"s3://{BUCKET}/rides"
 
 
 def test_csv_is_a_table_and_any_other_file_is_only_hashed(home: Path, tmp_path: Path) -> None:
@@ -177,8 +206,9 @@ def test_csv_is_a_table_and_any_other_file_is_only_hashed(home: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("nothing.parquet", "there is no such file or folder on this machine"),
-        ("s3://bucket/month.parquet", "there is no such file or folder on this machine"),
+        ("nothing.parquet", "there is no such file or folder"),
+        ("memory://nothing.parquet", "there is no such file or folder"),
+        ("nothing://month.parquet", "nothing"),
         ("empty", "the folder has no file"),
         ("broken.parquet", "(?i)parquet"),
         ("uneven.csv", "(?i)csv|columns"),

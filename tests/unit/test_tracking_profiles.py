@@ -16,7 +16,9 @@ import pyarrow as pa
 import pytest
 
 from ostinato.core.datasets import Categories, Numbers, Profile, merged, stability_index
+from ostinato.tracking import files as data_files
 from ostinato.tracking import fingerprints, profiles, tables
+from ostinato.tracking.files import Files
 
 ROOT = Path(__file__).parents[2]
 MORE = Path(os.environ.get("OSTINATO_DATA", ROOT.parent / "shared" / "data"))
@@ -135,8 +137,8 @@ def test_parts_over_given_cells_add_up_to_the_whole(trips: pd.DataFrame) -> None
 
 def test_a_long_table_is_counted_in_parts_over_cells_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles, "MOST_SAMPLED", 1000)
-    files = tables.Files(str(JANUARY))
-    monkeypatch.setattr(tables, "PART_ROWS", 7000)
+    files = Files(str(JANUARY))
+    monkeypatch.setattr(data_files, "PART_ROWS", 7000)
     found = profiles.profile_parts(lambda: files.parts(files.open()), 76_518)
     exact = profiles.profile(files.table())
     assert found.n_rows == 76_518
@@ -203,7 +205,7 @@ def _rides(month: Path) -> pd.DataFrame:
 def test_customers_are_counted_as_pandas_counts_them() -> None:
     file = MORE / "WA_Fn-UseC_-Telco-Customer-Churn.csv"
     frame = pd.read_csv(file)
-    for column in profiles.profile(tables.Files(str(file)).table()).columns:
+    for column in profiles.profile(Files(str(file)).table()).columns:
         values = frame[column.name]
         assert (column.n, column.n_missing) == (7_043, values.isna().sum())
         if isinstance(column, Numbers):
@@ -232,8 +234,7 @@ def test_a_folder_is_hashed_by_names_and_content_of_its_files(tmp_path: Path) ->
         for name, content in files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-        found = tables.Files(str(folder))
-        return fingerprints.of_folder(found.path, found.paths)
+        return Files(str(folder)).fingerprint()
 
     assert digest(("a/x", b"1"), ("y", b"2")) == digest(("y", b"2"), ("a/x", b"1"))
     assert digest(("a/x", b"1")) != digest(("a/y", b"1"))

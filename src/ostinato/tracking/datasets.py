@@ -23,6 +23,8 @@ from ostinato.session.home import Home
 from ostinato.store import datasets as store
 from ostinato.tracking import fingerprints, profiles, tables
 from ostinato.tracking.api import active_run
+from ostinato.tracking.files import Files
+from ostinato.tracking.libraries import readable
 
 if TYPE_CHECKING:
     from ostinato.core.events import Event
@@ -43,7 +45,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Fingerprint of the content: BLAKE2b-128, hex."""
     name: str
     source: str
-    """Path of the file or folder; empty for a frame."""
+    """Path or URL of the file or folder; empty for a frame."""
     n_rows: int | None
     """None when it is no table."""
     n_bytes: int
@@ -65,7 +67,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if not self.source:
             same = library is None or type(self.data).__module__.partition(".")[0] == library
             return self.data if same else tables.to_frame(tables.of_frame(self.data), str(library))
-        return tables.to_frame(tables.Files(self.source).table(), library or "pandas")
+        return tables.to_frame(Files(self.source).table(), library or "pandas")
 
     def __repr__(self) -> str:
         rows = "" if self.n_rows is None else f", {self.n_rows:,} rows"
@@ -79,8 +81,8 @@ def dataset(data: Any, name: str = "", *, context: str = "") -> Dataset:
     again.
 
     Args:
-        data: Path of a Parquet, CSV or TSV file or of a folder with some (other files are hashed only), or a frame of
-            pandas, polars, pyarrow, numpy, or anything else that hands out Arrow.
+        data: Path or URL of a Parquet, CSV or TSV file or of a folder with some (other files are hashed only), or a
+            frame of pandas, polars, pyarrow, numpy, or anything else that hands out Arrow.
         name: What to call it; by default the name of the file, `data` for a frame.
         context: What for: `training`, `validation`, ...
 
@@ -131,13 +133,11 @@ class _Files:
     """A file or a folder, by its path."""
 
     def __init__(self, path: str) -> None:
-        self._files = files = tables.Files(path)
+        self._files = files = Files(path)
         self.path = files.path
         self.source = os.fsencode(files.path).decode("utf-8", "backslashreplace")
         self.name = os.path.basename(self.source).partition(".")[0][:MOST_NAME_CHARS] or "data"
-        self.digest = (
-            fingerprints.of_folder(files.path, files.paths) if files.is_folder else fingerprints.of_file(files.path)
-        )
+        self.digest = files.fingerprint()
 
     def describe(self, name: str) -> DataVersion:
         """Give the version; of what is no table its size only."""
@@ -147,7 +147,7 @@ class _Files:
         if files.tabular[0]:
             opened = files.open()
             schema = _schema(opened.schema)
-            with tables.readable(files.path):
+            with readable(files.path):
                 n_rows = opened.count_rows()
             profile = profiles.profile_parts(lambda: files.parts(opened), n_rows)
         return _version(self.digest, name, self.source, schema, n_rows, files.n_bytes, profile)

@@ -25,20 +25,25 @@ _pack = msgspec.msgpack.Encoder().encode
 
 def of_file(path: str) -> str:
     """Give the fingerprint of a file, read in parts; `b2sum --length 128` prints the same."""
+    with open(path, "rb", buffering=0) as file:
+        return of_stream(file)
+
+
+def of_stream(file: Any) -> str:
+    """Give the fingerprint of what is left of an open file."""
     hasher = blake2b(digest_size=16)
     part = bytearray(PART_BYTES)
     view = memoryview(part)
-    with open(path, "rb", buffering=0) as file:
-        while n := file.readinto(part):
-            hasher.update(view[:n])
+    while n := file.readinto(part):
+        hasher.update(view[:n])
     return hasher.hexdigest()
 
 
-def of_folder(folder: str, paths: Iterable[str]) -> str:
-    """Give the fingerprint of files of a folder: of their names below it and their content."""
+def of_folder(files: Iterable[tuple[str, str]]) -> str:
+    """Give the fingerprint of a folder from the names of its files below it, and their fingerprints."""
     hasher = blake2b(b"folder", digest_size=16)
-    for path in sorted(paths):
-        hasher.update(_pack((os.fsencode(os.path.relpath(path, folder)), of_file(path))))
+    for name, digest in sorted(files):
+        hasher.update(_pack((os.fsencode(name), digest)))
     return hasher.hexdigest()
 
 

@@ -57,7 +57,7 @@ class Report:
 def load_trips(source: str | Path) -> pd.DataFrame:
     """Give all trips of a month."""
     trips = data.read_trips(source)
-    ostinato.dataset(_data_of(source, trips), name=f"green trips {data.month_of(trips)}")
+    ostinato.dataset(source, name=f"green trips {data.month_of(trips)}")
     return trips
 
 
@@ -225,15 +225,9 @@ def _tracked(model: Fitted, setting: Setting) -> Fitted:
     score = model.score
     with start_run(score.model, experiment=setting.experiment):
         for source, context in ((setting.train, "training"), (setting.valid, "validation")):
-            if "://" not in source:
-                ostinato.dataset(source, name=Path(source).stem, context=context)
+            ostinato.dataset(source, context=context)
         log_params({"model": score.model.partition(",")[0], **model.params})
         log_metrics({name: value for name, value in asdict(score).items() if name != "model"})
         log_model(model.pipeline(), "model", example=features.features(pd.DataFrame([RIDE])))
     get_run_logger().info("%s: RMSE %.4f (training %.4f)", score.model, score.rmse_valid, score.rmse_train)
     return model
-
-
-def _data_of(source: str | Path, trips: pd.DataFrame) -> Any:
-    """Give what the version of a month is made from: its file, where there is one."""
-    return trips if "://" in str(source) else source
