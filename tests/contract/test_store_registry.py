@@ -49,6 +49,7 @@ from ostinato.core.logged_models import LoggedModelMade, LoggedModelMetrics, new
 from ostinato.core.registry import Policy
 from ostinato.core.tracking import InputLogged, MetricsLogged, Point, TagsLogged, TrackingBegun
 from ostinato.session.home import Home
+from ostinato.store.maintenance import Keep, remove_old
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -602,3 +603,22 @@ def test_the_registry_is_the_same_with_and_without_a_server(store: Store) -> Non
     assert [one.version for one in reader.models_from_data(DATA)] == [1]
     with pytest.raises(ModelVersionNotFound):
         reader.find_version(RIDES, "2")
+
+
+def test_retention_keeps_what_a_version_comes_from_as_long_as_it_is_there(doors: Doors) -> None:
+    trained, other = doors.flow("0f" * 16), doors.flow("0e" * 16)
+    doors.recorder.record(TrackingBegun("a1" * 16, AT, "rides", "trial-1", flow_run_id=trained))
+    for run_id in (trained, other):
+        doors.recorder.record(moved(run_id, "Completed", "Running"))
+    assert doors.recorder.settle("database", 20)
+    doors.version(run_id="a1" * 16)
+    far = 1 << 61
+    keep = Keep(blocks_from=0, runs_from=far, blobs_from=0, audit_from=0)
+    remove_old(doors.database, keep, [doors.recorder.stream])
+    assert doors.reader.find_run(trained).state == "Completed"
+    with pytest.raises(RunNotFound):
+        doors.reader.find_run(other)
+    doors.commands.do(RemoveModel(name=RIDES))
+    remove_old(doors.database, keep, [doors.recorder.stream])
+    with pytest.raises(RunNotFound):
+        doors.reader.find_run(trained)
