@@ -18,7 +18,13 @@ from ostinato.core.commands import (
     StartTracking,
     TagLoggedModel,
 )
-from ostinato.core.errors import LoggedModelDeleted, LoggedModelNotFound, ParamTaken, TrackingRunNotFound
+from ostinato.core.errors import (
+    LoggedModelDeleted,
+    LoggedModelNotFound,
+    ParamTaken,
+    TrackedValueInvalid,
+    TrackingRunNotFound,
+)
 from ostinato.core.logged_models import LoggedModelMade, new_model_id
 from ostinato.core.tracking import Point, TrackingBegun
 from ostinato.tracking.api import start_run
@@ -116,6 +122,17 @@ def test_a_deleted_model_is_kept_but_not_changed_or_listed(doors: Doors) -> None
     assert doors.reader.logged_model(made.id).state == "deleted"
     with pytest.raises(LoggedModelDeleted):
         doors.commands.do(TagLoggedModel(model=made.id, tags={"a": "b"}))
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_texts_that_no_database_keeps_are_refused(doors: Doors, text: str) -> None:
+    made = doors.commands.do(CreateLoggedModel(name="model"))
+    with pytest.raises(TrackedValueInvalid):
+        doors.commands.do(CreateLoggedModel(name=text))
+    with pytest.raises(TrackedValueInvalid):
+        doors.commands.do(TagLoggedModel(model=made.id, tags={"a": text}))
+    with pytest.raises(TrackedValueInvalid):
+        doors.commands.do(LogModelParams(model=made.id, params={text: "a"}))
 
 
 def test_what_does_not_exist_is_named(doors: Doors) -> None:

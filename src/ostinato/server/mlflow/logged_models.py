@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -47,6 +48,7 @@ HISTORY: Final = "mlflow.log-model.history"
 """Tag in which MLflow 2 keeps what models a run has logged."""
 MOST_DESCRIBED: Final = 1 << 20
 """Bytes of an `MLmodel` file that is read."""
+_NO_NAME: Final = re.compile(r"""[/:.%"']""")
 REQUIREMENTS: Final = "requirements.txt"
 
 
@@ -127,6 +129,10 @@ class History(msgspec.Struct, frozen=True):
 
 
 async def _create(asked: Asked, new: New) -> Any:
+    if _NO_NAME.search(new.name):
+        reason = "Model name must be a non-empty string and cannot contain the characters / : . % \" '"
+        raise Fault("INVALID_PARAMETER_VALUE", f"Invalid model name ({new.name!r}) provided. {reason}")
+
     def work(tx: Tx) -> Any:
         command = CreateLoggedModel(
             experiment=name_of(tx, new.experiment_id),

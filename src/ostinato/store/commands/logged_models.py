@@ -14,7 +14,7 @@ from ostinato.core.logged_models import (
     new_model_id,
 )
 from ostinato.core.names import run_name
-from ostinato.core.tracking import DEFAULT_EXPERIMENT, DEFAULT_ID, ExperimentMade
+from ostinato.core.tracking import DEFAULT_EXPERIMENT, DEFAULT_ID, ExperimentMade, check_texts
 from ostinato.store import logged_models, tracking
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 def create_logged_model(tx: Tx, command: CreateLoggedModel) -> LoggedModel:
     """Make a logged model whose files are to come."""
+    check_texts("model", {command.name or "model": command.model_type})
+    check_texts("parameter", command.params)
+    check_texts("tag", command.tags)
     made = LoggedModelMade(
         id=new_model_id(),
         at=tx.now,
@@ -58,6 +61,7 @@ def change_logged_model(tx: Tx, command: ChangeLoggedModel) -> LoggedModel:
 
 def tag_logged_model(tx: Tx, command: TagLoggedModel) -> LoggedModel:
     """Set and take away tags of a logged model."""
+    check_texts("tag", command.tags)
     found = _active(tx, command.model)
     tx.append(LoggedModelTagged(found.id, tx.now, command.tags))
     return logged_models.logged_model(tx.db, found.id)
@@ -65,6 +69,7 @@ def tag_logged_model(tx: Tx, command: TagLoggedModel) -> LoggedModel:
 
 def log_model_params(tx: Tx, command: LogModelParams) -> None:
     """Keep parameters of a logged model."""
+    check_texts("parameter", command.params)
     found = _active(tx, command.model)
     for key, value in command.params.items():
         if found.params.get(key, value) != value:
@@ -74,6 +79,7 @@ def log_model_params(tx: Tx, command: LogModelParams) -> None:
 
 def log_model_metrics(tx: Tx, command: LogModelMetrics) -> None:
     """Keep values of metrics of a logged model."""
+    check_texts("metric", {point.key: command.dataset for point in command.metrics})
     found = _active(tx, command.model)
     tx.append(
         LoggedModelMetrics(found.id, tx.now, command.run, command.metrics, command.dataset, command.digest),

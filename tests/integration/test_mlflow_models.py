@@ -1,0 +1,107 @@
+"""Logged models at the MLflow door, in plain HTTP: what is answered, and how what is wrong is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.served import Served, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+API = "/api/2.0/mlflow"
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[Served]:
+    with served(home, tmp_path) as one:
+        yield one
+
+
+def _refusal(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error_code"]
+
+
+def _made(server: Served, **fields: Any) -> dict[str, Any]:
+    answer = server.http.post(f"{API}/logged-models", json={"experiment_id": "0", **fields})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["model"]
+    return found
+
+
+def test_a_logged_model_is_made_finished_and_found(server: Served) -> None:
+    run = server.http.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    made = _made(server, name="linear", source_run_id=run, params=[{"key": "depth", "value": "3"}])
+    info = made["info"]
+    address = f"{API}/logged-models/{info['model_id']}"
+    assert info["status"] == "LOGGED_MODEL_PENDING"
+    assert info["artifact_uri"] == f"mlflow-artifacts:/0/models/{info['model_id']}/artifacts"
+    place = f"/api/2.0/mlflow-artifacts/artifacts/0/models/{info['model_id']}/artifacts/MLmodel"
+    text = b"flavors: {sklearn: {pickled_model: model.pkl}}\n"
+    assert server.http.put(place, content=text).status_code == 200
+    finished = server.http.patch(address, json={"model_id": info["model_id"], "status": "LOGGED_MODEL_READY"})
+    assert finished.json()["model"]["info"]["status"] == "LOGGED_MODEL_READY"
+    for no, value in enumerate((5.0, "NaN", 6.5)):
+        metric = {"run_id": run, "key": "rmse", "value": value, "timestamp": 1_000 + no, "model_id": info["model_id"]}
+        assert server.http.post(f"{API}/runs/log-metric", json=metric).status_code == 200
+    found = server.http.get(address).json()["model"]
+    assert [(one["value"], one["run_id"]) for one in found["data"]["metrics"]] == [(6.5, run)]
+    assert found["data"]["params"] == [{"key": "depth", "value": "3"}]
+    search = {"experiment_ids": ["0"], "filter": "metrics.rmse > 6 and params.depth = '3' and name LIKE 'lin%'"}
+    answer = server.http.post(f"{API}/logged-models/search", json=search).json()
+    assert [one["info"]["model_id"] for one in answer["models"]] == [info["model_id"]]
+    outputs = {"run_id": run, "models": [{"model_id": info["model_id"], "step": 0}]}
+    assert server.http.post(f"{API}/runs/outputs", json=outputs).status_code == 200
+
+
+def test_pages_of_a_search_follow_one_another(server: Served) -> None:
+    names = [_made(server, name=f"model-{n}")["info"]["name"] for n in range(5)]
+    found: list[str] = []
+    token = ""
+    for _ in range(3):
+        order = [{"field_name": "creation_timestamp", "ascending": True}]
+        body = {"experiment_ids": ["0"], "max_results": 2, "order_by": order, "page_token": token}
+        page = server.http.post(f"{API}/logged-models/search", json=body).json()
+        found += [one["info"]["name"] for one in page["models"]]
+        token = page.get("next_page_token", "")
+    assert sorted(found) == names
+    assert token == ""
+
+
+def test_models_that_a_run_logged_are_kept_in_its_tag(server: Served) -> None:
+    run = server.http.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    for no in (1, 2):
+        told = {"run_id": run, "model_json": f'{{"artifact_path": "model-{no}"}}'}
+        assert server.http.post(f"{API}/runs/log-model", json=told).status_code == 200
+    tags = server.http.get(f"{API}/runs/get", params={"run_id": run}).json()["run"]["data"]["tags"]
+    history = next(tag["value"] for tag in tags if tag["key"] == "mlflow.log-model.history")
+    assert history == '[{"artifact_path": "model-1"},{"artifact_path": "model-2"}]'
+    broken = server.http.post(f"{API}/runs/log-model", json={"run_id": run, "model_json": "{"})
+    assert _refusal(broken) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_what_is_wrong_is_refused_in_the_words_of_mlflow(server: Served) -> None:
+    http, wrong, missing = server.http, (400, "INVALID_PARAMETER_VALUE"), (404, "RESOURCE_DOES_NOT_EXIST")
+    address = f"{API}/logged-models/{_made(server, name='model')['info']['model_id']}"
+    models = f"{API}/logged-models"
+    for name in ("a/b", "a:b", "a.b", "a%b", 'a"b'):
+        assert _refusal(http.post(models, json={"experiment_id": "0", "name": name})) == wrong
+    assert _refusal(http.post(models, json={"experiment_id": "77"})) == missing
+    assert _refusal(http.post(models, json={"name": "model"})) == wrong
+    assert _refusal(http.get(f"{models}/m-{'0' * 32}")) == missing
+    assert _refusal(http.patch(address, json={"status": "DONE"})) == wrong
+    assert _refusal(http.request("DELETE", f"{address}/tags/none")) == missing
+    assert http.post(f"{address}/params", json={"params": [{"key": "a", "value": "1"}]}).status_code == 200
+    assert _refusal(http.post(f"{address}/params", json={"params": [{"key": "a", "value": "2"}]})) == wrong
+    search = f"{models}/search"
+    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "filter": "metrics.a <"})) == wrong
+    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "datasets": [{"dataset_name": "d"}]})) == wrong
+    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "page_token": "none"})) == wrong
+    assert http.request("DELETE", address).status_code == 200
+    assert _refusal(http.get(address)) == missing
+    assert http.get(address, params={"allow_deleted": "true"}).status_code == 200
+    assert _refusal(http.patch(f"{address}/tags", json={"tags": [{"key": "a", "value": "b"}]})) == missing
