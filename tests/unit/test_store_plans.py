@@ -62,7 +62,7 @@ LOOPED_ELSEWHERE = (
     ("feed", "place_of_run"),
     ("logs", "logs_after"),
     ("logs", "newest_logs"),
-    ("overview", "counts_of_flow"),
+    ("overview", "counts_of_flows"),
     ("overview", "flows"),
     ("overview", "oldest_waiting"),
     ("runs", "runs_by_ids"),

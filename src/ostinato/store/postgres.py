@@ -70,7 +70,7 @@ _SETTINGS: Final = (
     " SET max_parallel_workers_per_gather = 0; SET enable_memoize = off; SET plan_cache_mode = auto;"
     " SET default_transaction_isolation = 'read committed';"
     # Every statement has an index for what it asks. A new table has no statistics, and would be read whole.
-    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+    " SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
     # Locks of a machine that is gone without a word are free within half a minute.
     " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 )

@@ -7,10 +7,11 @@ WITH RECURSIVE names (flow) AS (
 )
 SELECT flow FROM names WHERE flow IS NOT NULL LIMIT ?2;
 
--- counts_of_flow --
--- How many runs of a flow made since an hour are in each of some states (a JSON array).
-SELECT s.value, (SELECT sum(c.n) FROM flow_counts AS c WHERE c.flow = ?1 AND c.state = s.value AND c.hour >= ?2) AS n
-FROM json_each(?3) AS s WHERE n > 0;
+-- counts_of_flows --
+-- How many runs of some flows made since an hour are in each of some states (both are JSON arrays).
+SELECT f.value, s.value,
+    (SELECT sum(c.n) FROM flow_counts AS c WHERE c.flow = f.value AND c.state = s.value AND c.hour >= ?2) AS n
+FROM json_each(?1) AS f CROSS JOIN json_each(?3) AS s WHERE n > 0;
 
 -- oldest_waiting --
 -- When the run that has waited longest in each queue was due.

@@ -1,5 +1,7 @@
--- counts_of_flow --
--- How many runs of a flow made since an hour are in each of some states (a JSON array).
-SELECT c.state, sum(c.n) FROM flow_counts AS c
-WHERE c.flow = ?1 AND c.hour >= ?2 AND c.state IN (SELECT value FROM json_each(?3))
-GROUP BY c.state HAVING sum(c.n) > 0;
+-- counts_of_flows --
+-- How many runs of some flows made since an hour are in each of some states (both are JSON arrays).
+SELECT f.flow, s.state, c.n
+FROM json_each(?1) AS f (flow), json_each(?3) AS s (state), LATERAL (
+    SELECT sum(n::integer) AS n FROM flow_counts WHERE flow = f.flow AND state = s.state AND hour >= ?2
+) AS c
+WHERE c.n > 0;
