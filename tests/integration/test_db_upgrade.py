@@ -11,6 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import postgres
+from tests.integration.fleet import fleet_on
 
 from ostinato import session
 from ostinato.core.errors import DatabaseNewer
@@ -27,6 +29,13 @@ ADDS = """
 -- Compatible with {known}.
 CREATE TABLE later (name TEXT NOT NULL PRIMARY KEY);
 ALTER TABLE limits ADD COLUMN note TEXT NOT NULL DEFAULT '';
+"""
+FLOW = """
+    from ostinato import flow
+
+    @flow
+    def measure():
+        return 1
 """
 BREAKS = "CREATE TABLE later (name TEXT NOT NULL PRIMARY KEY);\n"
 PROGRAM = """
@@ -47,14 +56,14 @@ pytestmark = pytest.mark.only_sqlite("each test names its stores")
 both = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
-def _run_newer(folder: Path, migration: str) -> None:
+def _run_newer(folder: Path, migration: str, **environ: str) -> None:
     """Run a flow with a version that knows one migration more."""
     shutil.copytree(sqlite.MIGRATIONS, folder / "migrations")
     (folder / "migrations" / "9001_later.sql").write_text(migration, encoding="utf-8")
     file = folder / "newer.py"
     file.write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
     command = [sys.executable, str(file), str(folder / "migrations")]
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -77,6 +86,25 @@ def test_an_older_version_goes_on_when_the_newer_one_only_added(home: Path, tmp_
     assert _flows(home) == ["newer"]
     told = facts(str(home))
     assert (told.schema_version, told.known_version, told.database_error) == (known + 1, known, "")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_older_server_and_its_worker_go_on_while_the_newer_version_migrates(
+    home: Path, tmp_path: Path, database: str
+) -> None:
+    newer = tmp_path / "newer"
+    postgres.choose(newer, database)
+    with fleet_on(home, tmp_path) as fleet:
+        server = fleet.server()
+        fleet.worker()
+        deployment = fleet.deploy(fleet.write(FLOW), "measure")
+        assert fleet.wait(fleet.run(deployment)).state == "Completed"
+        _run_newer(tmp_path, ADDS.format(known=len(sqlite.migrations())), OSTINATO_HOME=str(newer))
+        assert fleet.wait(fleet.run(deployment)).state == "Completed"
+        assert server.popen.poll() is None
+        server.kill()
+        fleet.server()  # the older one starts, too
+        assert sorted(_flows(home)) == ["measure", "measure", "newer"]
 
 
 @both
