@@ -226,6 +226,13 @@ def test_the_command_line_lists_searches_compares_and_restores(server: Served) -
     assert "deleted" not in said("restore", "restored-rides")
     assert len(json.loads(said("runs", "--json"))) == 3
     assert "experiment" in said("create", "other")
+    assert json.loads(said("tag", "other", "team=geo", "a=b=c", "--json"))["tags"] == {"team": "geo", "a": "b=c"}
+    assert json.loads(said("tag", "other", "--unset", "a", "--json"))["tags"] == {"team": "geo"}
+    assert json.loads(said("tag", "--run", "trial-1", "checked=yes", "--json"))["tags"]["checked"] == "yes"
+    assert "best" in said("rename", "--run", "trial-2", "best")
+    assert "deleted" in said("delete", "--run", "best")
+    assert [run["name"] for run in json.loads(said("runs", "--deleted", "--json"))] == ["best"]
+    assert "deleted" not in said("restore", "--run", "best")
 
 
 def test_a_flow_run_shows_what_it_has_tracked(server: Served) -> None:

@@ -15,18 +15,21 @@ from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.times import ago, now_us, took
 from ostinato.cli.tracked import STATUS_STYLES, value_text
-from ostinato.core.commands import ChangeExperiment, CreateExperiment
+from ostinato.core.commands import ChangeExperiment, ChangeTracking, CreateExperiment, LogBatch, TagExperiment
 from ostinato.core.tracking_views import experiment_view, file_views, tracking_run_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.cli.lines import Line, Piece
-    from ostinato.core.tracking import Experiment, TrackedFile, TrackingRun
+    from ostinato.core.tracking import Experiment, Lifecycle, TrackedFile, TrackingRun
 
 MOST_COLUMNS = 6
 """Metrics, and parameters, that a table of runs shows."""
 SHOWN_FILES = 100
+
+
+run_option = click.option("--run", "is_run", is_flag=True, help="NAME is a tracking run: its name, id or beginning.")
 
 
 @click.group(
@@ -105,38 +108,80 @@ def show(*, name: str, as_json: bool) -> None:
 @experiments.command(
     cls=Command,
     short_help="Give an experiment another name.",
-    examples={"ostinato experiments rename rides taxi-rides": "its runs stay in it"},
+    examples={
+        "ostinato experiments rename rides taxi-rides": "its runs stay in it",
+        "ostinato experiments rename --run 01a2 best": "a tracking run",
+    },
 )
+@run_option
 @click.argument("name")
 @click.argument("new_name")
 @json_option
-def rename(*, name: str, new_name: str, as_json: bool) -> None:
+def rename(*, name: str, new_name: str, is_run: bool, as_json: bool) -> None:
     """Give the experiment NAME (or id) the name NEW_NAME."""
-    _tell(carry_out(ChangeExperiment(experiment=name, name=new_name)), as_json=as_json)
+    _change(name, is_run=is_run, as_json=as_json, name=new_name)
 
 
 @experiments.command(
     cls=Command,
     short_help="Delete an experiment and its runs.",
-    examples={"ostinato experiments delete rides": "`ostinato experiments restore rides` brings it back"},
+    examples={
+        "ostinato experiments delete rides": "`ostinato experiments restore rides` brings it back",
+        "ostinato experiments delete --run quiet-otter": "a tracking run alone",
+    },
 )
+@run_option
 @click.argument("name")
 @json_option
-def delete(*, name: str, as_json: bool) -> None:
+def delete(*, name: str, is_run: bool, as_json: bool) -> None:
     """Delete the experiment NAME (or id) with its runs; it can be restored."""
-    _tell(carry_out(ChangeExperiment(experiment=name, state="deleted")), as_json=as_json)
+    _change(name, is_run=is_run, as_json=as_json, state="deleted")
 
 
 @experiments.command(
     cls=Command,
     short_help="Bring a deleted experiment back.",
-    examples={"ostinato experiments restore rides": "with its runs"},
+    examples={
+        "ostinato experiments restore rides": "with its runs",
+        "ostinato experiments restore --run quiet-otter": "a tracking run alone",
+    },
 )
+@run_option
 @click.argument("name")
 @json_option
-def restore(*, name: str, as_json: bool) -> None:
+def restore(*, name: str, is_run: bool, as_json: bool) -> None:
     """Bring the deleted experiment NAME (or id) back, with its runs."""
-    _tell(carry_out(ChangeExperiment(experiment=name, state="active")), as_json=as_json)
+    _change(name, is_run=is_run, as_json=as_json, state="active")
+
+
+@experiments.command(
+    cls=Command,
+    short_help="Set tags of an experiment.",
+    examples={
+        "ostinato experiments tag rides team=geo": "set, or set again",
+        "ostinato experiments tag rides --unset team": "taken away",
+        "ostinato experiments tag --run quiet-otter checked=yes": "of a tracking run",
+    },
+)
+@run_option
+@click.argument("name")
+@click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--unset", multiple=True, metavar="KEY", help="Take this tag away; may be given again.")
+@json_option
+def tag(*, name: str, pairs: tuple[str, ...], unset: tuple[str, ...], is_run: bool, as_json: bool) -> None:
+    """Set tags of the experiment NAME (or id)."""
+    tags: dict[str, str | None] = dict.fromkeys(unset)
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            message = f"{pair!r} is no KEY=VALUE; write for example `team=geo`."
+            raise click.BadArgumentUsage(message)
+        tags[key] = value
+    if is_run:
+        carry_out(LogBatch(run=_run_of(name).id, tags=tags))
+    else:
+        carry_out(TagExperiment(experiment=name, tags=tags))
+    _change(name, is_run=is_run, as_json=as_json)
 
 
 @experiments.command(
@@ -302,6 +347,23 @@ def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:
                 [[(f"  {one_line(key)}", ""), (one_line(text), "")] for key, text in values.items()], 200
             )
     return lines
+
+
+def _change(ref: str, *, is_run: bool, as_json: bool, name: str = "", state: Lifecycle | None = None) -> None:
+    """Change an experiment or a tracking run, and tell how it is now."""
+    if not is_run:
+        _tell(carry_out(ChangeExperiment(experiment=ref, name=name, state=state)), as_json=as_json)
+        return
+    one = _run_of(ref)
+    if name or state is not None:
+        one = carry_out(ChangeTracking(run=one.id, name=name, state=state))
+    said = f"{one.name}: tracking run {one.id}, {one.status}{'' if one.state == 'active' else f', {one.state}'}."
+    click.echo(dumps(_plain(tracking_run_view(one))) if as_json else said)
+
+
+def _run_of(ref: str) -> TrackingRun:
+    with open_reader() as reader:
+        return reader.find_tracking_run(ref)
 
 
 def _tell(one: Experiment, *, as_json: bool) -> None:
