@@ -434,6 +434,37 @@ def test_a_path_out_of_the_folder_is_refused(tmp_path: Path, place: str) -> None
         load_model(tmp_path / "model")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "flavors: 3",
+        "flavors: {}\nmodel_id: 7",
+        "flavors: {sklearn: null}",
+        "metadata: " + "[" * 5000,
+        "flavors: {a: {b: " + "[" * 990 + "]" * 990 + "}}",
+        "flavors: {}\nmetadata: 2024-99-99",
+        "a: !!python/object/apply:os.system [ls]",
+        "flavors: {}",
+        "\0",
+    ],
+)
+def test_what_is_no_description_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "MLmodel").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelUnfit):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("signature", [{"inputs": 7}, {"inputs": "{"}, {"inputs": '[{"type": "unheard"}]'}, {}])
+def test_a_signature_in_unknown_words_is_none(tmp_path: Path, signature: object) -> None:
+    save_model(_linear(), tmp_path / "model")
+    path = tmp_path / "model" / "MLmodel"
+    said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**said, "signature": signature}), encoding="utf-8")
+    assert describe_model(tmp_path / "model").signature is None
+    assert load_model(tmp_path / "model").predict(FRAME) == pytest.approx(TARGET)
+
+
 def test_a_missing_class_names_package_and_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(_linear(), tmp_path / "model", how="pickle")
     base = importlib.import_module("sklearn.linear_model._base")

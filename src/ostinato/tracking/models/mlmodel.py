@@ -47,9 +47,10 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
     def signed(self) -> Signature | None:
         """Give what the model takes and gives, None when that is not said, or not in words that are known here."""
+        said = self.flavors.get(OWN, {}).get("signature") or self.signature
         try:
-            return read(self.flavors.get(OWN, {}).get("signature") or self.signature)
-        except msgspec.MsgspecError:
+            return read(said) if isinstance(said, dict) else None
+        except (msgspec.MsgspecError, TypeError):  # not JSON, or no text at all
             return None
 
 
@@ -77,7 +78,7 @@ def parse(text: bytes, name: str) -> Description:
     try:
         said = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return msgspec.convert(said, Description)
-    except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise _unfit(name, " ".join(str(error).split())) from error
 
 
