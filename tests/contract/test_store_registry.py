@@ -195,6 +195,17 @@ def test_registrations_at_once_get_numbers_of_their_own(home: Path) -> None:
     assert sorted(numbers) == list(range(1, 21)), home
 
 
+def test_a_task_that_registers_the_same_files_again_has_made_one_version(doors: Doors) -> None:
+    call: dict[str, Any] = {"flow_run_id": doors.flow(), "task_no": 3}
+    made = doors.version(**call)
+    assert doors.version(**call, description="again") == made
+    assert doors.version(**call, source="s3://other").version == 2
+    assert doors.version(flow_run_id=GATE, task_no=4).version == 3
+    assert [doors.version().version, doors.version().version] == [4, 5]
+    doors.commands.do(RemoveVersion(name=RIDES, version=1))
+    assert doors.version(**call).version == 6
+
+
 def test_a_version_belongs_to_the_run_of_its_files_and_to_no_other(doors: Doors) -> None:
     mine, other = doors.tracked("a1" * 16, rmse=6.4), doors.tracked("a2" * 16, rmse=9.9)
     model_id = new_model_id()

@@ -102,6 +102,27 @@ def test_a_run_without_such_files_is_told() -> None:
         register_model(f"runs:/{made.run_id}/other", RIDES)
 
 
+def test_a_retried_task_registers_its_model_once() -> None:
+    tries = []
+
+    @task(retries=1)
+    def fit() -> int:
+        with start_run("trial") as run:
+            run.log_text("flavors: {}", "model/MLmodel")
+        number = register_model(f"runs:/{run.id}/model", RIDES).version
+        tries.append(number)
+        if len(tries) == 1:
+            raise ValueError
+        return number
+
+    @flow
+    def train() -> int:
+        return fit()
+
+    assert train() == 1
+    assert (tries, [one.version for one in models.versions(RIDES)]) == ([1, 1], [1])
+
+
 # --- promotions
 
 

@@ -28,6 +28,7 @@ _LOGGED: Final = re.compile(r"(?:models:/{1,3})?(?P<id>m-[0-9a-f]{32})")
 def register_model(uri: str, name: str, *, description: str = "", tags: Mapping[str, Any] | None = None) -> VersionView:
     """Register a model as the next version of a name; the name is made when it is new.
 
+    A task that is retried or resumed, and registers the same files again, gets the version that it has made.
     `uri` is what `log_model` gave, `runs:/RUN/PATH`, `models:/m-...` (or only its id), or the address of a
     folder elsewhere such as `s3://bucket/model`.
 

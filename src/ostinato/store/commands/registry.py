@@ -146,13 +146,20 @@ def set_policy(tx: Tx, command: SetPolicy) -> Model:
 
 
 def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
-    """Register a version: one transaction writes at a time, so each gets a number of its own."""
+    """Register a version: one transaction writes at a time, so each gets a number of its own.
+
+    A task that is run again, and registers the same files again, gets the version that it has made.
+    """
     _check_texts(command.description, command.source, command.run_link)
     check_texts("tag", command.tags)
     for said in (command.run_id, command.model_id, command.flow_run_id):
         if len(said) > LONGEST_ID:
             raise ModelInvalid(what=f"the id {said[:30]!r}...", reason=f"it is longer than {LONGEST_ID} characters")
     run_id, model_id = _origin_of(tx, command)
+    call = (command.flow_run_id, command.task_no, command.name, command.source)
+    row = tx.db.execute(sql.load("registry")["version_of_call"], call).fetchone()
+    if row is not None:
+        return registry.get_version(tx.db, command.name, row[0])
     found = registry.model(tx.db, command.name)
     if found is None and command.make_model:
         rules.check_model_name(command.name)

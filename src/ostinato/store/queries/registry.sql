@@ -59,6 +59,11 @@ SELECT name, version, description, source, run_id, model_id, run_link, stage, ac
     created_at, updated_at
 FROM model_versions WHERE run_id = ? AND run_id <> '' ORDER BY name, version LIMIT ?;
 
+-- version_of_call --
+-- The version that a flow run, or one of its task runs, has registered from a source.
+SELECT version FROM model_versions
+WHERE flow_run_id = ? AND flow_run_id <> '' AND task_no = ? AND name = ? AND source = ? ORDER BY version LIMIT 1;
+
 -- newest_of_stages --
 -- The highest version of a model in each stage.
 SELECT stage, max(version) FROM model_versions WHERE name = ? GROUP BY stage;
