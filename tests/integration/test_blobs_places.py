@@ -226,5 +226,14 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_password_in_an_address_is_never_shown() -> None:
+    for url in (
+        "sftp://me:hidden@host/values", "postgresql://me:hid:hidden@host:5432/x?sslmode=require",
+        "postgresql://host/x?user=me&password=hidden&sslmode=require", "host=a password='hi hidden' user=me",
+        "host=a password=hidden", "postgresql://:hidden@/x",
+    ):  # fmt: skip
+        assert "hid" not in without_password(url)
+        assert "hidden" not in without_password(url)
     assert without_password("sftp://me:hidden@host/values") == "sftp://me:********@host/values"
+    assert without_password("postgresql://me@host:5432/x") == "postgresql://me@host:5432/x"
+    assert without_password("s3://bucket/a:b@c") == "s3://bucket/a:b@c"
     assert "hidden" not in place_at("sftp://me:hidden@host/values").where

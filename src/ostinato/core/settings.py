@@ -29,8 +29,8 @@ OTHERS: Final = frozenset({"deployments"})
 PREFIX: Final = "OSTINATO_"
 UNTOLD: Final = frozenset({"secret_key", "api_key", "git_token"})
 """Settings whose values are never shown."""
-_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)\S+")
-"""The secret in the address of a database or a bucket."""
+_PASSWORD: Final = re.compile(r"(//[^:/@]*:)[^/@]*(?=@)|(password=)(?:'[^']*'|[^&\s]+)")
+"""The secret in the address of a database or a bucket, after what it follows."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +203,7 @@ def _shown(name: str, value: object) -> object:
 
 def without_password(url: str) -> str:
     """Give an address as it may be shown."""
-    return _PASSWORD.sub("********", url)
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}********", url)
 
 
 def _here() -> str:
