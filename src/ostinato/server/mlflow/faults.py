@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ostinato.core import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STATUS: Final[dict[str, int]] = {
     "INVALID_PARAMETER_VALUE": 400,
@@ -56,6 +59,8 @@ CODES: Final[dict[type[errors.OstinatoError], str]] = {
 }
 """The nearest class above an error tells its code; anything else is a fault of ours."""
 
+MOST_SHOWN: Final = 200
+"""Characters of a value that is told."""
 _HINTS: Final = {
     "UNAUTHENTICATED": "Set MLFLOW_TRACKING_TOKEN to an API key; `ostinato keys create` makes one.",
 }
@@ -98,19 +103,28 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, Fault):
         return error
     if isinstance(error, msgspec.MsgspecError):
-        return _misfit(str(error))
+        return misfit(error)
     if not isinstance(error, errors.OstinatoError):
         return Fault("INTERNAL_ERROR", errors.ServerFault().message)
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), "INTERNAL_ERROR")
     return Fault(code, f"{error.message} {_HINTS.get(code, error.hint)}".strip())
 
 
-def _misfit(text: str) -> Fault:
-    """Give the refusal of a request that is not of the shape it should have."""
-    absent = _MISSING.search(text)
-    if absent is not None:
-        return missing(absent[1])
-    found = _PLACE.match(text)
-    reason, place = (found[1], found[2]) if found is not None else (text, None)
-    where = f" for parameter '{place}' supplied" if place else ""
-    return Fault("INVALID_PARAMETER_VALUE", f"Invalid value{where}: {reason}")
+def misfit(error: msgspec.MsgspecError, given: dict[str, object] | None = None, needed: Iterable[str] = ()) -> Fault:
+    """Give the refusal of a request that is not of the shape it should have.
+
+    `given` is what was sent, `needed` what it must have.
+    """
+    known = given or {}
+    match = _PLACE.match(str(error))
+    reason, place = (match[1], match[2] or "") if match is not None else (str(error), "")
+    name = re.split(r"[.\[]", place)[0]
+    absent = [one for one in needed if known.get(one) is None] if given is not None else []
+    if name and known.get(name, "") is None:
+        absent.append(name)
+    found = _MISSING.search(reason)
+    if absent or (found is not None and not place):
+        return missing(absent[0] if absent or found is None else found[1])
+    value = f" {str(known[name])[:MOST_SHOWN]}" if name in known else ""
+    where = f"{value} for parameter '{name}' supplied" if name else ""
+    return Fault("INVALID_PARAMETER_VALUE", f"Invalid value{where}: {reason}{f' at {place}' if place != name else ''}")

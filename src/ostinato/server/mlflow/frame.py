@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from ostinato.core.rights import ACTIONS
-from ostinato.server.mlflow.faults import Fault
+from ostinato.server.mlflow.faults import Fault, misfit
 from ostinato.store.commands.handlers import carry_out
 
 if TYPE_CHECKING:
@@ -107,21 +107,35 @@ def from_body(body: bytes, kind: type[S]) -> S:
     """Give what JSON asks; numbers may stand in quotes, as protocol buffers write them.
 
     Raises:
-        msgspec.MsgspecError: it is not of that shape.
+        Fault: INVALID_PARAMETER_VALUE, it is not of that shape.
     """
-    return msgspec.json.decode(body or b"{}", type=kind, strict=False)
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise misfit(error, _given(msgspec.json.decode(body or b"{}")), _needed(kind)) from error
 
 
 def from_query(query: bytes, kind: type[S]) -> S:
     """Give what the parameters of an address ask.
 
     Raises:
-        msgspec.MsgspecError: they are not of that shape.
+        Fault: INVALID_PARAMETER_VALUE, they are not of that shape.
     """
     given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     lists = {field.name for field in msgspec.structs.fields(kind) if getattr(field.type, "__origin__", None) is tuple}
     values = {name: found if name in lists else found[-1] for name, found in given.items()}
-    return msgspec.convert(values, kind, strict=False)
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise misfit(error, _given(values), _needed(kind)) from error
+
+
+def _given(value: Any) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _needed(kind: type[msgspec.Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(kind) if field.required]
 
 
 def microseconds(ms: int) -> int:

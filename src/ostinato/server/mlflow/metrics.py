@@ -25,9 +25,9 @@ MOST_POINTS: Final = 25_000
 MOST_RUNS: Final = 100
 """Runs of one question about many."""
 MOST_SAMPLED: Final = 2_500
+INVALID: Final = "INVALID_PARAMETER_VALUE"
 
 _LAST: Final = (1 << 63) - 1
-_FIRST: Final = -(1 << 63)
 
 
 class History(msgspec.Struct, frozen=True):
@@ -43,18 +43,18 @@ class History(msgspec.Struct, frozen=True):
 class Interval(msgspec.Struct, frozen=True):
     """Which metric of which runs, from one step to another."""
 
-    metric_key: str
-    run_ids: tuple[str, ...]
-    start_step: int = _FIRST
-    end_step: int = _LAST
-    max_results: Annotated[int, Meta(ge=1, le=MOST_SAMPLED)] = MOST_SAMPLED
+    metric_key: str = ""
+    run_ids: tuple[str, ...] = ()
+    start_step: int | None = None
+    end_step: int | None = None
+    max_results: int = MOST_SAMPLED
 
 
 class Many(msgspec.Struct, frozen=True):
     """Which metric of which runs."""
 
-    metric_key: str
-    run_id: tuple[str, ...]
+    metric_key: str = ""
+    run_id: tuple[str, ...] = ()
     max_results: Annotated[int, Meta(ge=1)] = MOST_POINTS
 
 
@@ -88,10 +88,17 @@ def _place(token: str) -> tuple[int, int]:
 
 
 async def _interval(asked: Asked, wanted: Interval) -> Any:
+    start, end = wanted.start_step, wanted.end_step
+    if not wanted.run_ids or not wanted.metric_key:
+        raise missing("metric_key" if wanted.run_ids else "run_ids")
     if len(wanted.run_ids) > MOST_RUNS:
-        raise Fault("INVALID_PARAMETER_VALUE", f"At most {MOST_RUNS} runs may be asked for at once.")
-    if wanted.start_step > wanted.end_step:
-        raise Fault("INVALID_PARAMETER_VALUE", "end_step must not be less than start_step.")
+        raise Fault(INVALID, f"GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids.")
+    if not 1 <= wanted.max_results <= MOST_SAMPLED:
+        raise Fault(INVALID, f"max_results must be between 1 and {MOST_SAMPLED}.")
+    if (start is None) != (end is None):
+        raise Fault(INVALID, "If either start step or end step are specified, both must be specified.")
+    if start is not None and end is not None and start > end:
+        raise Fault(INVALID, "end_step must be greater than start_step. ")
 
     def question(db: Connection) -> list[Metric]:
         found: list[Metric] = []
@@ -104,16 +111,20 @@ async def _interval(asked: Asked, wanted: Interval) -> Any:
 
 
 def _between(db: Connection, run_id: str, wanted: Interval) -> Iterator[Point]:
-    after = (max(wanted.start_step, _FIRST + 1) - 1, _LAST)
+    after = tracking.FIRST if wanted.start_step is None else (wanted.start_step - 1, _LAST)
     for point in tracking.metric_history(db, run_id, wanted.metric_key, after=after):
-        if point.step > wanted.end_step:
+        if wanted.end_step is not None and point.step > wanted.end_step:
             return
         yield point
 
 
 async def _many(asked: Asked, wanted: Many) -> Any:
+    if not wanted.run_id:
+        raise Fault(INVALID, "GetMetricHistoryBulk request must specify at least one run_id.")
     if len(wanted.run_id) > MOST_RUNS:
-        raise Fault("INVALID_PARAMETER_VALUE", f"At most {MOST_RUNS} runs may be asked for at once.")
+        raise Fault(INVALID, f"GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids.")
+    if not wanted.metric_key:
+        raise Fault(INVALID, "GetMetricHistoryBulk request must specify a metric_key.")
     limit = min(wanted.max_results, MOST_POINTS)
 
     def question(db: Connection) -> list[Metric]:

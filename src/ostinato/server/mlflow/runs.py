@@ -103,6 +103,8 @@ class Inputs(msgspec.Struct, frozen=True):
 
     run_id: str
     datasets: tuple[wire.DatasetInput, ...] = ()
+    models: tuple[dict[str, Any], ...] = ()
+    """Models that it used; not kept."""
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -241,8 +243,10 @@ async def _set_tag(asked: Asked, text: Text) -> Any:
 async def _delete_tag(asked: Asked, text: Text) -> Any:
     def work(tx: Tx) -> None:
         run = tracking.tracking_run(tx.db, _id(text))
-        if run is None or text.key not in run.tags:
-            raise not_found("Tag", text.key)
+        if run is None:
+            raise not_found("Run", _id(text))
+        if text.key not in run.tags:
+            raise Fault("RESOURCE_DOES_NOT_EXIST", f"No tag with name: {text.key} in run with id {run.id}")
         carry_out(tx, LogBatch(run=run.id, tags={text.key: None}))
 
     await asked.write(work)
@@ -292,6 +296,9 @@ def _point(value: Value) -> Point:
 
 
 async def _log_inputs(asked: Asked, inputs: Inputs) -> Any:
+    if not inputs.datasets and not inputs.models:
+        raise missing("datasets")
+
     def work(tx: Tx) -> None:
         for one in inputs.datasets:
             context = next((tag.value for tag in one.tags if tag.key == wire.CONTEXT), "")
