@@ -124,7 +124,7 @@ def test_a_deleted_model_is_kept_but_not_changed_or_listed(doors: Doors) -> None
         doors.commands.do(TagLoggedModel(model=made.id, tags={"a": "b"}))
 
 
-@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 3_000_000])
 def test_texts_that_no_database_keeps_are_refused(doors: Doors, text: str) -> None:
     made = doors.commands.do(CreateLoggedModel(name="model"))
     with pytest.raises(TrackedValueInvalid):
@@ -133,6 +133,9 @@ def test_texts_that_no_database_keeps_are_refused(doors: Doors, text: str) -> No
         doors.commands.do(TagLoggedModel(model=made.id, tags={"a": text}))
     with pytest.raises(TrackedValueInvalid):
         doors.commands.do(LogModelParams(model=made.id, params={text: "a"}))
+    points = (Point("rmse", 1.0, 0, AT),)
+    with pytest.raises(TrackedValueInvalid):
+        doors.commands.do(LogModelMetrics(model=made.id, run=RUN, metrics=points, dataset="d", digest=text))
 
 
 def test_what_does_not_exist_is_named(doors: Doors) -> None:

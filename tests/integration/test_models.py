@@ -33,6 +33,7 @@ from ostinato.core.errors import (
     ModelUnfit,
     ModelUnsuited,
     ModelVersionNotFound,
+    PathInvalid,
 )
 from ostinato.core.signatures import Signature
 from ostinato.tracking.api import start_run
@@ -318,6 +319,13 @@ def test_a_logged_model_is_found_by_id_and_by_run(home: Path) -> None:
     assert [one.id for one in reader.logged_models_of(run.id)] == [second.id, first.id]
     assert "model/MLmodel" in [file.path for file in reader.tracked_files(run.id)]
     reader.close()
+
+
+@pytest.mark.parametrize("name", ["", "../model", "/model", "a\\b"])
+def test_a_name_that_is_no_folder_of_the_run_is_refused_before_anything_begins(home: Path, name: str) -> None:
+    with pytest.raises(PathInvalid):
+        log_model(_linear(), name)
+    assert not home.exists()
 
 
 def test_a_newer_model_of_the_same_name_leaves_the_older_one_as_it_was(home: Path) -> None:

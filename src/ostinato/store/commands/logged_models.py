@@ -80,6 +80,7 @@ def log_model_params(tx: Tx, command: LogModelParams) -> None:
 def log_model_metrics(tx: Tx, command: LogModelMetrics) -> None:
     """Keep values of metrics of a logged model."""
     check_texts("metric", {point.key: command.dataset for point in command.metrics})
+    check_texts("run or digest", dict.fromkeys([text for text in (command.run, command.digest) if text]))
     found = _active(tx, command.model)
     tx.append(
         LoggedModelMetrics(found.id, tx.now, command.run, command.metrics, command.dataset, command.digest),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core.logged_models import LoggedModelMade, new_model_id
+from ostinato.core.paths import artifact_path
 from ostinato.core.ports import READER, RECORDER, resolve
 from ostinato.core.settings import load as load_settings
 from ostinato.core.signatures import Signature
@@ -71,7 +72,9 @@ def log_model(
 
     Raises:
         ModelUnfit: (model-unfit) it is no model, or cannot be written.
+        PathInvalid: (path-invalid) the name is no path of a folder in the run.
     """
+    name = artifact_path(name)
     texts, labels = _texts("parameter", params), _texts("tag", tags)
     options = _options(example, signature, requirements, how, artifacts, metadata)
     run = api.own_run()
