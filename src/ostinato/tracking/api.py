@@ -7,10 +7,11 @@ which begins with the first thing logged; outside of flows the program's own, wh
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ostinato.core.errors import BadOption, TrackingRunOpen
 from ostinato.core.names import run_name
@@ -21,20 +22,20 @@ from ostinato.tracking.collector import collector
 from ostinato.tracking.runs import OWN, Opened, Run, begin_run
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from datetime import datetime
 
     from ostinato.engine.scopes import Scope
 
 _active: ContextVar[Run | None] = ContextVar("ostinato_tracking_run", default=None)
-_beginning: Final = threading.RLock()
 
 
 class _Program:
     """What this process tracks outside of flows."""
 
     opened: Opened | None = None
+    beginning = threading.RLock()
+    """Held while a run begins that a scope or the program has once."""
     experiment = ""
     """As `set_experiment` chose it; empty for the name of the flow, or `Default`."""
 
@@ -177,7 +178,7 @@ def _opened_run() -> Run | None:
 
 
 def _own_run(scope: Scope | None) -> Run:
-    with _beginning:
+    with _Program.beginning:
         opened = _opened_in(scope)
         if opened.own is None:
             name = scope.name if scope is not None else run_name()
@@ -187,7 +188,7 @@ def _own_run(scope: Scope | None) -> Run:
 
 
 def _opened_in(scope: Scope | None) -> Opened:
-    with _beginning:
+    with _Program.beginning:
         if scope is not None:
             if scope.tracking is None:
                 scope.tracking = Opened()
@@ -214,3 +215,11 @@ def _end_program() -> None:
     if _Program.opened is not None:
         _Program.opened.end(state)
     collector.flush()
+
+
+def _start_afresh() -> None:
+    """In a forked child nobody holds the lock."""
+    _Program.beginning = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)

@@ -109,7 +109,7 @@ class Run:
         steps = self._steps.get(key)
         if steps is None:
             check_texts("metric", {key: None})
-            steps = self._steps[key] = itertools.count()
+            steps = self._steps.setdefault(key, itertools.count())  # another thread may have been first
         if step is None:
             step = next(steps)
         elif type(step) is not int or not -LARGEST_STEP <= step < LARGEST_STEP:
