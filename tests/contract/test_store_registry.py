@@ -535,6 +535,7 @@ def test_checks_belong_to_a_policy_and_to_a_run_that_is_known(doors: Doors) -> N
         {"checks": {"a": {"kind": "metric", "metric": "m"}}},
         {"checks": {"a b": {"kind": "signature"}}},
         {"checks": {"a": {"kind": "task", "task": "smoke"}}},
+        {"checks": {"a": {"kind": "approval", "within_s": 0}}},
         {"checks": {"a": {"kind": "signature"}}, "aliases": []},
         {"checks": {"a": {"kind": "signature"}}, "aliases": ["latest"]},
     ],

@@ -29,6 +29,8 @@ EVALUATES: Final = "ostinato.evaluates"
 """Tag of a tracking run that measures a version again, NAME/VERSION, such as a champion on newer rows."""
 LONGEST_NAME: Final = 256
 MOST_CHECKS: Final = 50
+LONGEST_WAIT_S: Final = 31_536_000
+"""For a person: a year."""
 
 _ALIAS: Final = re.compile(r"[\w-]{1,255}")
 _NUMBER_LIKE: Final = re.compile(r"v?\d+")
@@ -142,6 +144,8 @@ def _fault_of(policy: Policy) -> str:
             return f"{name!r} is no name of a check: use letters, digits, dots, dashes and underscores"
         if isinstance(check, MetricBound) and check.max is None and check.min is None:
             return f"check {name!r} has neither max nor min"
+        if isinstance(check, Approval) and not 0 < check.within_s <= LONGEST_WAIT_S:
+            return f"check {name!r} waits {check.within_s:g} s; more than 0 and at most {LONGEST_WAIT_S:g} are taken"
         if isinstance(check, TaskPasses) and not re.fullmatch(r".+\.py:\w+", check.task):
             return f"the task of check {name!r} is not written as FILE.py:TASK"
     return ""
