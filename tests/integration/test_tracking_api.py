@@ -17,7 +17,7 @@ import pytest
 
 import ostinato
 from ostinato import flow, log_metric, log_metrics, log_param, log_params, session, set_tag, start_run, task
-from ostinato.core.errors import PathInvalid, TrackedValueInvalid, TrackingRunOpen
+from ostinato.core.errors import PathInvalid, TaskTimedOut, TrackedValueInvalid, TrackingRunOpen
 from ostinato.core.query import Query
 from ostinato.tracking import system
 
@@ -374,6 +374,28 @@ def test_a_retried_task_goes_on_with_its_run() -> None:
     own, trial = sorted(of_newest_flow_run(), key=lambda run: run.name == "trial")
     assert (own.status, values_of(own.id, "attempt")) == ("finished", [1, 2])
     assert (trial.status, trial.params) == ("finished", {"n": "1"})
+
+
+def test_a_function_that_was_left_behind_does_not_begin_its_run_anew() -> None:
+    late = threading.Event()
+
+    @task(timeout_seconds=0.2)
+    def slow() -> None:
+        log_metric("m", 1)
+        time.sleep(0.5)
+        log_metric("m", 2)
+        late.set()
+
+    @flow
+    def once() -> None:
+        slow.submit().wait()
+        assert late.wait(10)
+
+    with pytest.raises(TaskTimedOut):
+        once()
+    time.sleep(0.7)  # until the values that wait are recorded
+    (run,) = of_newest_flow_run()
+    assert (run.status, values_of(run.id, "m")) == ("failed", [1, 2])
 
 
 def test_tasks_in_other_processes_are_tracked(run_python: RunPython) -> None:

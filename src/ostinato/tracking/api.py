@@ -94,7 +94,7 @@ def active_run() -> Run | None:
         return run
     scope = find_scope()
     opened = _Program.opened if scope is None else scope.tracking
-    return opened.own if opened is not None else None
+    return opened.lasting if opened is not None else None
 
 
 def log_param(key: str, value: Any) -> None:
@@ -180,11 +180,12 @@ def _opened_run() -> Run | None:
 def _own_run(scope: Scope | None) -> Run:
     with _Program.beginning:
         opened = _opened_in(scope)
-        if opened.own is None:
+        run = opened.lasting
+        if run is None:
             name = scope.name if scope is not None else run_name()
-            opened.own = begin_run(scope, None, name=name, experiment=_experiment_of(scope), tags={}, label=OWN)
-            opened.add(opened.own)
-        return opened.own
+            run = opened.own = begin_run(scope, None, name=name, experiment=_experiment_of(scope), tags={}, label=OWN)
+            opened.add(run)
+        return run
 
 
 def _opened_in(scope: Scope | None) -> Opened:

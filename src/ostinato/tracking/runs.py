@@ -270,6 +270,12 @@ class Opened:
         self.own: Run | None = None
         """The one that it has without `start_run`."""
         self.runs: list[Run] = []
+        self._is_over = False
+
+    @property
+    def lasting(self) -> Run | None:
+        """The own run while it lasts; when all is over the one that was: a function left behind may still log."""
+        return self.own if self.own is not None and (self._is_over or not self.own.ended) else None
 
     def add(self, run: Run) -> None:
         """Take a run that has begun."""
@@ -281,7 +287,7 @@ class Opened:
         for run in reversed(self.runs):
             run.end(CHANGES_STATUS.get(state, "failed"))
         self.runs.clear()
-        self.own = None
+        self._is_over = True
 
 
 def begin_run(
