@@ -142,6 +142,7 @@ def test_a_flow_that_is_killed_while_it_stores_leaves_whole_values_and_goes_on(
     assert check(str(home)) == []
 
 
+@pytest.mark.only_sqlite("an archive is of a database file")
 def test_a_backup_fetches_the_values_of_the_bucket_and_a_restore_stores_them_there(
     home: Path, tmp_path: Path, bucket: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
