@@ -484,7 +484,7 @@ def _policy_lines(found: Policy | None) -> list[Line]:
     for name, check in found.checks.items():
         facts = _plain(check)
         kind = facts.pop("kind")
-        said = " ".join(f"{key}={value}" for key, value in facts.items() if value not in (None, "", []))
+        said = " ".join(f"{key}={value}" for key, value in facts.items() if value not in (None, "", [], ()))
         lines.append([(f"  {name}", "bold"), (f"  {kind}", ""), (f"  {said}", "dim")])
     return lines
 

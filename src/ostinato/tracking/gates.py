@@ -15,6 +15,7 @@ from ostinato.engine import artifacts
 from ostinato.engine.context import get_run_context
 from ostinato.engine.flows import flow
 from ostinato.engine.loading import load_file
+from ostinato.engine.loggers import get_run_logger
 from ostinato.engine.pauses import pause
 from ostinato.engine.tasks import Task, task
 from ostinato.tracking.requests import do, reading, settle
@@ -66,7 +67,7 @@ def promotion(name: str, version: int, to: str = "production") -> dict[str, str]
     for check, rule in _in_order(policy.checks if policy is not None and gated else {}):
         if isinstance(rule, Approval):
             if all(passed for passed, _ in found.values()):
-                _ask(check, rule)
+                _ask(check, rule, f"May version {version} of {name} become {alias}?")
                 found[check] = record_check(name, version, alias, check, run_id)
             continue
         passed, detail = _outcome_of(rule.task, name, version) if isinstance(rule, TaskPasses) else (True, "")
@@ -105,8 +106,11 @@ def _in_order(checks: dict[str, Check]) -> list[tuple[str, Check]]:
     return sorted(checks.items(), key=lambda one: isinstance(one[1], Approval))
 
 
-def _ask(check: str, rule: Approval) -> None:
+def _ask(check: str, rule: Approval, question: str) -> None:
     """Wait until somebody says yes or no; what they said is looked up when the check is recorded."""
+    run = get_run_context().flow_run
+    ref = run.name if run.id == run.root_flow_run_id else run.root_flow_run_id
+    get_run_logger().info("%s Say `ostinato resume %s true`, or false", question, ref)
     try:
         pause(wait_for_input=bool, key=check, timeout_seconds=rule.within_s)
     except PauseTimedOut:
