@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ostinato.server.office import Office
 
 EVERY_S: Final = 10.0
+END_S: Final = 2.0
+"""Longest that the end of a server waits for the database."""
 
 _log: Final = logging.getLogger("ostinato.server")
 
@@ -40,8 +42,9 @@ async def beside_others(office: Office) -> AsyncIterator[None]:
     finally:
         task.cancel()
         try:
-            await office.write(lambda tx: let_go_of_place(tx, office.id, place), "")
-        except OstinatoError as error:  # it is seen to be gone a little later
+            async with asyncio.timeout(END_S):
+                await office.write(lambda tx: let_go_of_place(tx, office.id, place), "")
+        except (OstinatoError, TimeoutError) as error:  # it is seen to be gone a little later
             _log.warning("the other servers could not be told of the end: %s", error)
 
 
