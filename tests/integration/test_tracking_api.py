@@ -177,6 +177,8 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
             lambda: log_metric("m", 1, step=2.5),  # type: ignore[arg-type]
             lambda: log_metric("m", 1, step=1 << 63),
             lambda: log_metric("", 1),
+            lambda: log_params({3: 1}),  # type: ignore[dict-item]
+            lambda: log_metric(None, 1),  # type: ignore[arg-type]
             lambda: log_param("k" * 5_000, 1),
             lambda: log_param("k", "x" * (2 << 20)),
             lambda: set_tag("a\0b", 1),
