@@ -11,10 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import OstinatoError
-from ostinato.core.runtokens import run_token
 from ostinato.session import discovery
 from ostinato.session.home import Home
-from ostinato.store.keyfile import find_or_make_key
 
 if TYPE_CHECKING:
     from ostinato.core.settings import Settings
@@ -62,7 +60,12 @@ def _mint(settings: Settings, run_id: str) -> tuple[str, str] | None:
     """Make a token with the key of the home, when a server runs on it."""
     home = Home(settings.home)
     card = discovery.Lookout(home, checked=False).look()
-    return None if card is None else (card.url, run_token(find_or_make_key(home.folder), run_id))
+    if card is None:
+        return None
+    from ostinato.core.runtokens import run_token
+    from ostinato.store.keyfile import find_or_make_key
+
+    return card.url, run_token(find_or_make_key(home.folder), run_id)
 
 
 def _ask(settings: Settings, run_id: str) -> tuple[str, str]:

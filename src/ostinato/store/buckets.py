@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from ostinato.core.errors import (
     BlobMissing,
@@ -23,7 +24,7 @@ from ostinato.core.errors import (
     StorageUnreachable,
 )
 from ostinato.core.settings import without_password
-from ostinato.store.blobs import DIGEST_BYTES, Stored, name_of
+from ostinato.store.blobs import DIGEST_BYTES, Blobs, Stored, name_of
 from ostinato.store.journal import explain
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ _FLAT: Final = frozenset("s3 s3a gs gcs az abfs abfss adl oss obs cos memory".sp
 """Protocols without folders that would have to be made."""
 _AT: Final = ("LastModified", "mtime", "last_modified", "updated", "modified", "created")
 """What protocols call the instant at which a file was written."""
+
+
+FILE: Final = "file://"
+
+
+def place_of(url: str) -> Blobs | Bucket:
+    """Give the place of a file:// URL, which is a folder, or of any URL that fsspec knows; nothing is looked at yet."""
+    if url.startswith(FILE):
+        return Blobs(os.path.join("/", unquote(url.removeprefix(FILE))))
+    return Bucket(url)
 
 
 class Bucket:
