@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OTHERS = (
-    ("GET", "/health", "nobody", "Say that the server is there: `{id, status, version}`."),
+    (
+        "GET",
+        "/health",
+        "nobody",
+        "Say that the server is there: `{id, status, version}`, and whether its database is: `ok` or `no-database`.",
+    ),
     ("GET", "/metrics", "viewer", "Counts and durations for Prometheus."),
     ("GET", "/api/openapi.json", "nobody", "Describe the API (OpenAPI 3.1)."),
     ("GET", "/api/feed", "viewer", "Follow what happens, see below."),

@@ -95,7 +95,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether records of standard `logging` inside runs are logged too.")
     ] = False
     api_url: Annotated[
-        str, Meta(description="Address of the server to work with; empty for the home, and its server if one runs.")
+        str,
+        Meta(
+            description="Address of the server to work with; empty for the home, and its server if one runs."
+            " Of several, separated by commas, the next is asked while one is away."
+        ),
     ] = ""
     api_key: Annotated[str, Meta(description="API key that is shown to the server at `api_url`.")] = ""
     snapshot_limit_mb: Annotated[
