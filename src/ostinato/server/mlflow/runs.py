@@ -245,6 +245,8 @@ async def _delete_tag(asked: Asked, text: Text) -> Any:
         run = tracking.tracking_run(tx.db, _id(text))
         if run is None:
             raise not_found("Run", _id(text))
+        if run.state == "deleted":
+            raise Fault("INVALID_PARAMETER_VALUE", f"The run {run.id} must be in the 'active' state.")
         if text.key not in run.tags:
             raise Fault("RESOURCE_DOES_NOT_EXIST", f"No tag with name: {text.key} in run with id {run.id}")
         carry_out(tx, LogBatch(run=run.id, tags={text.key: None}))

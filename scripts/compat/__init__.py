@@ -1,0 +1,1 @@
+"""MLflow's own tests of its server, run against Ostinato."""
