@@ -69,7 +69,9 @@ def _check_key(what: str, key: object) -> None:
         raise TrackedValueInvalid(what=f"The {what} {shown(str(key))}", reason="it is no text", fix="Pass a text.")
     fault = _fault(key, MOST_KEY_BYTES) if key else "is empty"
     if fault:
-        raise TrackedValueInvalid(what=f"The {what} {shown(key)}", reason=f"it {fault}", fix="Take a name of 1 to 1,000 bytes.")
+        raise TrackedValueInvalid(
+            what=f"The {what} {shown(key)}", reason=f"it {fault}", fix="Take a name of 1 to 1,000 bytes."
+        )
 
 
 def _fault(text: str, most_bytes: int) -> str:
