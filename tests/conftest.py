@@ -33,6 +33,11 @@ MARK = "OSTINATO_TEST_SESSION"
 SHARED = "OSTINATO_TEST_FOLDER"
 """Environment variable with the folder that all test processes of a session share."""
 STORES = ("sqlite", "postgresql")
+TWICE = ("integration", "e2e")
+"""Folders of tests that run on each store that is chosen, when they have a home. Those of contract always do; the
+others speak of rules, pages and budgets, and those of them that are about PostgreSQL ask for it."""
+ONCE = frozenset({"test_ride_duration.py", "test_ride_scoring.py"})
+"""Not these: what an example computes takes minutes, and is the same on each store."""
 ONLY_SQLITE = "only_sqlite"
 """Mark of tests that are about the file of SQLite, or that no store has a part in."""
 
@@ -112,10 +117,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" not in metafunc.fixturenames:
         return
     chosen = metafunc.config.getoption("store")
+    path = metafunc.definition.path
+    folder = path.relative_to(ROOT / "tests").parts[0]
+    if folder == "contract":
+        chosen = "both"
+    elif folder not in TWICE or path.name in ONCE:
+        chosen = "sqlite"
     if metafunc.definition.get_closest_marker(ONLY_SQLITE) is not None:
         chosen = "sqlite"
-    elif metafunc.definition.path.is_relative_to(ROOT / "tests" / "contract"):
-        chosen = "both"
     if chosen != "sqlite":
         metafunc.parametrize("database", STORES if chosen == "both" else [chosen], indirect=True)
 
