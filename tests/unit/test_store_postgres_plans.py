@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from tests.unit import test_store_plans, test_store_schema
 import ostinato.store
 from ostinato.core.query import RUN_FIELDS, parse
 from ostinato.store import dialect, runs, sql
+from ostinato.store.postgres import PostgresConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,15 +58,20 @@ def filled(table: str, columns: list[tuple[str, str]]) -> str:
     return f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM generate_series(1, {N_ROWS}) AS n"
 
 
-@pytest.fixture(scope="module")
-def pg(postgresql: postgres.Server) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    with postgres.schema(postgresql) as url, psycopg.connect(url, autocommit=True) as pg:
+@pytest.fixture(scope="module", params=["as it comes", "as the store asks"])
+def pg(postgresql: postgres.Server, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Give a connection to filled tables: with the planner as it comes, and as the store sets it."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(postgres.schema(postgresql))
+        if request.param == "as it comes":
+            pg = stack.enter_context(psycopg.connect(url, autocommit=True))
+        else:
+            pg = stack.enter_context(contextlib.closing(PostgresConnection(url, url))).pg
         pg.execute(dialect.tables(SCHEMA).encode())
         for table in LARGE:
             columns = pg.execute(
                 "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()"
-                " AND table_name = %s AND is_identity = 'NO' AND (is_nullable = 'NO' OR data_type = 'bigint')",
-                [table],
+                f" AND table_name = '{table}' AND is_identity = 'NO' AND (is_nullable = 'NO' OR data_type = 'bigint')",
             ).fetchall()
             pg.execute(filled(table, [(str(name), str(kind)) for name, kind in columns]).encode())
         pg.execute("ANALYZE")
