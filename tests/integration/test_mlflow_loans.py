@@ -77,6 +77,31 @@ def test_a_process_elsewhere_gets_a_token_from_the_server(
     assert (outer["MLFLOW_TRACKING_TOKEN"] or "").startswith("osr_")
 
 
+@pytest.mark.parametrize("zygotes", ["0", "4"])
+def test_a_run_of_a_worker_lends_too_each_a_token_of_its_own(server: Served, zygotes: str) -> None:
+    fleet = server.fleet
+    file = fleet.write("""
+        import json, os
+        from pathlib import Path
+        from ostinato import flow, get_run_context
+
+        @flow
+        def train():
+            found = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING")}
+            run = get_run_context().flow_run
+            (Path(__file__).parent / run.name).write_text(json.dumps([run.id, found]))
+    """)
+    fleet.worker(env={"OSTINATO_ZYGOTES": zygotes})
+    deployment = fleet.deploy(file, "train")
+    for _ in range(2):
+        run = fleet.wait(fleet.run(deployment))
+        assert run.state == "Completed", fleet.told(run)
+        run_id, found = json.loads((fleet.folder / run.name).read_text(encoding="utf-8"))
+        assert found["MLFLOW_TRACKING_URI"] == server.card.url
+        assert found["MLFLOW_TRACKING_TOKEN"].startswith(f"osr_{run_id}_")
+        assert _status(server, found["MLFLOW_TRACKING_TOKEN"]) == 200
+
+
 def test_a_token_tracks_and_reads_and_nothing_else(server: Served, run_python: RunPython) -> None:
     token = lent(run_python)[1]["MLFLOW_TRACKING_TOKEN"] or ""
     client = server.client(token)
