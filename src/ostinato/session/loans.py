@@ -68,8 +68,8 @@ def _mint(settings: Settings, run_id: str) -> tuple[str, str] | None:
     return card.url, run_token(find_or_make_key(home.folder), run_id)
 
 
-def _ask(settings: Settings, run_id: str) -> tuple[str, str]:
-    """Have the server make a token."""
+def _ask(settings: Settings, run_id: str) -> tuple[str, str] | None:
+    """Have the server make a token; None when what it answers makes no sense."""
     import msgspec
 
     from ostinato.client import Address, Client
@@ -80,4 +80,7 @@ def _ask(settings: Settings, run_id: str) -> tuple[str, str]:
         answer = client.call("/api/rpc/memory/run_token", body, repeatable=True, timeout_s=ASK_S)
     finally:
         client.close()
-    return settings.api_url, msgspec.msgpack.decode(answer, type=str)
+    try:
+        return settings.api_url, msgspec.msgpack.decode(answer, type=str)
+    except msgspec.MsgspecError:
+        return None
