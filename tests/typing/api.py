@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, assert_type
 
 from ostinato import (
+    dataset,
     flow,
     get_run_logger,
     load_model,
@@ -92,6 +93,13 @@ def tracked_code() -> None:
     load_model(info.uri).predict("b")
 
 
+def data_code() -> None:
+    rides = dataset({"miles": [1.2, 3.66]}, name="rides", context="training")
+    assert_type(rides.digest, str)
+    assert_type(rides.n_rows, int | None)
+    rides.frame("polars")
+
+
 def wrong_code() -> None:
     """Each line is wrong, and the type checker must say so (an unneeded `ignore` is an error)."""
     bare("three")  # type: ignore[call-overload]
@@ -103,5 +111,6 @@ def wrong_code() -> None:
     start_run(1)  # type: ignore[arg-type]
     log_model(len, how="json")  # type: ignore[arg-type]
     search_runs(output="csv")  # type: ignore[call-overload]
+    dataset([], name="rides").frame("arrow")  # type: ignore[arg-type]
     word: int = bare(1)  # type: ignore[assignment]
     assert word
