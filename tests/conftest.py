@@ -7,6 +7,7 @@ the session ends red when one does.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import time
 import uuid
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import pytest
@@ -71,8 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{ONLY_SQLITE}(reason): runs on SQLite, whatever the store is")
     config.stash[_LEFT] = []
     config.stash[_STASH] = Path(tempfile.mkdtemp(prefix="ostinato-tests-"))
-    config.stash[_BEGUN] = SHARED not in os.environ
-    os.environ.setdefault(SHARED, str(config.stash[_STASH] / "shared"))
+    if SHARED not in os.environ:
+        shared = config.stash[_STASH] / "shared"
+        shared.mkdir()
+        os.environ[SHARED] = str(shared)
+        config.stash[_ALIVE] = (shared / postgres.ALIVE).open("w")
+        fcntl.flock(config.stash[_ALIVE], fcntl.LOCK_EX)
     os.environ[MARK] = uuid.uuid4().hex
     os.environ["OSTINATO_HOME"] = str(config.stash[_STASH] / "home-of-no-test")
     if config.getoption("hypothesis_seed", default=None) is None:
@@ -107,8 +112,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the session wrote, and end the database that its processes shared."""
-    if config.stash[_BEGUN]:
+    if _ALIVE in config.stash:
         postgres.stop_shared(Path(os.environ.pop(SHARED)))
+        config.stash[_ALIVE].close()
     shutil.rmtree(config.stash[_STASH], ignore_errors=True)
 
 
@@ -205,7 +211,8 @@ def run_python(home: Path, tmp_path: Path) -> RunPython:
 
 _STASH = pytest.StashKey[Path]()
 _LEFT = pytest.StashKey[list[str]]()
-_BEGUN = pytest.StashKey[bool]()
+_ALIVE = pytest.StashKey[IO[str]]()
+"""The lock by which others see that the session lives."""
 
 
 def _session_seed(config: pytest.Config) -> int:

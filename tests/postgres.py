@@ -26,6 +26,8 @@ USER: Final = "ostinato"
 NAME: Final = "ostinato"
 OLDEST: Final = 15
 """Major version that Ostinato needs."""
+ALIVE: Final = "alive"
+"""The file of a session that is locked while it lives."""
 SCHEMA: Final = "ostinato_test"
 """How the name of each test's schema begins; connections to it have the same name."""
 
@@ -151,7 +153,18 @@ def shared(folder: Path) -> Server:
         server.start()
         server.run(f"CREATE DATABASE {NAME}", name="postgres")
         port.write_text(str(server.port))
+        _end_with_session(server, folder / ALIVE)
         return server
+
+
+def _end_with_session(server: Server, alive: Path) -> None:
+    """Have the server end when nobody holds the lock of a file any more, however that came about."""
+    program = f"kill -QUIT $(head -n 1 {server.data}/postmaster.pid); sleep 1; rm -rf {server.folder}"
+    subprocess.run(
+        ["setsid", "--fork", "flock", str(alive), "sh", "-c", program],
+        cwd="/", env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        check=True,
+    )  # fmt: skip
 
 
 def stop_shared(folder: Path) -> None:
