@@ -22,16 +22,18 @@ from tests.integration.fleet import Fleet, Program, fleet_on
 
 from ostinato.core.commands import CancelRun, CreateKey, CreateUser, Deploy, PauseRun, RevokeKey
 from ostinato.core.deployments import Code, Deployment, Timetable
-from ostinato.core.errors import OstinatoError
+from ostinato.core.errors import EventsMissing, OstinatoError
 from ostinato.core.events import VariableSet
 from ostinato.core.schedules import Interval
 from ostinato.scheduler import loop
 from ostinato.scheduler.loop import Scheduler
+from ostinato.session import ledger
 from ostinato.session.home import Home
 from ostinato.session.ledger import Ledger
 from ostinato.store import feed
 from ostinato.store.commands import ticks
 from ostinato.store.commands.handlers import carry_out
+from ostinato.store.maintenance import DAY_US, Keep, remove_old
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -339,6 +341,22 @@ def test_10_000_ticks_of_two_schedulers_run_exactly_once(many: Many, postgresql:
     assert many.ask("SELECT count(*) FROM flow_runs WHERE due_at <= ?", end) == [(N_TICKS,)]
 
 
+def test_a_server_that_said_nothing_for_days_is_heard_when_it_does(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The retention of the other one has forgotten its stream."""
+    for name, one in zip(("a", "b"), reversed(many.ledgers), strict=True):
+        one.do(lambda tx, name=name: tx.append(VariableSet(name, tx.now, b"1")))  # type: ignore[misc]
+    database = Home(str(many.folder / "home-0"), many.url).open()
+    later = T0 + 30 * DAY_US
+    remove_old(database, Keep(blocks_from=later, runs_from=later, blobs_from=later, audit_from=later), [])
+    assert database.db.execute("SELECT count(*) FROM streams").fetchone()[0] == 1
+    database.close()
+    with pytest.raises(EventsMissing):
+        many.ledgers[1].do(lambda tx: tx.append(VariableSet("lost", tx.now, b"1")))
+    monkeypatch.setattr(ledger, "SURE_S", 0.0)
+    many.ledgers[1].do(lambda tx: tx.append(VariableSet("heard", tx.now, b"1")))
+    assert ("heard",) in many.ask("SELECT name FROM variables")
+
+
 # --- the feed
 
 
@@ -381,8 +399,8 @@ def test_a_reader_of_the_feed_sees_transactions_in_the_order_of_their_numbers_wh
     over.set()
     reader.join()
     database.close()
-    for ledger in ledgers:
-        ledger.close()
+    for one in ledgers:
+        one.close()
     numbers = [number for number, _ in seen]
     assert sorted(name for _, name in seen) == ["first", "second", "third"]
     assert numbers == sorted(set(numbers))

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 MOST_S: Final = 0.05
 """A transaction takes in no further commands after so long."""
+SURE_S: Final = 3600.0
+"""After so long without an event its stream is looked up again: retention forgets one that said nothing for days."""
 
 
 class Job(msgspec.Struct):
@@ -58,6 +60,8 @@ class Ledger:
         self._writer = Writer(self.stream, os.getpid(), os.uname().nodename, self.now_us())
         self._seq: int | None = 0
         """Last event of the stream; None when it is not known what became of a commit."""
+        self._wrote_s = time.monotonic()
+        """When events were last written."""
         self._news = -1
         self._jobs: deque[Job] = deque()
         self._bell = Bell()
@@ -108,7 +112,8 @@ class Ledger:
                 relaxed = all(job.relaxed for job in tuple(self._jobs))
                 with self._database.writing(sync=not relaxed) as db:
                     seq, wakes = self._take(db, jobs, relaxed=relaxed)
-                self._seq = seq
+                if seq != self._seq:
+                    self._seq, self._wrote_s = seq, time.monotonic()
             except BaseException as error:  # noqa: BLE001 - handed to who waits: the database is busy, full, gone
                 self._seq = None
                 self._fail(jobs, error)
@@ -124,7 +129,9 @@ class Ledger:
     def _take(self, db: Connection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
         """Run queued commands for a while; give the last seq, and whether workers should look again."""
         begin = time.monotonic()
-        seq = acked_seq(db, self.stream) if self._seq is None else self._seq
+        if self._seq is None or begin - self._wrote_s > SURE_S:
+            self._seq = acked_seq(db, self.stream)
+        seq = self._seq
         wakes = self._has_foreign_news()
         while self._jobs and time.monotonic() - begin < MOST_S:
             if relaxed and not self._jobs[0].relaxed:

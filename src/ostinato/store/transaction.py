@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ostinato.core.errors import EventsMissing
 from ostinato.core.events import Block
 from ostinato.core.ids import new_id
 from ostinato.store.append import Entry, Writer, append
@@ -46,7 +47,9 @@ class Tx:
             return
         first, last = self.seq + 1, self.seq + len(events)
         payload = _pack(Block(self._writer.stream, first, list(events)))
-        append(self.db, self._writer, [Entry(first, last, payload, list(events))], self.now)
+        acked = append(self.db, self._writer, [Entry(first, last, payload, list(events))], self.now).acked_seq
+        if acked != last:
+            raise EventsMissing(first=acked + 1, last=first - 1, stream=self._writer.stream)
         self.seq = last
 
 
