@@ -149,11 +149,11 @@ def shared(folder: Path) -> Server:
         if port.exists():
             return Server(_open_to_all(folder), port=int(port.read_text()))
         server = Server(_open_to_all(folder), quick=True)
+        _end_with_session(server, folder / ALIVE)
         server.make()
         server.start()
         server.run(f"CREATE DATABASE {NAME}", name="postgres")
         port.write_text(str(server.port))
-        _end_with_session(server, folder / ALIVE)
         return server
 
 
