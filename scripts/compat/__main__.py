@@ -19,15 +19,16 @@ FILES: Final = ("tests/tracking/test_rest_tracking.py", "tests/tracking/test_mod
 LEAST_SHARE: Final = 0.85
 
 _VERSION: Final = re.compile(r'^VERSION = "(\d+\.\d+\.\d+)', re.MULTILINE)
-_RESULT: Final = re.compile(r"^(PASSED|FAILED|ERROR) \S+::(\w+)(\S*)", re.MULTILINE)
+_RESULT: Final = re.compile(r"^(PASSED|FAILED|ERROR) (\S+?::(\w+).*?)(?: - .*)?$", re.MULTILINE)
 
 
 def main(checkout: Path, words: list[str]) -> int:
     """Run the tests; give the exit code. `words` go to pytest."""
     expected = tomllib.loads(EXPECTED.read_text(encoding="utf-8"))
     said = run(checkout, words)
-    results = {name + case: outcome for outcome, name, case in _RESULT.findall(said)}
-    names = {one: re.split(r"\W", one)[0] for one in results}
+    found = _RESULT.findall(said)
+    results = {case: outcome for outcome, case, _ in found}
+    names = {case: name for _, case, name in found}
     counted = {one for one in results if not any(re.search(word, names[one]) for word in expected["outside"])}
     passed = {one for one in counted if results[one] == "PASSED"}
     surprising = sorted(one for one in counted - passed if names[one] not in expected["fails"])
