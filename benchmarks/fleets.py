@@ -87,7 +87,7 @@ class Fleet:
 
     def start(self, *words: str, **environ: str) -> Program:
         """Start a command."""
-        program = Program(self.home, *words, **environ)
+        program = Program(self.home, *words, own_group=False, **environ)
         self.programs.append(program)
         return program
 
@@ -139,7 +139,8 @@ class Fleet:
         if not self.home.has_tables():
             return []
         with contextlib.closing(self.home.look()) as database:
-            return database.execute(question, values).fetchall()
+            rows: list[Any] = database.execute(question, values).fetchall()
+            return rows
 
     def n_in(self, *states: str) -> int:
         """Give how many root runs are in one of these states."""
