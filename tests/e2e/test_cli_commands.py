@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from tests import homes
 from tests.e2e.conftest import COMMAND
 
 from ostinato.cli.command import Command
@@ -93,6 +93,7 @@ def test_a_wrong_command_line_is_refused_with_a_hint(cli: Cli, args: list[str], 
     assert json.loads(cli(*args, "--json", code=2).stderr)["error"]["code"] == "usage"
 
 
+@pytest.mark.only_sqlite(reason="no store has a part in it")
 def test_the_version_comes_fast_and_without_the_rest(cli: Cli) -> None:
     assert re.fullmatch(r"ostinato \d+\.\d+\.\d+\n", cli("version").stdout)
     assert set(cli.json("version")) == {"ostinato", "python", "platform"}
@@ -165,6 +166,7 @@ def test_completion_knows_flows_without_importing_them(cli: Cli) -> None:
     assert flows_in(cli.folder / "flow.py") == ["train", "test"]
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_an_unreadable_home_offers_nothing(cli: Cli) -> None:
     cli.home.mkdir()
     (cli.home / "ostinato.db").write_bytes(b"no database" * 1000)
@@ -182,6 +184,7 @@ def test_the_script_of_each_shell_is_printed(cli: Cli, shell: str) -> None:
 # --- db and doctor
 
 
+@pytest.mark.only_sqlite(reason="an archive of a home holds the file of SQLite")
 def test_the_home_is_backed_up_and_restored(cli: Cli, filled: Filled, tmp_path: Path) -> None:
     filled.run("quiet-otter")
     filled.close()
@@ -200,10 +203,7 @@ def test_check_finds_nothing_in_a_good_home_and_damage_in_a_bad_one(cli: Cli, fi
     filled.close()
     assert "Nothing is wrong" in cli("db", "check").stdout
     assert cli.json("db", "check") == []
-    database = sqlite3.connect(cli.home / "ostinato.db")
-    database.execute("UPDATE task_counts SET n = 7")
-    database.commit()
-    database.close()
+    homes.change(cli.home, "UPDATE task_counts SET n = 7")
     assert "✕ counters" in cli("db", "check", code=5).stdout
     assert cli.json("db", "check", code=5)
 
@@ -236,6 +236,7 @@ def test_doctor_works_in_an_empty_home_and_changes_nothing(cli: Cli) -> None:
     assert not (cli.home / "ostinato.db").exists()
 
 
+@pytest.mark.only_sqlite(reason="the file of the database is hurt")
 def test_doctor_names_what_is_wrong(cli: Cli) -> None:
     cli.home.mkdir()
     (cli.home / "ostinato.db").write_bytes(b"no database" * 1000)
