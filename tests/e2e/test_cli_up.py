@@ -75,7 +75,8 @@ def test_it_tells_where_it_is_and_runs_what_is_deployed(cli: Cli) -> None:
     until(lambda: cli.json("runs")[0]["state"] == "Completed", "the run is at its end")
     link = told["open"]
     with httpx.Client(follow_redirects=True) as browser:
-        assert "Signed in as local" in browser.get(link).text
+        assert browser.get(link).status_code == 200
+        assert browser.get(f"{told['server']}/api/session").json()["actor"] == "local"
         assert browser.get(f"{told['server']}/api/runs").json()["items"][0]["flow"] == "hello"
     (worker,) = workers(cli)
     begin = time.monotonic()

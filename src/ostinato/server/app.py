@@ -81,12 +81,12 @@ class App:
             await self.rpc.serve(exchange, await self.guard.identify(exchange))
         elif path.startswith(blobs.PREFIX):
             await blobs.serve(self.office, exchange, await self.guard.identify(exchange))
+        elif path.startswith(mlflow.ALL):
+            await self.mlflow.serve(exchange)
         elif path.startswith(assets.PREFIX):
             await self.assets.serve(exchange)
         elif assets.is_page(path):
             await self.assets.show(exchange)
-        elif path.startswith(mlflow.ALL):
-            await self.mlflow.serve(exchange)
         elif path.startswith("/api/"):
             await self.rest.serve(exchange, await self.guard.identify(exchange))
         else:
