@@ -67,8 +67,9 @@ FLOWS = """
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    """Give a browser to each test: as long as one is open, an event loop runs in this thread."""
     with launched() as found:
         yield found
 

@@ -94,7 +94,7 @@ def sampled(points: Sequence[Point], n: int) -> list[Point]:
 
     Example:
         >>> [point.value for point in sampled([Point("m", float(v % 7), v, 0) for v in range(100)], 6)]
-        [0.0, 0.0, 6.0, 0.0, 6.0, 1.0]
+        [0.0, 6.0, 0.0, 6.0, 0.0, 1.0]
     """
     if len(points) <= n:
         return list(points)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 PREFIX: Final = "/ui/"
-PLACES: Final = frozenset({"", "runs", "deployments", "workers", "experiments", "models"})
-"""First parts of the addresses that are pages of the interface."""
+PLACES: Final = frozenset({"runs", "deployments", "workers", "experiments", "models"})
+"""First parts of the addresses that are pages of the interface, besides `/`."""
 KINDS: Final = {
     ".js": b"text/javascript; charset=utf-8",
     ".css": b"text/css; charset=utf-8",
@@ -160,4 +160,4 @@ class Assets:
 
 def is_page(path: str) -> bool:
     """Tell whether an address is a page of the interface."""
-    return path.split("/", 2)[1] in PLACES
+    return path == "/" or path[1:].split("/", 1)[0] in PLACES
