@@ -39,8 +39,8 @@ class Row(msgspec.Struct, kw_only=True):
 
     @property
     def going(self) -> bool:
-        """Whether its run has not ended."""
-        return self.run is not None and not self.run.ended
+        """Whether its run has not ended, or its worker has not let go of it yet: then it is in the way of the next."""
+        return self.run is not None and (not self.run.ended or self.run.held)
 
     @property
     def completed(self) -> bool:
