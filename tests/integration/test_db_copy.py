@@ -221,17 +221,17 @@ def test_a_copy_that_is_killed_leaves_an_empty_target_and_can_be_made_again(
     filled: Path, tmp_path: Path, url: str, to_postgresql: bool
 ) -> None:
     with closing(sqlite3.connect(filled / "ostinato.db")) as db:
-        rows = (("r", no, no, 20, "l", "a line of a log") for no in range(200_000))
+        rows = (("r", no, no, 20, "l", "a line of a log") for no in range(500_000))
         db.executemany("INSERT INTO logs (run_id, no, at, level, logger, text) VALUES (?, ?, ?, ?, ?, ?)", rows)
         db.commit()
     target = url if to_postgresql else str(tmp_path / "second")
     command = [*OSTINATO, "db", "copy", str(filled), target]
     with subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL) as copying:
-        time.sleep(1.2)
+        time.sleep(0.7)
         assert copying.poll() is None
         copying.kill()
     done = copy(str(filled), target)
-    assert _sums(done)["logs"][0] == 200_005
+    assert _sums(done)["logs"][0] == 500_005
 
 
 def test_a_copy_that_differs_is_not_kept(
