@@ -156,7 +156,7 @@ def _write(db: Connection, fold: Fold) -> None:
     if fold.tracking:
         tracking = TrackingFold(db)
         tracking.add(fold.tracking)
-        tracking.write(lambda subject, name, width, values: _put(db, name, width, values, subject))
+        tracking.write(lambda name, width, values: _put(db, name, width, values, "tracking"))
     for state, run_id, ended_at in fold.ended_badly():
         status = "killed" if state == "Cancelled" else "failed"
         db.execute(sql.load("tracking")["end_runs_of"], (status, ended_at, ended_at, _json([run_id]).decode()))

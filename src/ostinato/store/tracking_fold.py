@@ -77,13 +77,11 @@ class TrackingFold:
         for event in events:
             self._folds[type(event)](event)
 
-    def write(self, put: Callable[[str, str, int, Row], None]) -> None:
-        """Write what was taken in; `put(subject, query, width, values)` writes many rows."""
-        put(
-            "tracking", "add_params", 3, [cell for key, value in sorted(self._params.items()) for cell in (*key, value)]
-        )
+    def write(self, put: Callable[[str, int, Row], None]) -> None:
+        """Write what was taken in; `put(query, width, values)` writes many rows."""
+        put("add_params", 3, [cell for key, value in sorted(self._params.items()) for cell in (*key, value)])
         tags = sorted(self._tags.items())
-        put("tracking", "put_tags", 3, [cell for key, value in tags if value is not None for cell in (*key, value)])
+        put("put_tags", 3, [cell for key, value in tags if value is not None for cell in (*key, value)])
         for key, value in tags:
             if value is None:
                 self._do("delete_tag", *key)
@@ -92,11 +90,11 @@ class TrackingFold:
         for (run_id, name, step, at), (number, epoch) in sorted(self._points.items()):
             points += (run_id, name, step, at, *columns(number), epoch)
             latest[run_id, name] = (step, at, number)  # the last in order is the newest
-        put("tracking", "put_points", 7, points)
+        put("put_points", 7, points)
         newest: Row = []
         for (run_id, name), (step, at, number) in latest.items():
             newest += (run_id, name, *columns(number), step, at)
-        put("tracking", "put_latest", 6, newest)
+        put("put_latest", 6, newest)
         for file in self._files.values():
             if file.blob:
                 self._do("put_file", file.run_id, file.path, file.blob, file.size, file.media_type, file.at)

@@ -4,6 +4,7 @@ import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
 import { place, setQuery, to } from "../lib/route.js";
 import { span } from "../lib/time.js";
+import { columnsOf, shown } from "../lib/values.js";
 import { useView } from "../lib/view.js";
 import { Empty, Failure, Skeleton } from "../parts/notices.js";
 import { Compared } from "../parts/compared.js";
@@ -60,16 +61,6 @@ function Experiment({ name }) {
     ${runs.length > 0 && html`<${Table} runs=${runs} order=${order} chosen=${chosen} choose=${choose} />`}
     ${data?.next && html`<p class="quiet">There are more runs: narrow the filter, or order by what you look for.</p>`}`;
 }
-
-/** Names of values, those that differ between runs first: what is equal everywhere tells nothing. */
-export function columnsOf(/** @type {any[]} */ runs, /** @type {"params" | "metrics"} */ part) {
-  /** @type {Map<string, Set<string>>} */
-  const found = new Map();
-  for (const run of runs) for (const [key, value] of Object.entries(run[part])) found.set(key, (found.get(key) ?? new Set()).add(String(value)));
-  return [...found].sort(([a, x], [b, y]) => Number(y.size > 1) - Number(x.size > 1) || a.localeCompare(b)).map(([key]) => key);
-}
-
-export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined ? "" : value === null ? "not finite" : Number(value.toPrecision(6)).toString());
 
 /** @param {{runs: any[], order: string, chosen: string[], choose: (id: string) => void}} props */
 function Table({ runs, order, chosen, choose }) {

@@ -1,6 +1,7 @@
 /** Home: what needs attention, the last day, what runs, what comes, and how each flow has been. */
+import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { to, withQuery } from "../lib/links.js";
+import { to } from "../lib/route.js";
 import { hasEnded, isBad, kindOf, ORDER } from "../lib/states.js";
 import { distance, full, now, setClock, span } from "../lib/time.js";
 import { useView } from "../lib/view.js";

@@ -1,6 +1,6 @@
 /** Workers and queues: who is here, how busy they are, and what waits for them. */
+import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { withQuery } from "../lib/links.js";
 import { to } from "../lib/route.js";
 import { useView } from "../lib/view.js";
 import { Empty, Failure, Skeleton } from "../parts/notices.js";

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { columnsOf, shown } from "../pages/experiments.js";
+import { columnsOf, shown } from "../lib/values.js";
 import { Failure, Skeleton } from "./notices.js";
 
 const WIDE = 560, HIGH = 180, PAD = 8;

@@ -1,3 +1,0 @@
-/** Addresses of views with their queries. */
-export { to } from "./route.js";
-export { withQuery } from "./api.js";
