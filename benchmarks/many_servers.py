@@ -105,7 +105,7 @@ class Town:
 
     def _wait(self) -> None:
         for fleet in self.fleets:
-            fleets.wait(lambda fleet=fleet: fleets.is_healthy(fleet.home), "the servers answer", self.told)  # type: ignore[misc]
+            fleets.wait(lambda fleet=fleet: fleets.is_healthy(fleet.home), "the servers answer", self.told)  # type: ignore[misc]  # the default binds what the loop has now
 
     def urls(self, first: int) -> str:
         """Give the addresses of all servers, one of them first."""
@@ -340,7 +340,7 @@ def play(sheet: Sheet, minutes: float, n_runs: int, seed: int) -> None:
             took_s = fleets.wait(lambda: town.ask(ENDED) == [(n_runs,)], "all runs end", town.told, PATIENCE_S, 0.1)
             told = expected(town)
             for reader in readers:
-                fleets.wait(lambda reader=reader: reader.is_at(told[-1]), "the readers are told", town.told)  # type: ignore[misc]
+                fleets.wait(lambda reader=reader: reader.is_at(told[-1]), "the readers are told", town.told)  # type: ignore[misc]  # the default binds what the loop has now
                 reader.over = True
             for one in loops:
                 one.close()
