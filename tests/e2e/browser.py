@@ -15,6 +15,54 @@ if TYPE_CHECKING:
 
     from tests.integration.served import Served
 
+    from ostinato.core.deployments import Deployment
+
+FLOWS = """
+    import time
+    from pathlib import Path
+    from ostinato import flow, task, get_run_logger, log_metric, log_param, start_run
+
+    HERE = Path(__file__).parent
+
+    @task
+    def load(n: int) -> list[int]:
+        get_run_logger().info("load %s rows", n)
+        return list(range(n))
+
+    @task
+    def score(row: int) -> int:
+        return row * 2
+
+    @task
+    def fit(rows: list[int]) -> int:
+        if not (HERE / "mended").exists():
+            raise ValueError("<img src=x onerror=document.title='evil'> the column 'distance' has no value")
+        return sum(rows)
+
+    @flow
+    def train(n: int = 5) -> int:
+        return fit(score.map(load.submit(n)))
+
+    @task
+    def trial(depth: int) -> None:
+        with start_run(name=f"depth-{depth}", experiment="rides"):
+            log_param("depth", depth)
+            for step in range(20):
+                log_metric("rmse", 6 + depth / 10 + 1 / (step + 1), step=step)
+
+    @flow
+    def search() -> None:
+        for depth in (3, 4):
+            trial(depth)
+
+    @flow
+    def slow() -> None:
+        for number in range(400):
+            get_run_logger().info("step %s", number)
+            time.sleep(0.1)
+"""
+"""Flows for pages to show: one that fails until it is mended, one that tracks, one that takes long."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -67,3 +115,10 @@ class Visitor:
     def text(self) -> str:
         """Give all that can be read."""
         return self.page.inner_text("body")
+
+
+def deployed(server: Served, function: str = "train", **fields: Any) -> Deployment:
+    """Give a deployment that a worker runs."""
+    fleet = server.fleet
+    fleet.worker()
+    return fleet.deploy(fleet.write(FLOWS), function, **fields)

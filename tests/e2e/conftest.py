@@ -1,4 +1,4 @@
-"""The real `ostinato` command in processes of its own."""
+"""The real `ostinato` command in processes of its own, and a real browser over a real server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.e2e.browser import Visitor, launched
 from tests.e2e.filled import Filled
+from tests.integration.served import Served, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 COMMAND = str(Path(sys.executable).with_name("ostinato"))
 """The console script of the environment that runs the tests."""
@@ -81,3 +85,24 @@ def cli(home: Path, tmp_path: Path) -> Iterator[Cli]:
 def filled(home: Path) -> Filled:
     """Give a recorder of made-up runs on the test's home."""
     return Filled()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Give a browser to each test: as long as one is open, an event loop runs in this thread."""
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[Served]:
+    with served(home, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Served) -> Iterator[Visitor]:
+    found = Visitor(browser, server)
+    yield found
+    found.context.close()
+    assert found.complaints == []

@@ -4,95 +4,21 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tests.e2e.browser import Visitor, launched
+from tests.e2e.browser import Visitor, deployed
 from tests.integration.served import Served, served
 
-from ostinato.core.deployments import Deployment, Timetable
+from ostinato.core.deployments import Timetable
 from ostinato.core.schedules import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
-
-FLOWS = """
-    import time
-    from pathlib import Path
-    from ostinato import flow, task, get_run_logger, log_metric, log_param, start_run
-
-    HERE = Path(__file__).parent
-
-    @task
-    def load(n: int) -> list[int]:
-        get_run_logger().info("load %s rows", n)
-        return list(range(n))
-
-    @task
-    def score(row: int) -> int:
-        return row * 2
-
-    @task
-    def fit(rows: list[int]) -> int:
-        if not (HERE / "mended").exists():
-            raise ValueError("<img src=x onerror=document.title='evil'> the column 'distance' has no value")
-        return sum(rows)
-
-    @flow
-    def train(n: int = 5) -> int:
-        return fit(score.map(load.submit(n)))
-
-    @task
-    def trial(depth: int) -> None:
-        with start_run(name=f"depth-{depth}", experiment="rides"):
-            log_param("depth", depth)
-            for step in range(20):
-                log_metric("rmse", 6 + depth / 10 + 1 / (step + 1), step=step)
-
-    @flow
-    def search() -> None:
-        for depth in (3, 4):
-            trial(depth)
-
-    @flow
-    def slow() -> None:
-        for number in range(400):
-            get_run_logger().info("step %s", number)
-            time.sleep(0.1)
-"""
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Give a browser to each test: as long as one is open, an event loop runs in this thread."""
-    with launched() as found:
-        yield found
-
-
-@pytest.fixture
-def server(home: Path, tmp_path: Path) -> Iterator[Served]:
-    with served(home, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def visitor(browser: Browser, server: Served) -> Iterator[Visitor]:
-    found = Visitor(browser, server)
-    yield found
-    found.context.close()
-    assert found.complaints == []
-
-
-def deployed(server: Served, function: str = "train", **fields: Any) -> Deployment:
-    """Give a deployment that a worker runs."""
-    fleet = server.fleet
-    fleet.worker()
-    return fleet.deploy(fleet.write(FLOWS), function, **fields)
 
 
 def test_who_is_not_let_in_sees_no_run_and_enters_by_a_key(visitor: Visitor, server: Served) -> None:

@@ -1,0 +1,145 @@
+"""The home page: what needs attention, the last day by hours, what runs, what comes, and each flow in bars."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ostinato.core.states import StateName
+from ostinato.core.views import instant
+from ostinato.server.doors import Ask, read_at
+from ostinato.server.screens.rows import RunRow, Spark, newest, row, seconds
+from ostinato.store import overview, runs
+
+if TYPE_CHECKING:
+    from ostinato.core.records import FlowRun
+    from ostinato.core.workers import Worker
+    from ostinato.server.office import Shelf
+
+HOUR_US: Final = 3_600_000_000
+N_HOURS: Final = 24
+N_ATTENTION: Final = 8
+N_RUNNING: Final = 20
+N_COMING: Final = 10
+N_FLOWS: Final = 12
+N_SPARKS: Final = 30
+RUNNING: Final = "state:running,retrying,awaitingretry,pending,paused,cancelling parent:none"
+
+
+class Attention(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that somebody should look at."""
+
+    kind: str
+    """`run`, `late` or `worker`."""
+    title: str
+    cause: str
+    at: datetime
+    state: StateName | None = None
+    run_id: str | None = None
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs made in an hour are in which state now."""
+
+    at: datetime
+    states: dict[StateName, int]
+
+
+class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow with its newest runs, the oldest first."""
+
+    name: str
+    states: dict[StateName, int]
+    runs: list[Spark]
+
+
+class HomeScreen(msgspec.Struct, frozen=True, kw_only=True):
+    """The home page."""
+
+    now: datetime
+    attention: list[Attention]
+    hours: list[Hour]
+    running: list[RunRow]
+    coming: list[RunRow]
+    flows: list[FlowRow]
+    n_workers: int
+    n_runs: int
+
+
+@read_at("/api/ui/home")
+async def home_screen(request: Ask) -> HomeScreen:
+    """Give the home page."""
+    return await request.look(_home)
+
+
+def _home(shelf: Shelf) -> HomeScreen:
+    now = time.time_ns() // 1000
+    since = now - N_HOURS * HOUR_US
+    workers = shelf.reader.workers()
+    return HomeScreen(
+        now=instant(now),
+        attention=_attention(shelf, workers, now, since),
+        hours=_hours(shelf, now),
+        running=[row(run) for run in newest(shelf, RUNNING, N_RUNNING, now)],
+        coming=[row(run) for run in overview.coming(shelf.db, N_COMING)],
+        flows=[_flow(shelf, name, states) for name, states in _flows(shelf, since)],
+        n_workers=sum(one.left_at is None for one in workers),
+        n_runs=sum(runs.state_counts(shelf.db).values()),
+    )
+
+
+def _attention(shelf: Shelf, workers: list[Worker], now: int, since: int) -> list[Attention]:
+    """Give what went wrong lately, the newest first."""
+    found = [
+        Attention(
+            kind="run", title=run.name, cause=_cause(run), at=instant(run.ended_at or run.created_at), state=run.state,
+            run_id=run.id,
+        )
+        for run in newest(shelf, f"state:failed,timedout,crashed parent:none since:{N_HOURS}h", N_ATTENTION, now)
+    ]  # fmt: skip
+    found += [
+        Attention(
+            kind="late", title=run.name, cause=shelf.reader.why_waiting(run.id) or "no worker has taken it yet",
+            at=instant(run.due_at), state="Late", run_id=run.id,
+        )
+        for run in newest(shelf, "state:late", N_ATTENTION, now)
+    ]  # fmt: skip
+    found += [
+        Attention(kind="worker", title=one.info.name, cause=one.message, at=instant(one.left_at))
+        for one in workers
+        if one.left_at is not None and one.left_at > since and one.message
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:N_ATTENTION]
+
+
+def _cause(run: FlowRun) -> str:
+    if run.error is not None:
+        return f"{run.error.type}: {run.error.message}".partition("\n")[0][:300]
+    return run.message.partition("\n")[0][:300]
+
+
+def _hours(shelf: Shelf, now: int) -> list[Hour]:
+    first = now // HOUR_US * HOUR_US - (N_HOURS - 1) * HOUR_US
+    counted: dict[int, dict[StateName, int]] = {}
+    for hour, state, n in overview.hours(shelf.db, first):
+        counted.setdefault(hour, {})[state] = n
+    return [Hour(at=instant(hour), states=counted.get(hour, {})) for hour in range(first, now, HOUR_US)]
+
+
+def _flows(shelf: Shelf, since: int) -> list[tuple[str, dict[StateName, int]]]:
+    found = overview.flows(shelf.db, since=since, after="", limit=200)
+    for _, states in found:
+        states.pop("Scheduled", None)  # made ahead, by a schedule
+    found.sort(key=lambda one: (-sum(one[1].values()), one[0]))
+    return found[:N_FLOWS]
+
+
+def _flow(shelf: Shelf, name: str, states: dict[StateName, int]) -> FlowRow:
+    sparks = [
+        Spark(id=run_id, name=run, state=state, duration_s=seconds(begin, end))
+        for run_id, run, state, begin, end in overview.newest_of_flow(shelf.db, name, N_SPARKS)
+    ]
+    return FlowRow(name=name, states=states, runs=sparks[::-1])
