@@ -25,6 +25,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import fleets
@@ -52,7 +54,7 @@ PROCESS = (
 )
 HOLDER = "SELECT w.info FROM flow_runs AS r JOIN workers AS w ON w.id = r.worker WHERE r.id = ?"
 GOES_ON = "SELECT min(at) FROM run_states WHERE run_id = ? AND epoch > 1 AND state = 'Running'"
-N_TWICE = "SELECT count(*) - count(DISTINCT hex(key)) FROM task_runs WHERE run_id = ?"
+N_TWICE = "SELECT count(*) - count(DISTINCT key) FROM task_runs WHERE run_id = ?"
 N_OTHER = "SELECT count(*) FROM task_runs WHERE run_id = ? AND state <> 'Completed'"
 COUNTED = "SELECT coalesce(sum(n), 0) FROM task_counts WHERE run_id = ? AND state = 'Completed'"
 
@@ -267,11 +269,11 @@ KINDS: Final[dict[str, Callable[[Round], None]]] = {
 """What dies or is stopped, in words -> how."""
 
 
-def play(kind: str, runner: str, seed: int) -> Outcome:
+def play(kind: str, runner: str, seed: int, *, on_postgres: bool) -> Outcome:
     """Give the outcome of one round on a home of its own; a fault that came too late is drawn again."""
     rng = random.Random(seed)
     while True:
-        with temporary_home() as home, fleets.fleet_on(home) as fleet:
+        with temporary_home(on_postgres=on_postgres) as home, fleets.fleet_on(home) as fleet:
             try:
                 outcome = Round(fleet, runner, rng).play(kind)
             except (TimeoutError, RuntimeError) as error:
@@ -301,12 +303,15 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--together", type=int, default=2, help="rounds at a time; each has a home of its own")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--postgres", action="store_true", help="each round on a PostgreSQL of its own")
     options = parser.parse_args()
-    sheet = Sheet("faults")
+    sheet = Sheet("faults_postgres" if options.postgres else "faults")
+    round_ = partial(play, on_postgres=options.postgres)
     for kind in options.kinds:
         seeds = [options.seed + i for i in range(options.rounds)]
         with ThreadPoolExecutor(options.together) as pool:
-            outcomes = list(pool.map(lambda seed: play(kind, RUNNERS[seed % 2], seed), seeds))  # noqa: B023  (used up here)
+            runners = [RUNNERS[seed % 2] for seed in seeds]
+            outcomes = list(pool.map(round_, repeat(kind), runners, seeds))
         for seed, outcome in zip(seeds, outcomes, strict=True):
             for fault in outcome.faults:
                 sys.stderr.write(f"{kind} ({RUNNERS[seed % 2]}, seed {seed}): {fault}\n")

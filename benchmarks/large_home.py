@@ -2,8 +2,8 @@
 
 What is in it: sixty days of runs of 150 flows, the first of them far busier than the last; most come from one of 300
 deployments; every twentieth root run has subflows; some runs have many tasks, one has 20,000; a few fail, crash or are
-cancelled, some run now on 40 workers, 10,000 wait for theirs. As in a home that is kept in order, the blocks of the
-last week alone are there. The same numbers give the same home, except for the clock.
+cancelled, some run now on 40 workers, 10,000 wait for theirs; every tenth trains a model. As in a home that is kept in
+order, the blocks of the last week alone are there. The same numbers give the same home, except for the clock.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import psycopg
+from large_tracking import Tracking
 
 from ostinato.core.deployments import Code, Deployment, Queue, Timetable
 from ostinato.core.events import (
@@ -67,6 +68,8 @@ SHARE_RUNNING: Final = 0.0001
 DAYS: Final = 60
 WEEK_US: Final = 7 * 86_400_000_000
 DAY_US: Final = 86_400_000_000
+EDITION: Final = 2
+"""Of what is in the home; one of another edition is made anew."""
 MARK: Final = "large_home.json"
 FRESH_S: Final = 12 * 3600
 """An older home has nothing in the last hours, for which many queries ask."""
@@ -101,6 +104,7 @@ class Plan:
     n_tasks: int = 0
     examples: dict[str, str] = field(default_factory=dict)
     """Runs that somebody will ask for: the ids by what they are."""
+    tracking: Tracking = field(default_factory=Tracking)
 
     @property
     def first_waiting(self) -> int:
@@ -161,7 +165,7 @@ def set_up(plan: Plan) -> list[Event]:
         Audited(plan.instant(number * 20), "ada", "run-cancelled", f"run-{number}", "by hand")
         for number in range(n_audited)
     ]
-    return events
+    return [*events, *plan.tracking.set_up(plan.now - DAYS * DAY_US)]
 
 
 def outcome(plan: Plan, number: int) -> StateName:
@@ -230,6 +234,8 @@ def life(plan: Plan, number: int, created: RunCreated, state: StateName) -> list
         events.append(Logged(run_id, 0, at + 2_000, 20, "ostinato.run", f"{number} rows read, none of them empty"))
     if rng.random() < 0.01:
         events.append(ArtifactMade(run_id, 0, at + 3_000, "report", "markdown", "", b'"# All is well"'))
+    if number % 10 == 0:
+        events += plan.tracking.training(run_id_at(at + 5_000, number), at + 5_000, run_id)
     if plan.is_large(number):
         plan.examples["large run"] = run_id
     if number % 20 == 1:
@@ -318,12 +324,14 @@ def make(folder: Path, n_runs: int, url: str = "") -> Plan:
     database.tidy()
     database.close()
     made = {
+        "edition": EDITION,
         "asked_for": n_runs,
         "n_runs": plan.n_made,
         "n_tasks": plan.n_tasks,
         "made_s": time.monotonic() - began,
         "made_at": time.time(),
-        "examples": plan.examples,
+        "n_tracked": plan.tracking.n_runs,
+        "examples": plan.examples | plan.tracking.examples,
     }
     (folder / MARK).write_text(json.dumps(made))
     return plan
@@ -346,7 +354,8 @@ def ready(folder: Path, n_runs: int, url: str = "") -> dict[str, Any]:
     mark = folder / MARK
     if mark.exists():
         found: dict[str, Any] = json.loads(mark.read_text())
-        is_fresh = found["asked_for"] == n_runs and time.time() - found["made_at"] < FRESH_S
+        is_wanted = (found["asked_for"], found.get("edition")) == (n_runs, EDITION)
+        is_fresh = is_wanted and time.time() - found["made_at"] < FRESH_S
         if is_fresh and (_has_all_tables(url) if url else _is_current(folder)):
             return found
     make(folder, n_runs, url)

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode
 
 import fleets
 import large_home
+import large_tracking
 import msgspec
 import postgres
 from homes import Home, temporary_home
@@ -65,19 +66,31 @@ QUERIES = (
 )
 WHOLE = (
     *("server", "counts", "flows", "variables", "deployments", "queues", "limits", "workers"),
-    *("users", "keys", "secrets", "audit"),
+    *("users", "keys", "secrets", "audit", "experiments", "models", "datasets"),
 )
 """What is asked for as a whole, or its first page."""
 OF_RUN = (
     *("find_run", "subflow_runs", "task_runs", "counts", "tallies", "history", "artifacts", "recall", "inputs"),
-    *("logs", "why_waiting"),
+    *("logs", "why_waiting", "tracking_runs_of", "datasets_of_run"),
 )
 """Methods of the wire that are about one run."""
+SEARCHES = (
+    ("", ()),
+    ("", ("metrics.rmse_valid ASC",)),
+    ("metrics.rmse_valid < 5.2 and metrics.inference_time < 20e-6", ("metrics.rmse_valid ASC",)),
+    ("metrics.rmse_valid < 6.5 and metrics.inference_time < 20e-6", ()),
+    ("params.depth = '7' and tags.phase = 'final'", ("metrics.mae DESC",)),
+    ("params.model = 'no-such-model'", ()),
+    ("attributes.status = 'FAILED'", ("attributes.start_time DESC",)),
+    ("attributes.run_name LIKE 'quick-%'", ()),
+)
+"""Filter and order; each is asked of the largest experiment and of all."""
 FOLLOWED = ("no-such-word", "attempt:>1", "version:v3")
 N_SAMPLES = 500
 EVERY = (
     "SELECT id, name FROM (SELECT id, name, row_number() OVER (ORDER BY id) AS n FROM flow_runs) AS r WHERE n % ? = 0"
 )
+TRACKED = "SELECT id, flow_run_id FROM tracking_runs ORDER BY name, id LIMIT ?"
 UNTIMED = {"/api/feed", "/api/openapi.json"}
 """The first goes on for ever, the second is the same for every home."""
 
@@ -137,6 +150,8 @@ class Rest:
             path = f"/api/deployments/{self.some.deployment}{part}"
             yield Case(f"a deployment{part}", get(path), f"/api/deployments/{{ref}}{part}")
         preview = "/api/queues/{name}/preview"
+        yield from self.tracking_cases()
+        yield from self.screen_cases()
         yield Case("queue preview", get("/api/queues/gpu/preview", hours=2160), preview)
         yield Case("a variable", get("/api/variables/limit_007"), "/api/variables/{name}")
         yield Case("flows, one day", get("/api/flows", hours=24), "/api/flows")
@@ -144,6 +159,57 @@ class Rest:
             yield Case(name, get(f"/api/{name}"), f"/api/{name}")
         for name in ("metrics", "health"):
             yield Case(name, get(f"/{name}"), f"/{name}")
+
+    def of_trained(self, part: str, **query: Any) -> bytes:
+        """Ask for something of a run that trained a model."""
+        return self.get(f"/api/runs/{self.some.trained()}{part}", **query)
+
+    def of_tracking(self, part: str, **query: Any) -> bytes:
+        """Ask for a tracking run, or for something of it."""
+        return self.get(f"/api/tracking-runs/{self.some.tracking_run()}{part}", **query)
+
+    def tracking_cases(self) -> Iterator[Case]:
+        """Give requests for what is tracked and registered."""
+        get, of = partial(partial, self.get), partial(partial, self.of_tracking)
+        largest, door = large_tracking.experiment(0), "/api/tracking-runs"
+        for text, order in SEARCHES:
+            said = " ".join(filter(None, (text, *order))) or "all"
+            query = {"where": text, "order_by": order}
+            yield Case(f"tracking runs, {said}", get(door, **query), door)
+            yield Case(f"tracking runs of an experiment, {said}", get(door, experiment=largest, **query), door)
+        for part in ("", "/files", "/inputs"):
+            yield Case(f"a tracking run{part}", of(part), f"{door}/{{ref}}{part}")
+        yield Case("values of a metric", of("/history", key="rmse_valid"), f"{door}/{{ref}}/history")
+        long = f"{door}/{self.some.examples['longest history']}/history"
+        yield Case("values of a long metric", get(long, key="loss"), f"{door}/{{ref}}/history")
+        yield Case("an experiment", get(f"/api/experiments/{largest}"), "/api/experiments/{ref}")
+        runs = partial(partial, self.of_trained)
+        yield Case("tracking runs of a run", runs("/tracking-runs"), "/api/runs/{run_id}/tracking-runs")
+        yield Case("data of a run", runs("/datasets"), "/api/runs/{ref}/datasets")
+        one, other = large_tracking.digest(0), large_tracking.digest(1)
+        for part in ("", "/links", "/models", f"/diff/{other}"):
+            named = part.replace(other, "{other}")
+            yield Case(f"a version of data{named}", get(f"/api/datasets/{one}{part}"), f"/api/datasets/{{ref}}{named}")
+        model, version = "/api/models/{name}", "/versions/{version}"
+        for part in ("", "/history", "/versions", version, f"{version}/checks", f"{version}/lineage"):
+            path = f"/api/models/{self.some.model}{part}".replace("{version}", "@production")
+            yield Case(f"a model{part}", get(path), model + part)
+
+    def screen_cases(self) -> Iterator[Case]:
+        """Give requests for the pages of the web interface."""
+        get = partial(partial, self.get)
+        yield Case("page: home", get("/api/ui/home"), "/api/ui/home")
+        for text in ("", "state:failed", "flow:flow-003 state:failed since:7d", "no-such-word"):
+            yield Case(f"page: runs, {text or 'all'}", get("/api/ui/runs", query=text), "/api/ui/runs")
+        large = self.some.examples["large run"]
+        for part in ("", "/graph"):
+            door = f"/api/ui/runs/{{ref}}{part}"
+            yield Case(f"page: a run{part}", partial(self.page_of_run, part), door)
+            yield Case(f"page: a large run{part}", get(f"/api/ui/runs/{large}{part}"), door)
+
+    def page_of_run(self, part: str) -> bytes:
+        """Ask for the page of a run, or for something of it."""
+        return self.get(f"/api/ui/runs/{self.some.run()}{part}")
 
     def doors(self) -> set[str]:
         """Give the paths that the description of the API says can be read."""
@@ -177,12 +243,33 @@ class Wire:
         """Ask for something of a run."""
         return self.read(method, [self.some.run()] if method == "logs" else self.some.run())
 
+    def of_tracking(self, method: str, *args: Any) -> bytes:
+        """Ask for something of a tracking run."""
+        return self.read(method, self.some.tracking_run(), *args)
+
+    def tracking_asks(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Give a request for each method about what is tracked and registered, by its name."""
+        for name in ("find_tracking_run", "tracked_files", "tracked_inputs", "logged_models_of"):
+            yield name, partial(self.of_tracking, name)
+        yield "metric_history", partial(self.of_tracking, "metric_history", "rmse_valid")
+        data, model = large_tracking.digest(0), self.some.model
+        asked: dict[str, tuple[Any, ...]] = {
+            "find_experiment": (large_tracking.experiment(0),),
+            "logged_model": (f"m-{self.some.examples['tracking run with a model']}",),
+            "find_version": (model, "@production"),
+        }
+        asked |= dict.fromkeys(("find_dataset", "dataset_links", "models_from_data"), (data,))
+        asked |= dict.fromkeys(("find_model", "model_versions", "alias_steps"), (model,))
+        asked |= dict.fromkeys(("gate_results", "version_origin"), (model, 1))
+        yield from ((name, partial(self.read, name, *args)) for name, args in asked.items())
+
     def cases(self) -> Iterator[Case]:
         """Give a request for each method."""
         failed = parse("state:failed since:24h", RUN_FIELDS)
         ahead = time.time_ns() // 1000 + 90 * large_home.DAY_US
         asks: dict[str, Callable[[], bytes]] = {name: partial(self.read, name) for name in READS if asks_for_all(name)}
         asks |= {name: partial(self.of_run, name) for name in OF_RUN}
+        asks |= dict(self.tracking_asks())
         asks |= {
             "runs": partial(self.read, "runs", failed, limit=50),
             "find_deployment": partial(self.read, "find_deployment", self.some.deployment),
@@ -214,10 +301,20 @@ class Sample:
             self.name = rows[len(rows) // 2][1]
             query = "SELECT id FROM deployments WHERE flow = 'flow-000' AND name = 'nightly'"
             self.deployment = database.execute(query).fetchone()[0]
+            self.tracked = database.execute(TRACKED, (N_SAMPLES,)).fetchall()
+        self.model = quote(examples["model"])
 
     def run(self) -> str:
         """Give the id of a run."""
         return quote(self.rng.choice(self.runs))
+
+    def tracking_run(self) -> str:
+        """Give the id of a tracking run."""
+        return str(self.rng.choice(self.tracked)[0])
+
+    def trained(self) -> str:
+        """Give the id of a flow run that has a tracking run."""
+        return str(self.rng.choice(self.tracked)[1])
 
 
 def measure(sheet: Sheet, case: Case, n: int, bar: Bar) -> None:

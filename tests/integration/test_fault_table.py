@@ -26,8 +26,9 @@ LEASE_S = 3
         "stopped worker and flow process",
     ],
 )
-def test_a_run_survives_what_dies_and_ends_with_its_result(kind: str, seed: int) -> None:
+def test_a_run_survives_what_dies_and_ends_with_its_result(kind: str, seed: int, database: str) -> None:
     command = [sys.executable, str(SCRIPT), "--kinds", kind, "--rounds", str(N_ROUNDS), "--seed", str(seed)]
+    command += ["--postgres"] if database else []
     ended = subprocess.run(command, capture_output=True, text=True, timeout=140, check=False)
     figures = {line["unit"]: line["value"] for line in map(json.loads, ended.stdout.splitlines())}
     assert ended.returncode == 0, ended.stderr

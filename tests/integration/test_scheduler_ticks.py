@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from tests.homes import change, rows
 
 from ostinato.core.commands import CreateRun, Deploy, Join, Poll, SetLimit, TakeSlots
 from ostinato.core.deployments import LATE_US, Catchup, Code, Deployment, Limit, Timetable
@@ -106,6 +106,7 @@ class Clock:
     """A clock that the test drives, with a ledger and a scheduler on it."""
 
     def __init__(self, home: Path, now: int) -> None:
+        self.home = home
         self.now = self.steady = now
         self.ledger = Ledger(Home(str(home)), lambda: self.now)
         self.scheduler = Scheduler(self.ledger, lambda: self.now, lambda: self.steady)
@@ -127,8 +128,7 @@ class Clock:
     def states(self) -> dict[int, str]:
         """Give the state of the run of each due time, in minutes since the start."""
         query = "SELECT (t.due_at - ?) / 60000000, r.state FROM ticks AS t JOIN flow_runs AS r ON r.id = t.run_id"
-        with sqlite3.connect(self.ledger.home.database) as db:
-            return dict(db.execute(f"{query} ORDER BY 1", (T0,)).fetchall())
+        return dict(rows(self.home, f"{query} ORDER BY 1", T0))
 
 
 @pytest.fixture
@@ -144,15 +144,17 @@ def leased(clock: Clock) -> tuple[WorkerInfo, FlowRun]:
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Iterator[Clock]:
-    made = Clock(tmp_path / "home", T0)
+def clock(home: Path) -> Iterator[Clock]:
+    made = Clock(home, T0)
     yield made
     made.ledger.close()
 
 
 @pytest.mark.timeout(300)
-def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(tmp_path: Path, seed: int) -> None:
-    home, clock_file, program = tmp_path / "home", tmp_path / "clock", tmp_path / "driver.py"
+def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(
+    home: Path, tmp_path: Path, seed: int
+) -> None:
+    clock_file, program = tmp_path / "clock", tmp_path / "driver.py"
     program.write_text(textwrap.dedent(DRIVER), encoding="utf-8")
     first = Clock(home, T0)
     first.deploy("all")
@@ -172,20 +174,19 @@ def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(t
                 os.kill(driver.pid, signal.SIGKILL)
                 n_kills += 1
             assert driver.wait() in (0, -signal.SIGKILL), driver.stderr.read() if driver.stderr else ""
-    with sqlite3.connect(home / "ostinato.db") as db:
-        due = [row[0] for row in db.execute("SELECT due_at FROM ticks WHERE due_at <= ? ORDER BY due_at", (end,))]
-        run_ids = [row[0] for row in db.execute("SELECT run_id FROM ticks WHERE due_at <= ?", (end,))]
-        starts = db.execute(
-            "SELECT t.due_at, count(*) FROM ticks AS t JOIN run_states AS s ON s.run_id = t.run_id "
-            "WHERE s.state = 'Completed' AND t.due_at <= ? GROUP BY t.due_at",
-            (end,),
-        ).fetchall()
-        twice = db.execute(
-            "SELECT expected_at FROM flow_runs WHERE expected_at <= ? GROUP BY expected_at HAVING count(*) > 1", (end,)
-        ).fetchall()
+    made = rows(home, "SELECT due_at, run_id FROM ticks WHERE due_at <= ? ORDER BY due_at", end)
+    starts = rows(
+        home,
+        "SELECT t.due_at, count(*) FROM ticks AS t JOIN run_states AS s ON s.run_id = t.run_id "
+        "WHERE s.state = 'Completed' AND t.due_at <= ? GROUP BY t.due_at",
+        end,
+    )
+    twice = rows(
+        home, "SELECT expected_at FROM flow_runs WHERE expected_at <= ? GROUP BY expected_at HAVING count(*) > 1", end
+    )
     assert n_kills > 0
-    assert due == list(range(T0 + MINUTE_US, end + 1, MINUTE_US))
-    assert len(set(run_ids)) == len(due) == N_TICKS
+    assert [due_at for due_at, _ in made] == list(range(T0 + MINUTE_US, end + 1, MINUTE_US))
+    assert len({run_id for _, run_id in made}) == len(made) == N_TICKS
     assert twice == []
     assert {n for _, n in starts} == {1}
     assert len(starts) > N_TICKS * 0.95  # those of the last moments may still be in the hands of a killed worker
@@ -195,12 +196,12 @@ def test_10_000_ticks_run_exactly_once_while_the_scheduler_is_killed_at_random(t
     ("catchup", "expected"),
     [("none", set()), ("latest", {180}), ("all", set(range(1, 181)))],
 )
-def test_after_an_outage_catchup_decides(tmp_path: Path, catchup: Catchup, expected: set[int]) -> None:
-    before = Clock(tmp_path / "home", T0)
+def test_after_an_outage_catchup_decides(home: Path, catchup: Catchup, expected: set[int]) -> None:
+    before = Clock(home, T0)
     before.deploy(catchup)
     before.scheduler.turn()  # 100 runs are made ahead
     before.ledger.close()
-    after = Clock(tmp_path / "home", T0 + 180 * MINUTE_US + 5)
+    after = Clock(home, T0 + 180 * MINUTE_US + 5)
     after.scheduler.turn()
     found = after.states()
     after.ledger.close()
@@ -242,13 +243,11 @@ def test_a_turn_that_fails_is_not_the_last_one(clock: Clock, caplog: pytest.LogC
     """A deployment that could not be read ended the thread of the scheduler, and with it all schedules."""
     clock.scheduler.start()
     try:
-        with sqlite3.connect(clock.ledger.home.database) as db:
-            db.execute("INSERT INTO deployments VALUES ('x', 'f', 'n', '{}', 0)")
+        change(clock.home, "INSERT INTO deployments VALUES ('x', 'f', 'n', '{}', 0)")
         clock.now += 2_000_000
         while "could not do its turn" not in caplog.text:
             time.sleep(0.02)
-        with sqlite3.connect(clock.ledger.home.database) as db:
-            db.execute("DELETE FROM deployments WHERE id = 'x'")
+        change(clock.home, "DELETE FROM deployments WHERE id = 'x'")
         clock.deploy("latest")
         clock.now += 2_000_000
         while not clock.states():
