@@ -68,7 +68,7 @@ SHARE_RUNNING: Final = 0.0001
 DAYS: Final = 60
 WEEK_US: Final = 7 * 86_400_000_000
 DAY_US: Final = 86_400_000_000
-EDITION: Final = 2
+EDITION: Final = 3
 """Of what is in the home; one of another edition is made anew."""
 MARK: Final = "large_home.json"
 FRESH_S: Final = 12 * 3600
@@ -88,6 +88,7 @@ _ERROR: Final = Error(
 _MESSAGE: Final = "ValueError: column 'fare' has 3 missing values"
 _DATA: Final = msgspec.msgpack.encode({"rows": 100_000, "rmse": 6.9})
 _RESULT: Final = Result("m", _DATA, "", len(_DATA), b"d" * 16)
+_GROUP: Final = b"clean-0".hex()
 _TASKS: Final = ("load", "clean", "fit", "check", "store")
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -275,7 +276,7 @@ def subflow_run(plan: Plan, events: list[Event], root: RunCreated, no: int, took
 def tasks(plan: Plan, events: list[Event], run_id: str, at: int, n: int, state: StateName) -> None:
     """Add the events of the tasks of a run."""
     plan.n_tasks += n
-    group = "clean-0" if n > 9 else ""
+    group = _GROUP if n > 9 else ""
     for no in range(1, n + 1):
         task = _TASKS[no % 5] if n <= 9 else "clean"
         key = no.to_bytes(16, "big")
