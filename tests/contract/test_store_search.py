@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ class Searched:
             run = self.do(StartTracking(experiment="rides", name=name, started_at=started_at)).id
             params = {"depth": str(number), "max depth": "x" if number % 2 else "y", "path": f"a[{number}]\\b%c"}
             tags: dict[str, str | None] = {"Case": "ABC def"} if number < 3 else {}
-            self.do(LogBatch(run=run, params=params, tags=tags, metrics=(Point("loss", value, 0, AT),)))
+            metrics = [Point("loss", value, 0, AT), *([Point("other", float(number % 4), 0, AT)] if number % 2 else [])]
+            self.do(LogBatch(run=run, params=params, tags=tags, metrics=tuple(metrics)))
             if name == "low":
                 self.do(LogInput(run=run, digest="d1", name="jan", context="training"))
                 self.do(ChangeTracking(run=run, status="finished", ended_at=started_at + 5_000_000))
@@ -131,25 +133,51 @@ def test_pages_together_are_the_whole_list(searched: Searched, order: tuple[str,
     assert found == searched.names("", *order)
 
 
-@pytest.mark.parametrize("down", ["", " DESC"])
-@pytest.mark.parametrize("bound", ["< 9", "<= 9", "> 1", ">= -1e300", "= 2.5", "< 1e308 and metrics.loss > 1"])
+ORDERS = (
+    "metrics.loss",
+    "metrics.loss DESC",
+    "metrics.other DESC",
+    "metrics.none",
+    "start_time",
+    "start_time DESC",
+    "end_time DESC",
+    "run_name",
+    "params.`max depth`",
+)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "",
+        "< 9",
+        "<= 9",
+        "> 1",
+        ">= -1e300",
+        "= 2.5",
+        "!= 9",
+        "< 1e308 and metrics.loss > 1",
+        "> 0 and metrics.other < 2",
+    ],
+)
 def test_along_the_index_of_a_metric_the_same_is_found(
-    searched: Searched, monkeypatch: pytest.MonkeyPatch, bound: str, down: str
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    text, order = f"metrics.loss {bound} and params.depth != '3'", f"metrics.loss{down}"
-    expected = searched.names(text, order)
-    monkeypatch.setattr(tracking_search, "LONG", 2)
-    assert searched.names(text, order) == expected
-    pages, token = search_tracking_runs(
-        searched.db, experiments=[searched.experiment], filter=text, order_by=[order], limit=1
-    )
-    found = [run.name for run in pages]
-    while token:
-        pages, token = search_tracking_runs(
-            searched.db, experiments=[searched.experiment], filter=text, order_by=[order], limit=1, after=token
-        )
-        found += [run.name for run in pages]
-    assert found == expected
+    text = (f"metrics.loss {bound} and " if bound else "") + "params.depth != '3'"
+    expected = {order: searched.names(text, order) for order in ORDERS}
+    for few, order in itertools.product((1, 2, 4), ORDERS):
+        monkeypatch.setattr(tracking_search, "LONG", few)
+        assert searched.names(text, order) == expected[order]
+        found: list[str] = []
+        token = ""
+        for _ in range(10):
+            page, token = search_tracking_runs(
+                searched.db, experiments=[searched.experiment], filter=text, order_by=[order], limit=1, after=token
+            )
+            found += [run.name for run in page]
+            if not token:
+                break
+        assert (order, found) == (order, expected[order])
 
 
 def test_deleted_runs_are_found_when_they_are_asked_for(searched: Searched) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import random
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ostinato.store
-from ostinato.store import sql
+from ostinato.store import sql, tracking_search
+from ostinato.store.tracking_search import search_runs
 
 SCHEMA = (Path(ostinato.store.__file__).parent / "schema.sql").read_text(encoding="utf-8")
 BY_HAND = {"run_by_name"}
 """Asked by people only, for one name: no index has to be kept for it."""
 QUERIES = sorted(set(sql.load("tracking")) - BY_HAND)
+
+
+class Watched(sqlite3.Connection):
+    """Keeps the plan of each query that is asked."""
+
+    plans: list[list[str]]
+
+    def execute(self, text: str, values: Any = (), /) -> sqlite3.Cursor:
+        self.plans.append([row[3] for row in super().execute(f"EXPLAIN QUERY PLAN {text}", values)])
+        return super().execute(text, values)
 
 
 @pytest.fixture(params=["without statistics", "with statistics"])
@@ -47,3 +60,73 @@ def test_pages_come_in_the_order_of_an_index(db: sqlite3.Connection, name: str) 
     plan = " / ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", [None] * query.count("?")))
     db.close()
     assert "TEMP B-TREE" not in plan.replace("LAST TERM OF ORDER BY", "") or name == "runs_of_flow_run", plan
+
+
+# --- searches among many
+
+
+def filled(n: int) -> Watched:
+    """Give a database with so many tracking runs, each with a few metrics and a parameter."""
+    db = sqlite3.connect(":memory:", factory=Watched)
+    db.executescript(SCHEMA)
+    draw = random.Random(1)
+    ids = [f"{draw.getrandbits(128):032x}" for _ in range(n)]
+    runs = [(one, "1", "n", "finished", "active", *[""] * 4, 0, b"", "", 1, at, 9, 9, 9) for at, one in enumerate(ids)]
+    metrics = [(one, key, draw.random(), "", 0, 0) for one in ids for key in ("rmse", "time", "mae")]
+    db.executemany(f"INSERT INTO tracking_runs VALUES ({', '.join('?' * 17)})", runs)
+    db.executemany("INSERT INTO tracking_metrics VALUES (?, ?, ?, ?, ?, ?)", metrics)
+    db.executemany("INSERT INTO tracking_params VALUES (?, 'depth', ?)", [(one, one[:2]) for one in ids])
+    db.plans = []
+    return db
+
+
+BOTH = "metrics.rmse < 0.5 and metrics.time < 0.5"
+ALONG = "SEARCH m USING INDEX tracking_metrics_by_value"
+NEWEST = "SEARCH r USING COVERING INDEX tracking_runs_by_experiment"
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "first", "is_sorted"),
+    [
+        (BOTH, "metrics.rmse ASC", ALONG, True),
+        (BOTH, "metrics.time DESC", ALONG, True),
+        (BOTH, "metrics.mae DESC", ALONG, True),
+        ("", "metrics.mae", ALONG, True),
+        (BOTH, "", NEWEST, True),
+        (BOTH, "start_time DESC", NEWEST, True),
+        (BOTH, "start_time ASC", NEWEST, True),
+        ("metrics.rmse < 0.02 and metrics.time < 0.5", "params.depth", ALONG, False),
+        ("metrics.rmse > 0.5 and metrics.rmse < 0.52", "", ALONG, False),
+    ],
+)
+def test_a_search_among_many_follows_an_index(
+    monkeypatch: pytest.MonkeyPatch, text: str, order: str, first: str, *, is_sorted: bool
+) -> None:
+    monkeypatch.setattr(tracking_search, "LONG", 50)
+    db = filled(400)
+    page, token = search_runs(db, ["1"], text=text, order_by=[order] if order else [], limit=5)
+    assert (len(page), bool(token)) == (5, True)
+    plan = db.plans[-1]
+    assert plan[0].startswith(first), plan
+    assert ("USE TEMP B-TREE FOR ORDER BY" not in plan) is is_sorted
+    following, _ = search_runs(db, ["1"], text=text, order_by=[order] if order else [], limit=5, token=token)
+    assert not set(page) & set(following)
+    db.close()
+
+
+@pytest.mark.parametrize("order", ["metrics.rmse", "metrics.mae DESC", "start_time DESC", ""])
+def test_a_page_among_many_takes_as_many_steps_as_among_few(monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+    monkeypatch.setattr(tracking_search, "LONG", 200)
+    steps = [steps_of(n, order) for n in (1_000, 8_000)]
+    assert steps[1] < 1.5 * steps[0]
+
+
+def steps_of(n: int, order: str) -> int:
+    """Give how many hundreds of steps SQLite takes for a page."""
+    db = filled(n)
+    taken: list[int] = []
+    db.set_progress_handler(lambda: taken.append(1), 100)
+    search_runs(db, ["1"], text=BOTH, order_by=[order] if order else [], limit=5)
+    db.set_progress_handler(None, 100)
+    db.close()
+    return len(taken)

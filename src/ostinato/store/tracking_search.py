@@ -1,4 +1,9 @@
-"""Search with MLflow's filter grammar: filters and orders as portable SQL, paged by keyset tokens."""
+"""Search with MLflow's filter grammar: filters and orders as portable SQL, paged by keyset tokens.
+
+A list is chosen in one of three ways. Of few things all are looked at. Among many, when a bound on a metric leaves few,
+those are looked at; else, when the list is sorted by a metric, its index is followed from the first value on until the
+page is full. What neither finds soon is found by looking at all.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +13,21 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ostinato.core import mlfilter
 from ostinato.core.errors import PageTokenInvalid
-from ostinato.core.mlfilter import Grammar, Kind
+from ostinato.core.mlfilter import Comparison, Grammar, Kind, Order
 from ostinato.store import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from ostinato.core.mlfilter import Comparison, Order
     from ostinato.core.tracking import Lifecycle, TrackingRun
     from ostinato.store.database import Connection
 
-LONG: Final = 20_000
-"""From so many on not all things are looked at that a list is chosen from."""
+LONG: Final = 10_000
+"""So many are few: things that are all looked at, values within a bound, values along an index."""
 _GLOB: Final = re.compile(r"[*?\[]")
 
 _json = msgspec.json.Encoder().encode
@@ -40,6 +45,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its values are doubles, in the columns `value` and `special`; else they are texts."""
     indexed: bool = False
     """Whether there is an index by key and value."""
+    values: tuple[Any, ...] = ()
+    """Of the `?` in the table."""
 
     def is_of(self, owner: str, name: str) -> str:
         """Give the condition that a row of the table, called `name`, belongs to an owner."""
@@ -56,6 +63,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Columns that name one thing."""
     columns: dict[str, str]
     """Expression of each attribute."""
+    nullable: frozenset[str] = frozenset()
+    """Attributes that may be NULL."""
+    sorted_by: dict[str, str] = {}
+    """Attributes whose order a column has that an index knows; what is equal in it is equal in them."""
     sides: dict[Kind, Side] = {}
     order: tuple[tuple[str, bool], ...] = ()
     """What a list is sorted by last, and whether downwards; `id` follows."""
@@ -63,6 +74,18 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that are columns."""
     lowered: frozenset[str] = frozenset()
     """Attributes whose values are kept in lower case."""
+    order_sides: tuple[Side | None, ...] = ()
+    """Where the things stand that a list is sorted by, one after the other; None where `sides` says it."""
+
+    def column(self, kind: Kind, key: str) -> str | None:
+        """Give the expression of an attribute, or of a tag that is one; None for what stands in another table."""
+        if kind == "attribute":
+            return self.columns.get(key)
+        return self.tag_columns.get(key) if kind == "tag" else None
+
+    def is_indexed(self, kind: Kind) -> bool:
+        """Say whether there is an index by the values of this kind."""
+        return kind in self.sides and self.sides[kind].indexed
 
 
 _URI: Final = (
@@ -85,6 +108,8 @@ RUNS: Final = Shape(
         "start_time": "(r.started_at / 1000)",
         "end_time": "(r.ended_at / 1000)",
     },
+    nullable=frozenset({"artifact_uri", "end_time"}),
+    sorted_by={"start_time": "r.started_at"},
     sides={
         "metric": Side(table="tracking_metrics", doubles=True, indexed=True),
         "param": Side(table="tracking_params"),
@@ -111,6 +136,48 @@ EXPERIMENTS: Final = Shape(
 
 Statement = tuple[str, list[Any]]
 """A piece of SQL and its values, in order."""
+Row = tuple[Any, ...]
+"""What a list is sorted by, the id at the end."""
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """Values of one metric, in rows called `m`, that lead to the things."""
+
+    key: str
+    bounds: tuple[Comparison, ...]
+    """What the filter says of them."""
+    sorts: bool = False
+    """Whether the list has their order."""
+    part: Statement = ("true", [])
+    """Which of them are looked at now."""
+    is_all: bool = False
+    """Whether no others are left to which the list could go on."""
+
+    def in_index(self) -> Statement:
+        """Give the condition on them as far as the index can tell: NaN stands at 0 there."""
+        bounds = [(f"m.value {one.op} ?", [one.value]) for one in self.bounds]
+        return _all([("m.key = ?", [self.key]), *bounds, self.part])
+
+    def condition(self) -> Statement:
+        """Give the whole condition on them."""
+        bounds = [_of_double(one, "m") for one in self.bounds] or [("m.special <> 'nan'", [])]
+        return _all([("m.key = ?", [self.key]), *bounds, self.part])
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A page as it is asked for."""
+
+    shape: Shape
+    among: Statement
+    comparisons: tuple[Comparison, ...]
+    orders: tuple[Order, ...]
+    last: list[Any]
+    """What the last row of the page before was sorted by; empty for the first page."""
+    limit: int
+
+    def bounds(self, key: str) -> tuple[Comparison, ...]:
+        """Give the comparisons that leave a part of a metric's values, one behind the other."""
+        return tuple(one for one in self.comparisons if (one.kind, one.key) == ("metric", key) and one.op != "!=")
 
 
 def search(
@@ -131,43 +198,15 @@ def search(
         FilterInvalid: (filter-invalid), PageTokenInvalid: (page-token-invalid).
     """
     comparisons = mlfilter.parse(text, shape.grammar)
-    orders = [mlfilter.parse_order(one, shape.grammar) for one in order_by]
-    lead = _lead(shape, comparisons, orders)
-    if not lead or not _is_long(db, shape, among):
-        lead = ()
-    conditions = [among, *(_condition(shape, one, "o0" if one in lead else "") for one in comparisons)]
-    joins, keys = _keys(shape, orders, led=bool(lead))
-    source = shape.source
-    if lead:
-        side = shape.sides[lead[0].kind]
-        source = f"{side.table} AS o0 CROSS JOIN {shape.source} ON {side.is_of(shape.id[0], 'o0')}"
-    if token:
-        conditions.append(_beyond(keys, _values(token, len(keys))))
-    columns = ", ".join(key[0] for key in keys)
-    order = ", ".join(f"{expression} DESC" if down else expression for expression, down in keys)
-    query = (
-        f"SELECT {columns} FROM {source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
-        f" WHERE {' AND '.join(f'({part})' for part, _ in conditions)} ORDER BY {order} LIMIT ?"
-    )
-    values = [value for _, own in (*joins, *conditions) for value in own]
-    rows = [tuple(row) for row in db.execute(query, [*values, limit + 1]).fetchall()]
+    orders = tuple(mlfilter.parse_order(one, shape.grammar) for one in order_by)
+    last = _values(token, len(_keys(shape, orders)[1])) if token else []
+    wanted = Wanted(shape=shape, among=among, comparisons=comparisons, orders=orders, last=last, limit=limit + 1)
+    rows = _found_soon(db, wanted)
+    if rows is None:
+        rows = _rows(db, wanted)
     n_id = len(shape.id)
     ids = [row[-1] if n_id == 1 else row[-n_id:] for row in rows[:limit]]
     return ids, _token(rows[limit - 1]) if len(rows) > limit > 0 else ""
-
-
-def _lead(shape: Shape, comparisons: Sequence[Comparison], orders: Sequence[Order]) -> tuple[Comparison, ...]:
-    """Give bounds of the metric that a list is sorted by: along its index the first page is soon found."""
-    if not orders or orders[0].kind not in shape.sides or not shape.sides[orders[0].kind].indexed:
-        return ()
-    first = orders[0]
-    return tuple(one for one in comparisons if (one.kind, one.key) == (first.kind, first.key) and one.op != "!=")
-
-
-def _is_long(db: Connection, shape: Shape, among: Statement) -> bool:
-    """Tell whether there is so much that it is not all looked at."""
-    query = f"SELECT count(*) FROM (SELECT 1 FROM {shape.source} WHERE {among[0]} LIMIT ?) AS few"  # noqa: S608
-    return int(db.execute(query, [*among[1], LONG]).fetchone()[0]) == LONG
 
 
 def search_runs(
@@ -206,33 +245,116 @@ def search_tracking_runs(
     return tracking.tracking_runs(db, ids), token
 
 
+# --- ways to find a page
+
+
+def _found_soon(db: Connection, wanted: Wanted) -> list[Row] | None:
+    """Give the rows of a page where an index of values leads to them, None where all things are to be looked at."""
+    shape, first = wanted.shape, wanted.orders[0] if wanted.orders else None
+    bounded = dict.fromkeys(one.key for one in wanted.comparisons if shape.is_indexed(one.kind) and one.op != "!=")
+    if first is not None and not shape.is_indexed(first.kind):
+        first = None
+    if not (bounded or first) or not _is_long(db, wanted):
+        return None
+    few = _fewest(db, wanted, bounded)
+    if few is not None:
+        return _rows(db, wanted, few)
+    if first is None or (wanted.last and wanted.last[0] != 0):  # or past all that have a value
+        return None
+    lead = _along(db, wanted, first)
+    rows = _rows(db, wanted, lead)
+    return rows if lead.is_all or len(rows) == wanted.limit else None
+
+
+def _is_long(db: Connection, wanted: Wanted) -> bool:
+    """Say whether there is so much that it is not all looked at."""
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {wanted.shape.source} WHERE {wanted.among[0]} LIMIT ?) AS few"  # noqa: S608  (our own words)
+    return int(db.execute(query, [*wanted.among[1], LONG]).fetchone()[0]) == LONG
+
+
+def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> Lead | None:
+    """Give the metric whose bounds leave the fewest values, None where all leave many."""
+    table, found, fewest = wanted.shape.sides["metric"].table, None, LONG
+    for key in keys:
+        lead = Lead(key=key, bounds=wanted.bounds(key))
+        part, values = lead.in_index()
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {table} AS m WHERE {part} LIMIT ?) AS few"  # noqa: S608  (our own words)
+        n = int(db.execute(query, [*values, fewest]).fetchone()[0])
+        if n < fewest:
+            found, fewest = lead, n
+    return found
+
+
+def _along(db: Connection, wanted: Wanted, first: Order) -> Lead:
+    """Give the values that come next in the order of a metric: no more than are soon looked at."""
+    since, until, order = ("<=", ">", "m.value DESC") if first.descending else (">=", "<", "m.value")
+    lead = Lead(key=first.key, bounds=wanted.bounds(first.key), sorts=True)
+    if wanted.last:
+        lead = replace(lead, part=(f"m.value {since} ?", [wanted.last[1]]))
+    text, values = lead.in_index()
+    table = wanted.shape.sides["metric"].table
+    query = f"SELECT m.value FROM {table} AS m WHERE {text} ORDER BY {order} LIMIT 1 OFFSET ?"  # noqa: S608  (our own words)
+    row = db.execute(query, [*values, LONG]).fetchone()
+    if row is None:
+        return replace(lead, is_all=bool(lead.bounds))
+    return replace(lead, part=_all((lead.part, (f"m.value {until} ?", [row[0]]))))
+
+
+def _rows(db: Connection, wanted: Wanted, lead: Lead | None = None) -> list[Row]:
+    """Give the rows of a page, and one more; among the things that a metric leads to when one does."""
+    shape, source, owner = wanted.shape, wanted.shape.source, wanted.shape.id[0]
+    is_led = lead is not None and lead.sorts
+    joins, keys = _keys(shape, wanted.orders, led=is_led)
+    conditions = [wanted.among]
+    others = wanted.comparisons
+    if lead is not None:
+        side = shape.sides["metric"]
+        source = f"{side.table} AS m CROSS JOIN {source} ON {side.is_of(owner, 'm')}"
+        owner = f"m.{side.owner}"  # so that what is asked of other tables is asked before the thing is looked up
+        others = tuple(one for one in others if one not in lead.bounds)
+        conditions.append(lead.condition())
+    conditions += [_condition(shape, one, owner) for one in others]
+    columns = ", ".join(expression for expression, _ in keys)
+    if is_led:  # in its rows the first key is the same
+        keys = keys[1:]
+    if wanted.last:
+        conditions.append(_beyond(keys, wanted.last[-len(keys) :]))
+    order = ", ".join(f"{expression} DESC" if down else expression for expression, down in keys)
+    query = (
+        f"SELECT {columns} FROM {source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
+        f" WHERE {' AND '.join(f'({part})' for part, _ in conditions)} ORDER BY {order} LIMIT ?"
+    )
+    values = [value for _, own in (*joins, *conditions) for value in own]
+    return [tuple(row) for row in db.execute(query, [*values, wanted.limit]).fetchall()]
+
+
 # --- conditions
 
 
-def _condition(shape: Shape, one: Comparison, joined: str = "") -> Statement:
-    """Give a condition; `joined` is the name of the table that its metric is read from, when one is."""
-    if joined:
-        part, values = _of_double(one, joined)
-        return f"{joined}.key = ? AND {part}", [one.key, *values]
-    column = shape.columns.get(one.key) if one.kind == "attribute" else None
-    if one.kind == "tag":
-        column = shape.tag_columns.get(one.key)
+def _condition(shape: Shape, one: Comparison, owner: str) -> Statement:
+    """Give a condition; `owner` is the column with the id of the thing."""
+    column = shape.column(one.kind, one.key)
     if column is not None:
         value = _lowered(one.value) if one.key in shape.lowered else one.value
         return _comparison(column, one.op, value)
     side = shape.sides[one.kind]
-    owned = f"SELECT 1 FROM {side.table} AS s WHERE {side.is_of(shape.id[0], 's')}"  # noqa: S608  (our own words)
+    owned = f"SELECT 1 FROM {side.table} AS s WHERE {side.is_of(owner, 's')}"  # noqa: S608  (our own words)
     if one.kind == "dataset":
         part, values = _comparison(f"s.{one.key}", one.op, one.value)
         return f"EXISTS ({owned} AND {part})", values
     owned += " AND s.key = ?"
     if one.op in mlfilter.PRESENCE:
-        return f"{'NOT ' if one.op == 'IS NULL' else ''}EXISTS ({owned})", [one.key]
-    part, values = _of_double(one) if side.doubles else _comparison("s.value", one.op, one.value)
-    return f"EXISTS ({owned} AND {part})", [one.key, *values]
+        return f"{'NOT ' if one.op == 'IS NULL' else ''}EXISTS ({owned})", [*side.values, one.key]
+    part, values = _of_double(one, "s") if side.doubles else _comparison("s.value", one.op, one.value)
+    return f"EXISTS ({owned} AND {part})", [*side.values, one.key, *values]
 
 
-def _of_double(one: Comparison, name: str = "s") -> Statement:
+def _all(parts: Iterable[Statement]) -> Statement:
+    parts = list(parts)
+    return " AND ".join(text for text, _ in parts), [value for _, values in parts for value in values]
+
+
+def _of_double(one: Comparison, name: str) -> Statement:
     """Give a condition on a double in two columns; NaN is unequal to all and neither less nor more."""
     if one.op == "!=":
         return f"({name}.special <> '' OR {name}.value <> ?)", [one.value]
@@ -276,32 +398,36 @@ Key = tuple[str, bool]
 """An expression that is never NULL, and whether it goes downwards."""
 
 
-def _keys(shape: Shape, orders: Sequence[Order], *, led: bool) -> tuple[list[Statement], list[Key]]:
-    """Give the tables that sorting needs, and all that a list is sorted by; of what is `led` the first is there."""
+def _keys(shape: Shape, orders: Sequence[Order], *, led: bool = False) -> tuple[list[Statement], list[Key]]:
+    """Give the tables that sorting needs, and all that a list is sorted by; when it is `led`, `m` has the first."""
     joins: list[Statement] = []
     keys: list[Key] = []
     for number, one in enumerate(orders):
-        column = shape.columns.get(one.key) if one.kind == "attribute" else None
-        if one.kind == "tag":
-            column = shape.tag_columns.get(one.key)
-        if column is not None:
-            nothing = "0" if shape.grammar.attributes.get(one.key) == "number" else "''"
+        column = shape.column(one.kind, one.key)
+        if column is not None and one.key in shape.nullable:
+            nothing = "0" if shape.grammar.attributes[one.key] == "number" else "''"
             keys += [_rank(column), (f"coalesce({column}, {nothing})", one.descending)]
             continue
-        side = shape.sides[one.kind]
+        if column is not None:
+            keys.append((shape.sorted_by.get(one.key, column), one.descending))
+            continue
+        named = shape.order_sides[number] if number < len(shape.order_sides) else None
+        side = named or shape.sides[one.kind]
+        if led and number == 0:
+            keys += [("0", False), ("m.value", one.descending)]
+            continue
         name = f"o{number}"
         value = f"{name}.value"
-        if led and number == 0:  # never NULL, never NaN
-            keys.append((value, one.descending))
-            continue
         owned = f" LEFT JOIN {side.table} AS {name} ON {side.is_of(shape.id[0], name)} AND {name}.key = ?"
-        joins.append((owned, [one.key]))
+        joins.append((owned, [*side.values, one.key]))
         if side.doubles:
             rank = f"(CASE WHEN {value} IS NULL THEN 2 WHEN {name}.special = 'nan' THEN 1 ELSE 0 END)"
             keys += [(rank, False), (f"coalesce({value}, 0.0)", one.descending)]
         else:
             keys += [_rank(value), (f"coalesce({value}, '')", one.descending)]
-    return joins, [*keys, *shape.order, *((column, False) for column in shape.id)]
+    known = {expression for expression, _ in keys}
+    keys += [key for key in shape.order if key[0] not in known]
+    return joins, [*keys, *((column, False) for column in shape.id)]
 
 
 def _rank(column: str) -> Key:
@@ -310,13 +436,14 @@ def _rank(column: str) -> Key:
 
 
 def _beyond(keys: Sequence[Key], last: Sequence[Any]) -> Statement:
-    """Give the condition that a row follows the last one of the page before."""
+    """Give the condition that a row follows the last one of the page before; its first part an index can serve."""
     text = "false"
     values: list[Any] = []
     for (expression, down), value in zip(reversed(keys), reversed(last), strict=True):
         text = f"({expression} {'<' if down else '>'} ? OR ({expression} = ? AND {text}))"
         values = [value, value, *values]
-    return text, values
+    expression, down = keys[0]
+    return f"{expression} {'<=' if down else '>='} ? AND {text}", [last[0], *values]
 
 
 def _token(row: Sequence[Any]) -> str:
