@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ostinato.core.errors import ScheduleInvalid
-from ostinato.core.schedules import Cron, Interval, RRule, Schedule, convert, described, latest, upcoming
+from ostinato.core.schedules import Cron, Interval, RRule, Schedule, convert, described, latest, recent, upcoming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -362,6 +362,8 @@ def test_instants_are_ordered_unique_later_and_go_on_where_they_stopped(
     assert upcoming(schedule, found[index] - 1, 30 - index) == found[index:]
     assert upcoming(schedule, after, 30, until_us=found[index]) == found[: index + 1]
     assert latest(schedule, found[index]) == found[index]
+    assert recent(schedule, found[index], 40, found[0]) == found[: index + 1]
+    assert recent(schedule, found[index], 2, found[0]) == found[: index + 1][-2:]
     if index:
         assert latest(schedule, found[index] - 1) == found[index - 1]
 

@@ -20,11 +20,10 @@ from ostinato.cli.pairs import read_pairs
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
 from ostinato.cli.times import in_zone, iso, now_us
-from ostinato.core.backfill import TAG, Cell, Mode, Work, decide, instants, span
+from ostinato.core.backfill import TAG, Cell, Mode, Work, planned, span, timetable_of, work_of
 from ostinato.core.commands import CreateRun
-from ostinato.core.errors import BadOption, ParametersMisfit, RunNotFound, ServerUnreachable
+from ostinato.core.errors import RunNotFound, ServerUnreachable
 from ostinato.core.schedules import upcoming
-from ostinato.core.validation import first_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from ostinato.cli.screen import Screen
     from ostinato.core.deployments import Deployment, Timetable
     from ostinato.core.ports import Commands, Reader
-    from ostinato.core.records import FlowRun
 
 _SOONEST_S: Final = 0.05
 _LATEST_S: Final = 0.5
@@ -42,7 +40,6 @@ _ASK_WHY_S: Final = 2.0
 """How often it is asked why nothing starts."""
 _PATIENCE_S: Final = 120.0
 """So long a server may be away."""
-_PAGE: Final = 1000
 
 
 @click.command(
@@ -94,8 +91,8 @@ def backfill(
     screen = screen_of(sys.stderr, plain=plain)
     with open_reader() as reader, open_commands() as commands:
         one = reader.find_deployment(deployment)
-        timetable = _timetable(one, slug)
-        work = _work(one, timetable, pairs, mode)
+        timetable = timetable_of(one, slug)
+        work = work_of(one, timetable, read_pairs(pairs, one.parameter_schema), mode)
         cells = _cells(reader, timetable, work, begin, end)
         if not cells:
             click.echo(f"Schedule {timetable.slug} of {one.title} has no instant from {begin} to {end}.", err=True)
@@ -114,50 +111,14 @@ def backfill(
     return code
 
 
-def _timetable(one: Deployment, slug: str) -> Timetable:
-    found = [each for each in one.schedules if slug in ("", each.slug)]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(each.slug for each in one.schedules)
-    if not known:
-        reason, fix = "it has no schedule", f"Give it one: `ostinato deploy FILE:FLOW --name {one.name} --cron ...`."
-    else:
-        reason = "there is no such schedule" if slug else "it has several schedules"
-        fix = f"Its schedules: {known}."
-    raise BadOption(option="--schedule", value=slug, where=one.title, reason=reason, fix=fix)
-
-
-def _work(one: Deployment, timetable: Timetable, pairs: tuple[str, ...], mode: Mode) -> Work:
-    parameters = {**one.parameters, **timetable.parameters, **read_pairs(pairs, one.parameter_schema)}
-    misfit = first_error(one.parameter_schema, parameters, "parameter") if one.parameter_schema else ""
-    if misfit:  # said before anything is made
-        raise ParametersMisfit(deployment=one.title, reason=misfit)
-    return Work(deployment_id=one.id, slug=timetable.slug, version=one.version, parameters=parameters, mode=mode)
-
-
 def _cells(reader: Reader, timetable: Timetable, work: Work, begin: str, end: str) -> list[Cell]:
     """Give what is to be done for each instant that has passed."""
     first, last = span(begin, end, timetable.schedule.timezone)
     now = now_us()
-    found = instants(timetable.schedule, first, min(last, now))
+    found = planned(reader, timetable.schedule, work, first, min(last, now))
     if upcoming(timetable.schedule, max(first - 1, now), 1, until_us=last):
         click.echo("Instants that are still to come are left to the schedule.", err=True)
-    if not found:
-        return []
-    runs: dict[int, list[FlowRun]] = {}
-    for run in _runs_of(reader, work, found[0], found[-1]):
-        runs.setdefault(run.expected_at, []).append(run)
-    return [decide(at, runs.get(at, []), work) for at in found]
-
-
-def _runs_of(reader: Reader, work: Work, begin: int, end: int) -> list[FlowRun]:
-    found: dict[str, FlowRun] = {}
-    while True:
-        page = reader.tick_runs(work.deployment_id, work.slug, begin, end, limit=_PAGE)
-        found.update((run.id, run) for run in page)
-        if len(page) < _PAGE:
-            return list(found.values())
-        begin = max(page[-1].expected_at, begin + 1)
+    return found
 
 
 class Driver:

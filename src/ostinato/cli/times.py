@@ -60,8 +60,7 @@ def in_zone(at: int, zone: str) -> str:
         >>> in_zone(1_675_303_200_000_000, "Europe/Berlin")
         '2023-02-02 03:00'
     """
-    shown = zones.wall(at, zones.named(zone))
-    return shown.strftime("%Y-%m-%d %H:%M:%S" if shown.second or shown.microsecond else "%Y-%m-%d %H:%M")
+    return zones.shown(at, zone)
 
 
 def clock(at: int) -> str:

@@ -103,6 +103,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             return f"key:{self.user}/{self.key_id}"
         return f"user:{self.user}" if self.user else "local"
 
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All that it may do."""
+        return tuple(action for action in NEEDS if self.may(action))
+
     def may(self, action: Action) -> bool:
         """Tell whether role and scopes allow an action."""
         in_scope = not self.scopes or any(action in SCOPES[scope] for scope in self.scopes)

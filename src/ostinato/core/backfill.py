@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from ostinato.core import zones
-from ostinato.core.errors import BadOption, ScheduleInvalid
+from ostinato.core.errors import BadOption, ParametersMisfit, ScheduleInvalid
 from ostinato.core.records import FlowRun
 from ostinato.core.schedules import upcoming
 from ostinato.core.states import SUCCESSFUL
+from ostinato.core.validation import first_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ostinato.core.deployments import Deployment, Timetable
+    from ostinato.core.ports import Reader
     from ostinato.core.schedules import Schedule
 
 TAG: Final = "backfill"
 """Every run that a backfill makes has it."""
 
 MOST_INSTANTS: Final = 10_000
+_PAGE: Final = 1000
 
 Mode: TypeAlias = Literal["once", "missing", "again"]
 """`once`: each instant once with this code and these parameters; `missing`: only where nothing has completed;
@@ -62,6 +66,37 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """The run that is watched or kept."""
     key: str = ""
     """Idempotency key of the run to make: who asks twice, or from two places, gets one run."""
+
+
+def timetable_of(one: Deployment, slug: str) -> Timetable:
+    """Give the schedule of a deployment that has this slug; an empty one means the only one there is.
+
+    Raises:
+        BadOption: (option-invalid) there is no such schedule, or there are several.
+    """
+    found = [each for each in one.schedules if slug in ("", each.slug)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(each.slug for each in one.schedules)
+    if not known:
+        reason, fix = "it has no schedule", f"Give it one: `ostinato deploy FILE:FLOW --name {one.name} --cron ...`."
+    else:
+        reason = "there is no such schedule" if slug else "it has several schedules"
+        fix = f"Its schedules: {known}."
+    raise BadOption(option="--schedule", value=slug, where=one.title, reason=reason, fix=fix)
+
+
+def work_of(one: Deployment, timetable: Timetable, given: dict[str, Any], mode: Mode) -> Work:
+    """Give what runs at each instant, with parameters on top of those of the schedule.
+
+    Raises:
+        ParametersMisfit: (parameters-misfit) said before anything is made.
+    """
+    parameters = {**one.parameters, **timetable.parameters, **given}
+    misfit = first_error(one.parameter_schema, parameters, "parameter") if one.parameter_schema else ""
+    if misfit:
+        raise ParametersMisfit(deployment=one.title, reason=misfit)
+    return Work(deployment_id=one.id, slug=timetable.slug, version=one.version, parameters=parameters, mode=mode)
 
 
 def span(begin: str, end: str, zone_name: str) -> tuple[int, int]:
@@ -113,6 +148,31 @@ def instants(schedule: Schedule, begin: int, end: int) -> list[int]:
         fix = "Backfill a shorter range, and the next one after it."
         raise BadOption(option="--to", value="", where="a backfill", reason=reason, fix=fix)
     return found
+
+
+def planned(reader: Reader, schedule: Schedule, work: Work, begin: int, end: int) -> list[Cell]:
+    """Give what is to be done for each instant of a schedule from `begin` to `end`.
+
+    Raises:
+        BadOption: (option-invalid) there are more than MOST_INSTANTS.
+    """
+    found = instants(schedule, begin, end)
+    if not found:
+        return []
+    runs: dict[int, list[FlowRun]] = {}
+    for run in _runs_of(reader, work, found[0], found[-1]):
+        runs.setdefault(run.expected_at, []).append(run)
+    return [decide(at, runs.get(at, []), work) for at in found]
+
+
+def _runs_of(reader: Reader, work: Work, begin: int, end: int) -> list[FlowRun]:
+    found: dict[str, FlowRun] = {}
+    while True:
+        page = reader.tick_runs(work.deployment_id, work.slug, begin, end, limit=_PAGE)
+        found.update((run.id, run) for run in page)
+        if len(page) < _PAGE:
+            return list(found.values())
+        begin = max(page[-1].expected_at, begin + 1)
 
 
 def decide(at: int, runs: Sequence[FlowRun], work: Work) -> Cell:

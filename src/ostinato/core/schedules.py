@@ -199,12 +199,18 @@ def upcoming(schedule: Schedule, after_us: int, limit: int, until_us: int | None
 
 def latest(schedule: Schedule, before_us: int) -> int | None:
     """Give the newest instant at or before `before_us`, None when there is none in the 50 years before it."""
+    found = recent(schedule, before_us, 1, before_us - LOOK_BACK_S * 1_000_000)
+    return found[0] if found else None
+
+
+def recent(schedule: Schedule, before_us: int, limit: int, since_us: int) -> list[int]:
+    """Give the newest instants from `since_us` to `before_us` in order, at most `limit`."""
     back_s = 60
     while True:
-        found = takewhile(lambda at: at <= before_us, _after(schedule, before_us - back_s * 1_000_000))
-        newest = deque(found, maxlen=1)
-        if newest or back_s >= LOOK_BACK_S:
-            return newest[0] if newest else None
+        after_us = max(since_us - 1, before_us - back_s * 1_000_000)
+        newest = deque(takewhile(lambda at: at <= before_us, _after(schedule, after_us)), maxlen=limit)
+        if len(newest) == limit or after_us < since_us:
+            return list(newest)
         back_s *= 8
 
 

@@ -73,6 +73,17 @@ def wall(instant_us: int, zone: tzinfo) -> datetime:
     return (EPOCH + timedelta(microseconds=instant_us)).astimezone(zone).replace(tzinfo=None, fold=0)
 
 
+def shown(instant_us: int, zone_name: str) -> str:
+    """Give an instant as the clock of a zone shows it, with seconds only where there are some.
+
+    Example:
+        >>> shown(1_675_303_200_000_000, "Europe/Berlin")
+        '2023-02-02 03:00'
+    """
+    at = wall(instant_us, named(zone_name))
+    return at.strftime("%Y-%m-%d %H:%M:%S" if at.second or at.microsecond else "%Y-%m-%d %H:%M")
+
+
 def earliest_wall(instant_us: int, zone: tzinfo) -> datetime:
     """Give the earliest that the clock of a zone shows from an instant on.
 

@@ -56,6 +56,11 @@ class VariableBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 async def show_server(request: Ask) -> ServerView:
     """Say which server this is, and as whom it knows you."""
     request.identity.check("read")
+    return server_view(request)
+
+
+def server_view(request: Ask) -> ServerView:
+    """Give the server, and who asks."""
     office, identity = request.office, request.identity
     return ServerView(
         id=office.id,

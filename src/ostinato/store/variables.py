@@ -24,6 +24,11 @@ def variables(db: Connection) -> list[Variable]:
     return [_variable(row) for row in db.execute(sql.load("variables")["variables"])]
 
 
+def variables_after(db: Connection, after: str, limit: int) -> list[Variable]:
+    """Give variables by name, those that come after one."""
+    return [_variable(row) for row in db.execute(sql.load("variables")["variables_after"], (after, limit))]
+
+
 def _variable(row: tuple[Any, ...]) -> Variable:
     name, value, tags, updated_at = row
     decoded = msgspec.json.decode(tags, type=tuple[str, ...]) if tags else ()
