@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import html
 import json
 import os
 import re
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 
 FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 PREFIX: Final = "/ui/"
-PLACES: Final = frozenset({"runs", "deployments", "workers", "experiments", "models"})
+PLACES: Final = frozenset(
+    {
+        "artifacts",
+        "datasets",
+        "deployments",
+        "events",
+        "experiments",
+        "flows",
+        "models",
+        "runs",
+        "settings",
+        "variables",
+        "workers",
+    }
+)
 """First parts of the addresses that are pages of the interface, besides `/`."""
 KINDS: Final = {
     ".js": b"text/javascript; charset=utf-8",
@@ -50,6 +64,7 @@ _PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
 <title>Ostinato</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="now" content="{now}">
 <base href="{base}">
 <link rel="icon" href="{root}icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="{root}style/tokens.css">
@@ -101,14 +116,18 @@ class Assets:
         """Send the page: it holds nothing that is not for everybody, and asks who you are."""
         if exchange.method not in {"GET", "HEAD"}:
             raise MethodRefused(path=exchange.path, method=exchange.method)
-        base = f"{exchange.scope.get('root_path', '')}/"
-        imports = json.dumps({"imports": {name: f"{base}{self.root}{path}" for name, path in IMPORTS.items()}})
-        preloads = "\n".join(f'<link rel="modulepreload" href="{self.root}{path}">' for path in self._needed)
-        text = _PAGE.format(base=html.escape(base), root=self.root, imports=imports, preloads=preloads).encode()
+        imports = json.dumps({"imports": {name: f"./{self.root}{path}" for name, path in IMPORTS.items()}})
+        text = _PAGE.format(
+            base=base_of(exchange),
+            now=datetime.now(UTC).isoformat(),
+            root=self.root,
+            imports=imports,
+            preloads=self._preloads,
+        ).encode()
         allowed = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
         policy = (
             f"default-src 'none'; script-src 'self' 'sha256-{allowed}'; style-src 'self'; connect-src 'self'; "
-            "img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+            "img-src 'self' data: blob:; frame-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
         )
         headers = [
             (b"content-type", b"text/html; charset=utf-8"),
@@ -122,10 +141,13 @@ class Assets:
         await exchange.more(b"" if exchange.method == "HEAD" else text, last=True)
 
     @cached_property
-    def _needed(self) -> list[str]:
-        """Modules that the first one imports, by whatever way, but for those that pages import when they are shown."""
+    def _preloads(self) -> str:
+        return "\n".join(f'<link rel="modulepreload" href="{self.root}{path}">' for path in self.needed("app.js"))
+
+    def needed(self, *names: str) -> list[str]:
+        """Give modules with all that they import, by whatever way, but for what is loaded when it is first shown."""
         found: dict[str, None] = dict.fromkeys(IMPORTS.values())
-        waiting = ["app.js"]
+        waiting = list(names)
         while waiting:
             path = waiting.pop()
             found[path] = None
@@ -161,3 +183,15 @@ class Assets:
 def is_page(path: str) -> bool:
     """Tell whether an address is a page of the interface."""
     return path == "/" or path[1:].split("/", 1)[0] in PLACES
+
+
+def base_of(exchange: Exchange) -> str:
+    """Give the address of the first page as the page that is asked for has to write it.
+
+    A proxy that shows the server below a path may say which. Otherwise it is the way back from the page, so that
+    nobody has to say anything.
+    """
+    if exchange.prefix:
+        return f"{exchange.prefix}/"
+    depth = exchange.scope["raw_path"].count(b"/") - 1
+    return "../" * depth or "./"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -21,6 +22,8 @@ T = TypeVar("T")
 MOST_BYTES: Final = 64 << 20
 """Size of the largest body, except of stored values."""
 MSGPACK: Final = b"application/msgpack"
+PREFIX: Final = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
+"""A path that is no address of another server."""
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -47,6 +50,12 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """Give a header, "" when there is none."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def prefix(self) -> str:
+        """The path below which a proxy shows the server, if it says so: `/ml/ostinato`, else ""."""
+        told = self.header(b"x-forwarded-prefix").rstrip("/")
+        return told if PREFIX.fullmatch(told) else ""
 
     async def body(self, most: int = MOST_BYTES) -> bytes:
         """Give the whole body, of so many bytes at most.

@@ -51,7 +51,7 @@ class Pages:
         cookie = self.office.sessions.follow(link, LOCAL)
         if cookie is None:
             raise NotAuthenticated(reason="the link was used already, or is too old")
-        await _send(exchange, b"", HTML, status=303, more=[(b"location", b"/"), _cookie(cookie, SESSION_S)])
+        await _send(exchange, b"", HTML, status=303, more=[(b"location", b"./"), _cookie(exchange, cookie, SESSION_S)])
 
     async def session(self, exchange: Exchange) -> None:
         """Tell of a session (GET), begin one by a key (POST), end it (DELETE)."""
@@ -64,10 +64,10 @@ class Pages:
                 raise RequestInvalid(reason=str(error)) from error
             identity = await self.guard.of_token(body.key)
             cookie = self.office.sessions.begin(identity)
-            await _send(exchange, _told(identity), JSON, more=[_cookie(cookie, SESSION_S)])
+            await _send(exchange, _told(identity), JSON, more=[_cookie(exchange, cookie, SESSION_S)])
         elif exchange.method == "DELETE":
             self.office.sessions.end(cookie_of(exchange))
-            await _send(exchange, b"", JSON, status=204, more=[_cookie("", 0)])
+            await _send(exchange, b"", JSON, status=204, more=[_cookie(exchange, "", 0)])
         else:
             raise MethodRefused(path=exchange.path, method=exchange.method)
 
@@ -85,8 +85,8 @@ def _told(identity: Identity) -> bytes:
     )
 
 
-def _cookie(value: str, age_s: float) -> tuple[bytes, bytes]:
-    text = f"{COOKIE}={value}; Path=/; Max-Age={int(age_s)}; HttpOnly; SameSite=Strict"
+def _cookie(exchange: Exchange, value: str, age_s: float) -> tuple[bytes, bytes]:
+    text = f"{COOKIE}={value}; Path={exchange.prefix}/; Max-Age={int(age_s)}; HttpOnly; SameSite=Strict"
     return b"set-cookie", text.encode()
 
 
