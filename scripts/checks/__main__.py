@@ -8,7 +8,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from checks import budget, changelog, cycles, documented, doors, hidden_imports, names, reference, sizes
+from checks import budget, changelog, cycles, documented, doors, hidden_imports, names, reference, sizes, types_ui
 from checks.tree import ROOT
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "lint": ("ruff finds nothing", program("-m", "ruff", "check", "--quiet", "--output-format=concise")),
     "format": ("the code is formatted (mend: ruff format)", program("-m", "ruff", "format", "--check", "--quiet")),
     "types": ("mypy --strict finds nothing", program("-m", "mypy", "--no-error-summary")),
+    "types-ui": ("tsc --strict finds nothing in the web interface", lambda note: types_ui.violations(ROOT, note)),
     "layers": ("a package imports only from below", program("-c", LINT_IMPORTS, "--no-logo", says="Contracts:")),
     "doors": ("upward import strings are the listed ones", lambda _: doors.violations(ROOT)),
     "cycles": ("no import cycle, hidden imports counted", lambda _: cycles.violations(ROOT)),

@@ -7,12 +7,13 @@ export const isStranger = signal(false);
 
 /** An error as the server tells it (problem+json), or of the way there. */
 export class Problem extends Error {
-  /** @param {{code: string, title?: string, detail?: string, hint?: string, status?: number}} told */
+  /** @param {{code: string, title?: string, detail?: string, hint?: string, status?: number, values?: Record<string, any>}} told */
   constructor(told) {
     super(told.detail || told.title || told.code);
     this.code = told.code;
     this.hint = told.hint || "";
     this.status = told.status || 0;
+    this.values = told.values ?? {};
   }
 }
 
@@ -44,13 +45,14 @@ export async function ask(path, options = {}) {
 }
 
 /**
- * Give a path with a query, without what is empty.
- * @param {string} path
+ * Give a path with a query, without what is empty; its type stays that of the path, which says what it answers.
+ * @template {string} P
+ * @param {P} path
  * @param {Record<string, string | number | undefined>} values
  */
 export function withQuery(path, values) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== "") query.set(name, String(value));
   const text = query.toString();
-  return text ? `${path}?${text}` : path;
+  return /** @type {P} */ (text ? `${path}?${text}` : path);
 }

@@ -2,15 +2,16 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "./api.js";
 import { listen } from "./feed.js";
+import { setClock } from "./time.js";
 
 /**
  * Give what an address answers, and have it asked again when something that `concerns` it happens.
  * What was there stays on the screen meanwhile.
- * @template T
- * @param {string} path
+ * @template {string} P
+ * @param {P} path
  * @param {(event: import("./feed.js").Happening) => boolean} concerns
  * @param {number} [pause_ms] shortest time between two requests
- * @returns {{data: T | null, error: Error | null, again: () => void}}
+ * @returns {{data: Api.Answer<P> | null, error: Error | null, again: () => void}}
  */
 export function useView(path, concerns, pause_ms = 300) {
   const [state, setState] = useState(/** @type {{path: string, data: any, error: any}} */ ({ path: "", data: null, error: null }));
@@ -27,7 +28,9 @@ export function useView(path, concerns, pause_ms = 300) {
       wanted = false;
       try {
         const data = await ask(path, { signal: stop.signal });
-        if (!over) setState({ path, data, error: null });
+        if (over) return;
+        if (data?.now) setClock(data.now);
+        setState({ path, data, error: null });
       } catch (error) {
         if (!over) setState((old) => ({ path, data: old.path === path ? old.data : null, error }));
       }
