@@ -18,11 +18,13 @@
     │   ├── PathInvalid             path-invalid
     │   ├── RunNotFound             run-not-found
     │   ├── RunAmbiguous            run-ambiguous
+    │   ├── TaskRunNotFound         task-run-not-found
     │   ├── CodeUnknown             code-unknown
     │   ├── NoContext               no-run-context
     │   ├── KeyTaken                task-key-taken
     │   ├── PauseMisplaced          pause-misplaced
     │   ├── NotEnded                not-ended
+    │   ├── ArtifactNotFound        artifact-not-found
     │   ├── VariableMissing         variable-not-found
     │   ├── SecretMissing           secret-not-found
     │   ├── UserNotFound            user-not-found
@@ -45,9 +47,11 @@
     │   ├── DatasetNotFound         dataset-not-found
     │   ├── DatasetAmbiguous        dataset-ambiguous
     │   ├── DatasetUnreadable       dataset-unreadable
+    │   ├── ImportUnreadable        import-unreadable
     │   ├── ModelNotFound           model-not-found
     │   ├── ModelVersionNotFound    model-version-not-found
     │   ├── AliasNotFound           alias-not-found
+    │   ├── StageEmpty              stage-empty
     │   ├── ModelInvalid            model-invalid
     │   ├── ModelUriInvalid         model-uri-invalid
     │   ├── PolicyInvalid           policy-invalid
@@ -104,6 +108,7 @@
     │   ├── ResultLost              result-lost
     │   ├── DeployedRunEnded        deployed-run-ended
     │   ├── CodeMissing             code-missing
+    │   ├── CheckFailed             check-failed
     │   ├── GateFailed              gate-failed
     │   └── WorkerProcessDied       worker-process-died
     └── StorageError          the home cannot be used                          exit 5
@@ -118,6 +123,7 @@
         ├── DatabaseTooOld          database-too-old
         ├── DatabaseUnsuited        database-unsuited
         ├── CopyDiffers             copy-differs
+        ├── ImportStopped           import-stopped
         ├── StorageMissing          storage-missing
         ├── StorageForbidden        storage-forbidden
         ├── StorageUnreachable      storage-unreachable
@@ -277,6 +283,12 @@ class RunAmbiguous(UsageError):
     hint_template = "Write more characters of the id."
 
 
+class TaskRunNotFound(UsageError):
+    code = "task-run-not-found"
+    template = "Run {run!r} has no task run {no}."
+    hint_template = "`ostinato show {run}` lists its tasks; `GET /api/runs/{run}/tasks` gives their numbers."
+
+
 class CodeUnknown(UsageError):
     code = "code-unknown"
     template = "There is no error code {name!r}."
@@ -305,6 +317,12 @@ class NotEnded(UsageError, TimeoutError):
     code = "not-ended"
     template = "{what} not ended after {timeout_s} s."
     hint_template = "Wait longer, or look at `future.state`."
+
+
+class ArtifactNotFound(UsageError):
+    code = "artifact-not-found"
+    template = "There is no artifact {number}."
+    hint_template = "`ostinato show RUN` lists those of a run; they go with it when it is deleted."
 
 
 class VariableMissing(UsageError):
@@ -415,6 +433,12 @@ class DatasetUnreadable(UsageError):
     hint_template = "{fix}"
 
 
+class ImportUnreadable(UsageError):
+    code = "import-unreadable"
+    template = "{path} cannot be imported: {reason}."
+    hint_template = "{fix}"
+
+
 class ModelNotFound(UsageError):
     code = "model-not-found"
     template = "There is no registered model {name!r}."
@@ -431,6 +455,12 @@ class AliasNotFound(UsageError):
     code = "alias-not-found"
     template = "No version of model {name!r} has the alias {alias!r}."
     hint_template = "`ostinato models show {name}` lists its aliases."
+
+
+class StageEmpty(UsageError):
+    code = "stage-empty"
+    template = "No version of model {name!r} is in the stage {stage}."
+    hint_template = "`ostinato models versions {name}` lists their stages; `ostinato models stage` gives one."
 
 
 class ModelInvalid(UsageError):
@@ -805,10 +835,19 @@ class CodeMissing(RunError):
     hint_template = "{fix}"
 
 
+class CheckFailed(RunError):
+    code = "check-failed"
+    template = "Check {check!r} does not pass: {detail}."
+    hint_template = "`ostinato models show {name}` shows what the policy asks for."
+
+
 class GateFailed(RunError):
     code = "gate-failed"
     template = "Version {version} of model {name!r} does not pass for {alias}: {reasons}."
-    hint_template = "Mend what failed and promote again; `ostinato models show {name} {version}` keeps the results."
+    hint_template = (
+        "A retry would find the same: promote a better version, or change the policy and promote again;"
+        " an operator may add --override REASON. `ostinato models show {name} {version}` keeps the results."
+    )
 
 
 class WorkerProcessDied(RunError):
@@ -892,6 +931,12 @@ class CopyDiffers(StorageError):
     code = "copy-differs"
     template = "The copy in {target} differs from its source in {tables}; it was not kept."
     hint_template = "Check both databases (`ostinato db check`, `pg_amcheck`), then copy again."
+
+
+class ImportStopped(StorageError):
+    code = "import-stopped"
+    template = "The import of {path} stopped: {reason}."
+    hint_template = "Give the same command again: what is there already is left as it is, and the rest follows."
 
 
 class StorageMissing(StorageError):

@@ -104,6 +104,35 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
     error: Error | None
 
 
+class TaskBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """A task run in few columns, as lists, timelines and graphs look at it."""
+
+    no: int
+    key: bytes
+    task: str
+    name: str
+    group: str
+    state: StateName
+    epoch: int
+    attempt: int
+    message: str
+    upstream: tuple[bytes, ...]
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+
+
+class TaskStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step in the history of a task run."""
+
+    no: int
+    at: int
+    epoch: int
+    attempt: int
+    state: StateName
+    message: str
+
+
 class TaskCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many task runs of one task (or one `.map`) of a flow run are in one state: a roll-up counter."""
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from functools import partial
+from logging import getLevelName
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 import msgspec
 from litestar.params import JSONBody, QueryParameter
+from litestar.response import Stream
 from msgspec import Meta
 
 from ostinato.core.commands import CancelRun, Command, CreateRun, DeleteRun, PauseRun, ResumeRun
@@ -26,16 +30,35 @@ from ostinato.core.views import (
     change_view,
     count_views,
     input_view,
+    instant,
     log_view,
     microseconds,
     run_view,
     task_view,
 )
-from ostinato.server.doors import After, Ask, Limit, Number, Page, Ref, act_at, make_at, page, read_at, remove_at
+from ostinato.server.doors import (
+    MOST_INT,
+    After,
+    Ask,
+    Limit,
+    Number,
+    Page,
+    Ref,
+    act_at,
+    make_at,
+    page,
+    read_at,
+    remove_at,
+)
+from ostinato.store import logs
 from ostinato.store import runs as store
+from ostinato.store.logs import ANY_TASK, Wanted
 
 if TYPE_CHECKING:
-    from ostinato.core.records import FlowRun
+    from collections.abc import AsyncIterator
+
+    from ostinato.core.records import FlowRun, LogLine
+    from ostinato.server.office import Shelf
 
 Terms = Annotated[
     str,
@@ -228,6 +251,12 @@ async def count_tasks(request: Ask, ref: Ref) -> list[TaskCountView]:
 Level = Annotated[int, QueryParameter(ge=0, le=100, description="Least numeric level: 20 is INFO, 40 is ERROR.")]
 
 
+TaskNo = Annotated[
+    int,
+    QueryParameter(
+        name="task", ge=ANY_TASK, le=MOST_INT, description="Number of a task run; 0 is the flow itself, -1 all."
+    ),
+]
 Tail = Annotated[bool, QueryParameter(description="Give the last lines instead.")]
 
 
@@ -242,6 +271,36 @@ async def list_logs(
         )
     )
     return page([log_view(line) for line in found], limit, lambda line: line.id)
+
+
+TEXT_LINES: Final = 1000
+"""Lines that are read at once, of a log that is sent as text."""
+
+
+@read_at("/api/runs/{ref:str}/logs.txt")
+async def send_log(request: Ask, ref: Ref, level: Level = 0, task: TaskNo = ANY_TASK) -> Stream:
+    """Send the whole log of a run as text, or that of one of its task runs."""
+    run = await request.look(lambda shelf: shelf.reader.find_run(ref))
+    wanted = Wanted(run_id=run.id, level=level, no=task)
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(run.name, safe='')}.log"}
+    return Stream(_text(request, wanted), media_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def _text(request: Ask, wanted: Wanted) -> AsyncIterator[str]:
+    after, more = 0, True
+    while more:
+        found, cursor = await request.look(partial(_lines, wanted, after))
+        yield "".join(map(_said, found))
+        after, more = cursor, cursor > 0
+
+
+def _said(line: LogLine) -> str:
+    at = instant(line.at).isoformat(timespec="milliseconds")
+    return f"{at} {getLevelName(line.level):8} {line.task or line.logger}: {line.text}\n"
+
+
+def _lines(wanted: Wanted, after: int, shelf: Shelf) -> tuple[list[LogLine], int]:
+    return logs.lines_after(shelf.db, wanted, after, TEXT_LINES)
 
 
 @read_at("/api/runs/{ref:str}/history")
@@ -291,6 +350,7 @@ HANDLERS: Final = (
     list_tasks,
     count_tasks,
     list_logs,
+    send_log,
     show_history,
     list_artifacts,
     list_inputs,

@@ -10,30 +10,44 @@ import msgspec
 from ostinato.core.graphs import graph_of
 from ostinato.core.states import StateName
 from ostinato.core.views import (
-    ArtifactView,
     ChangeView,
     InputView,
-    LogView,
     RunView,
     TaskCountView,
-    artifact_view,
     change_view,
     count_views,
     input_view,
-    log_view,
+    instant,
     maybe,
     run_view,
 )
 from ostinato.server.doors import Ask, Ref, read_at
+from ostinato.server.screens.artifacts import ArtifactCard, artifact_cards
+from ostinato.server.screens.logs import LogRow, log_rows
 from ostinato.server.screens.rows import RunRow, row
+from ostinato.store import briefs, logs, tracking
+from ostinato.store.logs import END, Wanted
 
 if TYPE_CHECKING:
+    from ostinato.core.graphs import Node
     from ostinato.server.office import Shelf
 
 N_LOGS: Final = 200
 N_SUBFLOWS: Final = 200
-MOST_GRAPHED: Final = 5_000
-"""Task runs from which a graph is drawn."""
+N_TRACKED: Final = 20
+
+
+class TrackedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracking run with the newest value of each metric."""
+
+    id: str
+    name: str
+    experiment: str
+    status: str
+    task_no: int | None
+    started_at: datetime
+    ended_at: datetime | None
+    metrics: dict[str, float]
 
 
 class RunScreen(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +58,16 @@ class RunScreen(msgspec.Struct, frozen=True, kw_only=True):
     """Why it waits; empty when nothing keeps it."""
     counts: list[TaskCountView]
     history: list[ChangeView]
-    logs: list[LogView]
+    logs: list[LogRow]
     """The newest lines, the oldest of them first."""
+    log_span: tuple[int, int]
+    """The first and the last line; zeros when there is none."""
     subflows: list[RunRow]
-    artifacts: list[ArtifactView]
+    artifacts: list[ArtifactCard]
+    """The newest ones, those of the runs below it too; large ones without what they hold."""
     inputs: list[InputView]
+    tracked: list[TrackedRow]
+    """Tracking runs that were made in it, in the order of their task runs; the first ones of many."""
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +79,10 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     """`task`, `map` (all runs of one task or `.map`) or `flow`."""
     n: int
     states: dict[StateName, int]
+    no: int | None
+    """Of a single task run."""
+    task: str | None
+    group: str | None
     run_id: str | None
     """Of a subflow run."""
     started_at: datetime | None
@@ -71,8 +94,10 @@ class GraphScreen(msgspec.Struct, frozen=True, kw_only=True):
 
     nodes: list[NodeView]
     edges: list[tuple[str, str]]
+    critical: list[str]
+    """Nodes of the chain that decided how long the run took."""
     whole: bool
-    """False when there are more task runs than were looked at."""
+    """False when an edge may be missing: there are more single task runs than were looked at. Numbers are whole."""
 
 
 @read_at("/api/ui/runs/{ref:str}")
@@ -88,10 +113,12 @@ async def run_screen(request: Ask, ref: Ref) -> RunScreen:
             why=reader.why_waiting(run.id) if waits else "",
             counts=count_views(reader.counts(run.id)),
             history=[change_view(one) for one in reader.history(run.id)],
-            logs=[log_view(one) for one in reader.logs([run.id], limit=N_LOGS, tail=True)],
+            logs=log_rows(logs.lines_before(shelf.db, Wanted(run_id=run.id), END, N_LOGS)[0]),
+            log_span=logs.span(shelf.db, run.id),
             subflows=[row(one) for one in reader.subflow_runs(run.id)[:N_SUBFLOWS]],
-            artifacts=[artifact_view(one) for one in reader.artifacts(run.id)],
+            artifacts=artifact_cards(shelf.db, run.id),
             inputs=[input_view(one) for one in reader.inputs(run.id)],
+            tracked=_tracked(shelf, run.id),
         )
 
     return await request.look(ask)
@@ -99,23 +126,42 @@ async def run_screen(request: Ask, ref: Ref) -> RunScreen:
 
 @read_at("/api/ui/runs/{ref:str}/graph")
 async def graph_screen(request: Ask, ref: Ref) -> GraphScreen:
-    """Give the graph of a run, mapped tasks as one node; of very many task runs that of the first ones."""
+    """Give the graph of a run, mapped tasks as one node; of very many task runs those of one task, too."""
 
     def ask(shelf: Shelf) -> GraphScreen:
         reader = shelf.reader
         run = reader.find_run(ref)
-        tasks = reader.task_runs(run.id, limit=MOST_GRAPHED + 1)
-        graph = graph_of(tasks[:MOST_GRAPHED], reader.subflow_runs(run.id)[:N_SUBFLOWS])
+        counts = reader.counts(run.id)
+        tasks, whole = briefs.graphed(shelf.db, run.id, counts)
+        graph = graph_of(tasks, counts, reader.subflow_runs(run.id)[:N_SUBFLOWS])
         return GraphScreen(
-            nodes=[
-                NodeView(
-                    id=node.id, name=node.name, kind=node.kind, n=node.n, states=node.states,
-                    run_id=node.run_id or None, started_at=maybe(node.begin), ended_at=maybe(node.end),
-                )
-                for node in graph.nodes
-            ],
-            edges=graph.edges,
-            whole=len(tasks) <= MOST_GRAPHED,
-        )  # fmt: skip
+            nodes=[_node_view(node) for node in graph.nodes], edges=graph.edges, critical=graph.critical, whole=whole
+        )
 
     return await request.look(ask)
+
+
+def _node_view(node: Node) -> NodeView:
+    return NodeView(
+        id=node.id, name=node.name, kind=node.kind, n=node.n, states=node.states,
+        no=node.first_no if node.kind == "task" else None, task=node.task or None, group=node.group or None,
+        run_id=node.run_id or None, started_at=maybe(node.begin), ended_at=maybe(node.end),
+    )  # fmt: skip
+
+
+def _tracked(shelf: Shelf, run_id: str) -> list[TrackedRow]:
+    found = shelf.reader.tracking_runs_of(run_id, limit=N_TRACKED)
+    names = {one: tracking.experiment(shelf.db, one) for one in {run.experiment_id for run in found}}
+    return [
+        TrackedRow(
+            id=run.id,
+            name=run.name,
+            experiment=experiment.name if (experiment := names[run.experiment_id]) else run.experiment_id,
+            status=run.status,
+            task_no=run.task_no or None,
+            started_at=instant(run.started_at),
+            ended_at=maybe(run.ended_at),
+            metrics={one.key: one.value for one in run.metrics},
+        )
+        for run in found
+    ]

@@ -20,7 +20,11 @@ export function layout(ids, edges) {
   const after = neighbours(ids, forward, 0);
   /** @type {Map<string, number>} */
   const layer = new Map();
-  for (const id of ids) layer.set(id, Math.max(-1, ...(before.get(id) ?? []).map((one) => layer.get(one) ?? -1)) + 1);
+  for (const id of ids) {
+    let deepest = -1;
+    for (const one of before.get(id) ?? []) deepest = Math.max(deepest, layer.get(one) ?? -1);
+    layer.set(id, deepest + 1);
+  }
   /** @type {string[][]} */
   const layers = [];
   for (const id of ids) (layers[layer.get(id) ?? 0] ??= []).push(id);
@@ -48,4 +52,38 @@ function neighbours(/** @type {string[]} */ ids, /** @type {[string, string][]} 
 
 function mean(/** @type {number[]} */ values, /** @type {number} */ otherwise) {
   return values.length ? values.reduce((a, b) => a + b, 0) / values.length : otherwise;
+}
+
+const FEW = 300;
+/** @type {Worker | null} */
+let worker = null;
+let asked = 0;
+
+/**
+ * Give the layout, worked out beside the page when the graph is large.
+ * @param {string[]} ids in call order
+ * @param {[string, string][]} edges
+ * @returns {Promise<Map<string, Place>>}
+ */
+export async function layoutOf(ids, edges) {
+  const start = performance.now();
+  let places;
+  if (ids.length <= FEW) places = layout(ids, edges);
+  else {
+    worker ??= new Worker(new URL("./layout_worker.js", import.meta.url), { type: "module" });
+    const no = ++asked;
+    const beside = worker;
+    places = await new Promise((done, fail) => {
+      beside.addEventListener("error", fail, { once: true });
+      beside.addEventListener("message", function take({ data }) {
+        if (data.no !== no) return;
+        beside.removeEventListener("message", take);
+        beside.removeEventListener("error", fail);
+        done(data.places);
+      });
+      beside.postMessage({ no, ids, edges });
+    });
+  }
+  performance.measure("ostinato:layout", { start, detail: { nodes: ids.length } });
+  return places;
 }
