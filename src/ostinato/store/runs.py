@@ -49,12 +49,18 @@ def runs(db: Connection, query: Query, *, limit: int, after: str, now: int) -> t
 
     A page may be short, and even empty, while its cursor says that there is more, see `walks`.
     """
+    ids, cursor = run_ids(db, query, limit=limit, after=after, now=now)
+    return _named(db, "runs_by_ids", _json(ids).decode()), cursor
+
+
+def run_ids(db: Connection, query: Query, *, limit: int, after: str, now: int) -> tuple[list[str], str]:
+    """Give the ids of flow runs that match, newest first, and the cursor of the next page (or ""), as `runs` does."""
     condition, values = where(query, now)
     low, high = walks.id_range(query, after)
     walk, bound = walks.choose(db, query, low, high)
     ids = walk.ids(db, condition, values, max(low, bound), high, limit + 1)
     page = ids[:limit]
-    return _named(db, "runs_by_ids", _json(page).decode()), page[-1] if len(ids) > limit else bound
+    return page, page[-1] if len(ids) > limit else bound
 
 
 def find_run(db: Connection, ref: str, home: str) -> FlowRun:

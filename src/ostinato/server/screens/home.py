@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from ostinato.core.states import StateName
+from ostinato.core.query import quote
+from ostinato.core.states import TERMINAL, StateName
 from ostinato.core.views import instant
 from ostinato.server.doors import Ask, read_at
 from ostinato.server.screens.rows import RunRow, Spark, newest, row, seconds
 from ostinato.store import overview, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ostinato.core.records import FlowRun
     from ostinato.core.workers import Worker
     from ostinato.server.office import Shelf
@@ -22,23 +25,31 @@ if TYPE_CHECKING:
 HOUR_US: Final = 3_600_000_000
 N_HOURS: Final = 24
 N_ATTENTION: Final = 8
+N_OF_A_KIND: Final = 3
+"""Late runs, or lost workers, that are shown beside runs that failed."""
+N_ALIKE: Final = 50
+"""Runs that are looked at to tell how many went wrong in the same way."""
 N_RUNNING: Final = 20
 N_COMING: Final = 10
 N_FLOWS: Final = 12
 N_SPARKS: Final = 30
+FAILED: Final = f"state:failed,timedout,crashed parent:none since:{N_HOURS}h"
 RUNNING: Final = "state:running,retrying,awaitingretry,pending,paused,cancelling parent:none"
 
 
 class Attention(msgspec.Struct, frozen=True, kw_only=True):
     """Something that somebody should look at."""
 
-    kind: str
-    """`run`, `late` or `worker`."""
+    kind: Literal["run", "late", "worker"]
     title: str
     cause: str
     at: datetime
     state: StateName | None = None
     run_id: str | None = None
+    n_alike: int = 1
+    """Runs of the same flow or deployment, among the newest, with the same cause."""
+    query: str | None = None
+    """Where those runs are found."""
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +57,14 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     states: dict[StateName, int]
+
+
+class RunningRow(RunRow, frozen=True, kw_only=True):
+    """A run that has not ended, with how far it is."""
+
+    n_tasks: int
+    """Task runs so far."""
+    n_done: int
 
 
 class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +81,7 @@ class HomeScreen(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     attention: list[Attention]
     hours: list[Hour]
-    running: list[RunRow]
+    running: list[RunningRow]
     coming: list[RunRow]
     flows: list[FlowRow]
     n_workers: int
@@ -83,7 +102,7 @@ def _home(shelf: Shelf) -> HomeScreen:
         now=instant(now),
         attention=_attention(shelf, workers, now, since),
         hours=_hours(shelf, now),
-        running=[row(run) for run in newest(shelf, RUNNING, N_RUNNING, now)],
+        running=_running(shelf, now),
         coming=[row(run) for run in overview.coming(shelf.db, N_COMING)],
         flows=[_flow(shelf, name, states) for name, states in _flows(shelf, since)],
         n_workers=sum(one.left_at is None for one in workers),
@@ -93,32 +112,61 @@ def _home(shelf: Shelf) -> HomeScreen:
 
 def _attention(shelf: Shelf, workers: list[Worker], now: int, since: int) -> list[Attention]:
     """Give what went wrong lately, the newest first."""
-    found = [
-        Attention(
-            kind="run", title=run.name, cause=_cause(run), at=instant(run.ended_at or run.created_at), state=run.state,
-            run_id=run.id,
-        )
-        for run in newest(shelf, f"state:failed,timedout,crashed parent:none since:{N_HOURS}h", N_ATTENTION, now)
-    ]  # fmt: skip
-    found += [
-        Attention(
-            kind="late", title=run.name, cause=shelf.reader.why_waiting(run.id) or "no worker has taken it yet",
-            at=instant(run.due_at), state="Late", run_id=run.id,
-        )
-        for run in newest(shelf, "state:late", N_ATTENTION, now)
-    ]  # fmt: skip
-    found += [
+    lost = [
         Attention(kind="worker", title=one.info.name, cause=one.message, at=instant(one.left_at))
         for one in workers
         if one.left_at is not None and one.left_at > since and one.message
     ]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:N_ATTENTION]
+    late = _alike(
+        newest(shelf, "state:late", N_ATTENTION, now),
+        "late",
+        lambda run: shelf.reader.why_waiting(run.id) or "no worker has taken it yet",
+    )
+    found = [*lost[:N_OF_A_KIND], *list(late)[:N_OF_A_KIND]]
+    failed = _alike(newest(shelf, FAILED, N_ALIKE, now), "run", _cause)
+    found += list(failed)[: N_ATTENTION - len(found)]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _alike(
+    found: list[FlowRun], kind: Literal["run", "late"], cause_of: Callable[[FlowRun], str]
+) -> Iterator[Attention]:
+    """Give the newest of the runs that have flow or deployment and cause in common, for each of those."""
+    groups: dict[tuple[str, str], list[FlowRun]] = {}
+    for run in found:
+        groups.setdefault((run.deployment or run.flow, cause_of(run)), []).append(run)
+    for (_, cause), (run, *others) in groups.items():
+        of = f"deployment:{quote(run.deployment)}" if run.deployment else f"flow:{quote(run.flow)}"
+        yield Attention(
+            kind=kind,
+            title=run.name,
+            cause=cause,
+            at=instant(run.due_at if kind == "late" else run.ended_at or run.created_at),
+            state=run.state,
+            run_id=run.id,
+            n_alike=1 + len(others),
+            query=f"{of} state:{run.state.lower()} since:{N_HOURS}h" if others else None,
+        )
 
 
 def _cause(run: FlowRun) -> str:
     if run.error is not None:
         return f"{run.error.type}: {run.error.message}".partition("\n")[0][:300]
     return run.message.partition("\n")[0][:300]
+
+
+def _running(shelf: Shelf, now: int) -> list[RunningRow]:
+    found = newest(shelf, RUNNING, N_RUNNING, now)
+    progress = overview.progress(shelf.db, [run.id for run in found])
+    return [
+        RunningRow(
+            **msgspec.structs.asdict(row(run)),
+            n_tasks=sum(states.values()),
+            n_done=sum(n for state, n in states.items() if state in TERMINAL),
+        )
+        for run in found
+        for states in [progress.get(run.id, {})]
+    ]
 
 
 def _hours(shelf: Shelf, now: int) -> list[Hour]:

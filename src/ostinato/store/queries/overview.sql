@@ -32,3 +32,21 @@ WHERE flow = ? AND state <> 'Scheduled' ORDER BY id DESC LIMIT ?;
 -- The runs that are due next.
 SELECT * FROM flow_runs INDEXED BY flow_runs_due
 WHERE state = 'Scheduled' AND queue <> '' ORDER BY due_at, id LIMIT ?;
+
+-- marks --
+-- When some flow runs (a JSON array of ids) ran, the newest first.
+SELECT id, name, flow, state, started_at, ended_at FROM flow_runs
+WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id DESC;
+
+-- progress --
+-- How many task runs of some flow runs (a JSON array of ids) are in each state.
+SELECT run_id, state, sum(n) FROM task_counts
+WHERE run_id IN (SELECT value FROM json_each(?)) GROUP BY run_id, state HAVING sum(n) > 0;
+
+-- deployment_titles --
+-- The first deployments by flow and name, without what they say.
+SELECT id, flow, name FROM deployments ORDER BY flow, name LIMIT ?;
+
+-- model_names --
+-- The first registered models by name.
+SELECT name FROM models ORDER BY name LIMIT ?;

@@ -1,22 +1,22 @@
 /** What can be done by key or palette: one registry feeds the keys, the palette and the help. */
-import { signal } from "@preact/signals";
-import { go, to } from "./route.js";
+import { computed, signal } from "@preact/signals";
 import { changeZone } from "./time.js";
 import { changeTheme } from "./theme.js";
 
-/** @typedef {{keys: string, words: string, group: string, run: () => void}} Command */
+/**
+ * A thing to do. One without `run` is done by what has the focus, and only told in the help.
+ * @typedef {{keys: string, words: string, group: string, run?: () => void}} Command
+ */
 
 /** Commands of the whole interface. */
-export const COMMANDS = /** @type {Command[]} */ ([
-  { keys: "g h", words: "Go to Home", group: "Go", run: () => go(to()) },
-  { keys: "g r", words: "Go to Runs", group: "Go", run: () => go(to("runs")) },
-  { keys: "g d", words: "Go to Deployments", group: "Go", run: () => go(to("deployments")) },
-  { keys: "g w", words: "Go to Workers", group: "Go", run: () => go(to("workers")) },
-  { keys: "g e", words: "Go to Experiments", group: "Go", run: () => go(to("experiments")) },
-  { keys: "g m", words: "Go to Models", group: "Go", run: () => go(to("models")) },
+const COMMANDS = /** @type {Command[]} */ ([
+  { keys: "j", words: "Next row", group: "Rows", run: () => step(1) },
+  { keys: "k", words: "Last row", group: "Rows", run: () => step(-1) },
+  { keys: "Enter", words: "Open the row", group: "Rows" },
   { keys: "/", words: "Search in this view", group: "View", run: () => focusOn(document.querySelector("[data-search]")) },
   { keys: "t", words: "Change between light and dark", group: "View", run: changeTheme },
   { keys: "u", words: "Change between local time and UTC", group: "View", run: changeZone },
+  { keys: "Ctrl K", words: "Find or do", group: "View" },
   { keys: "?", words: "Show the keys", group: "View", run: () => (overlay.value = "help") },
 ]);
 
@@ -25,20 +25,37 @@ export function focusOn(/** @type {Element | null | undefined} */ element) {
   if (element instanceof HTMLElement || element instanceof SVGElement) element.focus();
 }
 
+/** Move the focus between the rows of the view; from elsewhere to the first one. */
+function step(/** @type {1 | -1} */ by) {
+  const rows = [...document.querySelectorAll("main tr[tabindex]")];
+  const here = rows.findIndex((row) => row.contains(document.activeElement));
+  focusOn(rows[here < 0 ? 0 : here + by]);
+}
+
 /** Commands of the view that is shown. */
 export const own = signal(/** @type {Command[]} */ ([]));
 
-/** What lies over the view: `palette`, `help` or nothing. */
-export const overlay = signal("");
+const offered = signal(/** @type {Command[][]} */ ([]));
+
+/** Have commands until what is given back is called; they come before those that were there. */
+export function offer(/** @type {Command[]} */ commands) {
+  offered.value = [commands, ...offered.peek()];
+  return () => void (offered.value = offered.peek().filter((one) => one !== commands));
+}
+
+const now = computed(() => [...own.value, ...offered.value.flat(), ...COMMANDS]);
 
 /** Give all commands that hold now. */
-export const all = () => [...own.value, ...COMMANDS];
+export const all = () => now.value;
+
+/** What lies over the view: `palette`, `help` or nothing. */
+export const overlay = signal("");
 
 let begun = "";
 let begunAt = 0;
 
 function isTyping(/** @type {EventTarget | null} */ target) {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !(target instanceof HTMLInputElement && target.type === "checkbox"));
 }
 
 addEventListener("keydown", (event) => {
@@ -48,13 +65,13 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape" && overlay.value) return void (overlay.value = "");
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || overlay.value) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || overlay.value) return;
   const commands = all();
   const keys = begun && event.timeStamp - begunAt < 1000 ? `${begun} ${event.key}` : event.key;
-  const command = commands.find((one) => one.keys === keys);
+  const command = commands.find((one) => one.keys === keys && one.run);
   begun = commands.some((one) => one.keys.startsWith(`${event.key} `)) ? event.key : "";
   begunAt = event.timeStamp;
-  if (command) {
+  if (command?.run) {
     event.preventDefault();
     begun = "";
     command.run();

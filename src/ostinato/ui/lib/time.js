@@ -4,11 +4,18 @@ import { signal } from "@preact/signals";
 /** `local` or `UTC`. */
 export const zone = signal(localStorage.getItem("ostinato.zone") === "UTC" ? "UTC" : "local");
 
-/** The server's clock, moved on by ours: a browser's clock may be wrong. */
-let ahead = 0;
+/** How far the server's clock is ahead of ours, which may be wrong: the page tells what it showed when it was sent. */
+let ahead = aheadAtFirst();
 
 /** How late it is, in milliseconds of the server's clock; told anew every second. */
-export const now = signal(Date.now());
+export const now = signal(Date.now() + ahead);
+
+function aheadAtFirst() {
+  const told = document.querySelector('meta[name="now"]')?.getAttribute("content");
+  const [sent] = performance.getEntriesByType("navigation");
+  if (!told || !(sent instanceof PerformanceNavigationTiming)) return 0;
+  return Date.parse(told) + performance.now() - sent.responseStart - Date.now();
+}
 
 /** Take over what the server's clock shows. */
 export function setClock(/** @type {string} */ instant) {
@@ -30,6 +37,13 @@ export function full(/** @type {string | null | undefined} */ instant) {
   const options = /** @type {const} */ ({ dateStyle: "medium", timeStyle: "medium" });
   const text = new Intl.DateTimeFormat("en-GB", zone.value === "UTC" ? { ...options, timeZone: "UTC" } : options);
   return `${text.format(new Date(instant))}${zone.value === "UTC" ? " UTC" : ""}`;
+}
+
+/** Give an instant to the minute: `25 Nov, 14:05`. */
+export function brief(/** @type {string} */ instant) {
+  const options = /** @type {Intl.DateTimeFormatOptions} */ ({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  if (zone.value === "UTC") options.timeZone = "UTC";
+  return new Intl.DateTimeFormat("en-GB", options).format(new Date(instant));
 }
 
 /** Give the time of day of an instant, with milliseconds. */

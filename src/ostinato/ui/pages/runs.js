@@ -1,107 +1,182 @@
-/** Runs: all that match a query; the query is the address. */
-import { useLayoutEffect, useState } from "preact/hooks";
+/** Runs: all that match a query, as a table or by time; one of them in the panel beside. The query is the address. */
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
+import { focusOn, offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
-import { own } from "../lib/commands.js";
-import { place, setQuery } from "../lib/route.js";
+import { useList } from "../lib/list.js";
+import { go, place, setQuery, to } from "../lib/route.js";
 import { ORDER } from "../lib/states.js";
-import { useView } from "../lib/view.js";
-import { Empty, Failure, Skeleton } from "../parts/notices.js";
-import { RunTable } from "../parts/runs.js";
+import { now, span, taken } from "../lib/time.js";
+import { Confirm } from "../parts/dialog.js";
+import { Jobs } from "../parts/jobs.js";
+import { Empty, Skeleton } from "../parts/notices.js";
+import { Panel } from "../parts/panel.js";
+import { QueryBar, SavedViews, Wrong } from "../parts/query.js";
+import { said } from "../parts/runs.js";
 import { State } from "../parts/state.js";
+import { LongTable, reveal } from "../parts/table.js";
+import { When } from "../parts/when.js";
 
-const CONCERNS = new Set(["run-created", "run-moved", "run-dropped", "run-claimed", "stream-lost"]);
-const PAGE = 100;
-const BULK = /** @type {const} */ (["cancel", "retry", "delete"]);
+const KINDS = new Set(["run-created", "run-moved", "run-dropped", "run-claimed"]);
+const BULK = /** @type {const} */ ([["cancel", "Cancel"], ["retry", "Retry"], ["delete", "Delete"]]);
+/** Ids in one query, which is at most 1,000 characters long. */
+const IDS = 25;
+
+const open = (/** @type {string} */ id) => setQuery("run", id);
+const close = () => setQuery("run", "");
 
 export function Runs() {
-  const query = place.value.query.get("q") ?? "";
-  const { data, error, again } = useView(withQuery("api/ui/runs", { query, limit: PAGE }), (event) => CONCERNS.has(event.kind), 1000);
-  return html`<h1>Runs</h1>
-    <${QueryBar} query=${query} />
-    ${data && html`<${Facets} states=${data.states} query=${query} />`}
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${!data && !error && html`<${Skeleton} rows=${12} />`}
-    ${data && html`<${Pages} key=${query} first=${data} query=${query} />`}
-    ${data && query && data.items.length > 0 && html`<${Bulk} query=${query} />`}`;
+  const { query } = place.value;
+  const text = query.get("q") ?? "";
+  const isTimeline = query.get("view") === "timeline";
+  const shown = query.get("run") ?? "";
+  useLayoutEffect(() => (shown ? offer([{ keys: "Escape", words: "Close the panel", group: "Panel", run: close }]) : undefined), [shown]);
+  const view = (/** @type {string} */ name) => withQuery(to("runs"), { q: text, view: name });
+  return html`<div class="title"><h1>Runs</h1><nav class="views" aria-label="Views">
+      <a href=${view("")} aria-current=${!isTimeline}>Table</a><a href=${view("timeline")} aria-current=${isTimeline}>Timeline</a></nav><${SavedViews} /></div>
+    <${QueryBar} query=${text} />
+    <div class="beside">
+      ${isTimeline ? html`<${Jobs} query=${text} open=${open} />` : html`<${Table} key=${text} query=${text} shown=${shown} />`}
+      ${shown && html`<${Panel} id=${shown} close=${close} />`}
+    </div>`;
+}
+
+/** @param {{query: string, shown: string}} props */
+function Table({ query, shown }) {
+  const list = useList("api/ui/runs", query, KINDS);
+  const see = useMemo(() => list.see.bind(list), [list]);
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [active, setActive] = useState(shown);
+  const [chosen, setChosen] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
+  const wanted = useRef(false);
+  const { items } = list;
+  const at = Math.max(0, items.findIndex((run) => run.id === active));
+  function toggle(/** @type {string} */ id) {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    setChosen(next);
+  }
+  const focus = (/** @type {number} */ index) => focusOn(box.current?.querySelector(`tr[aria-rowindex="${index + 2}"]`));
+  useLayoutEffect(() => {
+    if (wanted.current) focus(at);
+    wanted.current = false;
+  });
+  useLayoutEffect(() => {
+    const run = items[at];
+    if (!run) return undefined;
+    const step = (/** @type {1 | -1} */ by, beside = false) => {
+      const inside = box.current?.contains(document.activeElement) || shown;
+      const next = Math.min(items.length - 1, Math.max(0, inside ? at + by : at));
+      reveal(box.current, next);
+      if (next === at) focus(at);
+      else wanted.current = true; // the row may not be there yet
+      setActive(items[next].id);
+      if (beside) open(items[next].id);
+    };
+    return offer([
+      { keys: "j", words: "Next row", group: "Rows", run: () => step(1) },
+      { keys: "k", words: "Last row", group: "Rows", run: () => step(-1) },
+      { keys: "J", words: "Next run in the panel", group: "Panel", run: () => step(1, true) },
+      { keys: "K", words: "Last run in the panel", group: "Panel", run: () => step(-1, true) },
+      { keys: "x", words: "Select the row", group: "Rows", run: () => toggle(run.id) },
+      { keys: "o", words: "Open the page of the run", group: "Rows", run: () => go(to("runs", run.id)) },
+    ]);
+  }, [items, at, shown, chosen]);
+  return html`<section class="column">
+    ${list.answer && html`<${Facets} answer=${list.answer} query=${query} />`}
+    ${list.error && html`<${Wrong} error=${list.error} query=${query} again=${() => list.further()} />`}
+    ${!list.answer && !list.error && html`<${Skeleton} rows=${12} />`}
+    ${list.hasNewer && html`<button class="newer" onClick=${() => box.current?.scrollTo(0, 0)}>Newer runs</button>`}
+    ${items.length > 0 && html`<${LongTable} label="Runs" box=${box} n=${items.length} see=${see}
+      head=${html`<tr aria-rowindex="1"><th><span class="unseen">Selected</span></th><th>State</th><th>Run</th><th>Flow or deployment</th><th>Started</th><th class="number">Took</th><th>Tags</th><th>What happened</th></tr>`}
+      row=${(/** @type {number} */ index) => {
+        const run = items[index];
+        return html`<${Row} key=${run.id} run=${run} index=${index} isAt=${index === at} isShown=${run.id === shown} isChosen=${chosen.has(run.id)} toggle=${toggle} activate=${setActive} />`;
+      }} />`}
+    ${!items.length && list.next === null && html`<${Nothing} query=${query} />`}
+    ${list.isRare && html`<p class="bulk">Nothing more among the runs that were looked at. <button onClick=${() => list.further()}>Look further back</button></p>`}
+    ${items.length > 0 && html`<${Bulk} query=${query} chosen=${chosen} clear=${() => setChosen(new Set())} />`}
+  </section>`;
+}
+
+/** @param {{run: any, index: number, isAt: boolean, isShown: boolean, isChosen: boolean, toggle: (id: string) => void, activate: (id: string) => void}} props */
+function Row({ run, index, isAt, isShown, isChosen, toggle, activate }) {
+  const tab = isAt ? 0 : -1;
+  const press = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && event.target === event.currentTarget) open(run.id);
+  };
+  const click = (/** @type {MouseEvent} */ event) => {
+    if (!(event.target instanceof Element && event.target.closest("a, input"))) open(run.id);
+  };
+  return html`<tr tabindex=${tab} aria-rowindex=${index + 2} class=${isShown ? "shown" : ""} onKeyDown=${press} onClick=${click} onFocusIn=${() => activate(run.id)}>
+    <td><input type="checkbox" tabindex=${tab} checked=${isChosen} aria-label=${`Select ${run.name}`} onChange=${() => toggle(run.id)} /></td>
+    <td><${State} state=${run.state} /></td>
+    <td><a href=${to("runs", run.id)} tabindex=${tab} dir="auto" title=${run.name}>${run.name}</a></td>
+    <td dir="auto" title=${run.deployment ?? run.flow}>${run.deployment ?? run.flow}</td>
+    <td>${run.started_at ? html`<${When} at=${run.started_at} />` : html`due <${When} at=${run.expected_at} />`}</td>
+    <${TookCell} run=${run} />
+    <td class="quiet" dir="auto" title=${run.tags.join(", ")}>${run.tags.join(", ")}</td>
+    <td class="quiet" dir="auto" title=${run.message}>${said(run)}</td>
+  </tr>`;
+}
+
+/** @param {{run: any}} props */
+function TookCell({ run }) {
+  return html`<td class="number">${span(taken(run.started_at, run.ended_at, run.ended_at || !run.started_at ? 0 : now.value))}</td>`;
 }
 
 /** @param {{query: string}} props */
-function QueryBar({ query }) {
-  return html`<form class="query" role="search" onSubmit=${(/** @type {any} */ event) => {
-    event.preventDefault();
-    setQuery("q", event.currentTarget.elements.q.value.trim(), false);
-  }}>
-    <input name="q" data-search type="search" aria-label="Query" key=${query} defaultValue=${query} spellcheck=${false} autocomplete="off"
-      placeholder="flow:train state:failed since:24h" />
-    <button>Search</button>
-  </form>`;
+function Nothing({ query }) {
+  return query
+    ? html`<${Empty} title="No run matches"><p>Terms must all hold: <code>flow:NAME</code>, <code>state:failed</code>,
+        <code>tag:gpu</code>, <code>since:24h</code>, <code>duration:>5m</code>; a minus in front turns one round.</p><//>`
+    : html`<${Empty} title="No run yet"><p>Start one with <code>ostinato run FILE:FLOW</code>, or <code>ostinato demo</code>.</p><//>`;
 }
 
-/** Counts of all runs by state; one click asks for one state. @param {{states: Record<string, number>, query: string}} props */
-function Facets({ states, query }) {
+/** Counts of all runs, or of all of one flow, by state; one click asks for one state. @param {{answer: any, query: string}} props */
+function Facets({ answer, query }) {
   const rest = query.split(/\s+/).filter((term) => term && !term.startsWith("state:")).join(" ");
+  const { states, flow } = answer;
   return html`<nav class="facets" aria-label="States">
-    <a href=${withQuery("runs", { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>All</a>
+    <a href=${withQuery(to("runs"), { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>All</a>
     ${ORDER.filter((state) => states[state]).map((state) => html`<a key=${state}
-      href=${withQuery("runs", { q: `${rest} state:${state.toLowerCase()}`.trim() })}
+      href=${withQuery(to("runs"), { q: `${rest} state:${state.toLowerCase()}`.trim() })}
       aria-current=${new RegExp(`(^|\\s)state:${state}(\\s|$)`, "i").test(query)}><${State} state=${state} /> <b>${states[state]?.toLocaleString("en")}</b></a>`)}
+    ${flow && html`<a href=${to("flows", flow)}>Grid of <bdi>${flow}</bdi></a>`}
   </nav>`;
 }
 
-/** @param {{first: any, query: string}} props */
-function Pages({ first, query }) {
-  const [more, setMore] = useState(/** @type {any[]} */ ([]));
-  const [next, setNext] = useState(/** @type {string | null | undefined} */ (undefined));
-  const [error, setError] = useState(/** @type {any} */ (null));
-  const following = next === undefined ? first.next : next;
-  const seen = new Set(first.items.map((/** @type {any} */ run) => run.id));
-  const runs = [...first.items, ...more.filter((run) => !seen.has(run.id))];
-  async function load() {
-    try {
-      const page = await ask(withQuery("api/ui/runs", { query, limit: PAGE, after: following }));
-      setMore([...more, ...page.items]);
-      setNext(page.next);
-      setError(null);
-    } catch (problem) {
-      setError(problem);
-    }
-  }
-  if (!runs.length && !following) {
-    return query
-      ? html`<${Empty} title="No run matches"><p>Terms must all hold: <code>flow:NAME</code>, <code>state:failed</code>,
-          <code>tag:gpu</code>, <code>since:24h</code>, <code>duration:>5m</code>; a minus in front turns one round.</p><//>`
-      : html`<${Empty} title="No run yet"><p>Start one with <code>ostinato run FILE:FLOW</code>, or <code>ostinato demo</code>.</p><//>`;
-  }
-  return html`<${RunTable} runs=${runs} label="Runs" />
-    ${error && html`<${Failure} error=${error} again=${load} />`}
-    ${following && html`<button class="more" onClick=${load}>Show older runs</button>`}`;
-}
-
-/** What is to be done to all runs that match, not only to those on the screen. @param {{query: string}} props */
-function Bulk({ query }) {
-  const [said, setSaid] = useState("");
-  useLayoutEffect(() => {
-    own.value = BULK.map((action) => ({ keys: "", words: `${action[0]?.toUpperCase()}${action.slice(1)} all runs that match`, group: "Runs", run: () => void act(action) }));
-    return () => void (own.value = []);
-  }, [query]);
+/** What is to be done to the selected runs, or to all that match, not only to those on the screen. @param {{query: string, chosen: ReadonlySet<string>, clear: () => void}} props */
+function Bulk({ query, chosen, clear }) {
+  const [told, setTold] = useState("");
+  const [asked, setAsked] = useState(/** @type {typeof BULK[number] | null} */ (null));
+  const whom = chosen.size ? `${chosen.size} selected ${chosen.size === 1 ? "run" : "runs"}` : "all runs that match";
+  useLayoutEffect(
+    () => (chosen.size || query ? offer(BULK.map((one) => ({ keys: "", words: `${one[1]} ${whom}`, group: "Runs", run: () => setAsked(one) }))) : undefined),
+    [whom, query],
+  );
   async function act(/** @type {string} */ action) {
-    if (!confirm(`${action[0]?.toUpperCase()}${action.slice(1)} all runs that match "${query}"?`)) return;
+    const ids = [...chosen];
+    const queries = ids.length ? Array.from({ length: Math.ceil(ids.length / IDS) }, (_, at) => `id:${ids.slice(at * IDS, (at + 1) * IDS).join(",")}`) : [query];
     let done = 0;
-    /** @type {string[]} */ let refused = [];
-    let after = "";
-    try {
-      do {
-        const answer = await ask("api/runs/bulk", { method: "POST", body: { query, action, after } });
+    /** @type {string[]} */
+    const refused = [];
+    for (const one of queries) {
+      for (let after = ""; ; ) {
+        const answer = await ask("api/runs/bulk", { method: "POST", body: { query: one, action, after } });
         done += answer.done.length;
-        refused = [...refused, ...answer.refused.map((/** @type {any} */ one) => one.detail)];
-        after = answer.next ?? "";
-      } while (after);
-      setSaid(`${done} done${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ""}.`);
-    } catch (problem) {
-      setSaid(`${done} done, then: ${problem instanceof Error ? problem.message : problem}`);
+        refused.push(...answer.refused.map((/** @type {any} */ each) => each.detail));
+        setTold(`${done} done${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ""}.`);
+        if (!answer.next) break;
+        after = answer.next;
+      }
     }
+    clear();
   }
-  return html`<p class="bulk">All that match: ${BULK.map((action) => html`<button key=${action} onClick=${() => act(action)}>${action}</button>`)}
-    <span role="status">${said}</span></p>`;
+  return html`<p class="bulk">${(chosen.size > 0 || query) && html`${chosen.size ? html`<b>${whom}</b>` : "All that match"}:
+    ${BULK.map((one) => html`<button key=${one[0]} onClick=${() => setAsked(one)}>${one[1]}</button>`)}`}
+    ${chosen.size > 0 && html`<button onClick=${clear}>Clear</button>`}
+    <span role="status">${told}</span></p>
+    ${asked && html`<${Confirm} title=${`${asked[1]} ${whom}?`} act=${asked[1]} run=${() => act(asked[0])} close=${() => setAsked(null)}>
+      ${!chosen.size && html`<p>They match <code dir="auto">${query}</code>.</p>`}<//>`}`;
 }
