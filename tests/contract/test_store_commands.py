@@ -21,6 +21,7 @@ from ostinato.core.errors import (
 )
 from ostinato.core.events import InputAsked, RunCreated, RunMoved, Source, TaskMoved, TaskStarted
 from ostinato.core.ids import new_id
+from ostinato.core.inputs import ANSWERED_BY
 from ostinato.core.schedules import Interval
 from ostinato.core.work import WORKER_GONE
 from ostinato.core.workers import Held, WorkerInfo
@@ -634,6 +635,21 @@ def test_input_is_checked_against_its_schema_and_the_first_one_stands(desk: Desk
     assert earlier.given_at is None
     assert (approval.key, approval.value, approval.actor, approval.schema) == ("approval", b'{"n":1}', "ann", schema)
     assert [kind for kind, _ in desk.tell(worker, run)] == ["go-on"]
+
+
+def test_only_those_who_are_asked_may_answer_and_the_run_waits_on(desk: Desk) -> None:
+    desk.deploy()
+    desk.create()
+    worker = desk.join()
+    run = desk.begin(worker)
+    schema = msgspec.json.encode({"type": "boolean", ANSWERED_BY: ["bo", "cy"]})
+    desk.record(InputAsked(run.id, 1, desk.now, "boss", schema, 0))
+    desk.move(run, "Paused")
+    with pytest.raises(ControlRefused, match="it asks bo, cy, and you are ann"):
+        desk.do(asked.ResumeRun(run=run.id, input=True))
+    assert (desk.see(run).state, desk.reader.inputs(run.id)[0].given_at) == ("Paused", None)
+    desk.do(asked.ResumeRun(run=run.id, input=True), actor="key:cy/3f2a")
+    assert desk.reader.inputs(run.id)[0].actor == "key:cy/3f2a"
 
 
 def test_a_run_whose_process_has_ended_in_its_pause_goes_on_in_the_next_epoch(desk: Desk) -> None:

@@ -19,8 +19,17 @@ from tests.integration.served import Served, problem, served
 
 import ostinato
 from ostinato import dataset, flow, log_model, models, promote, register_model, session, start_run, task
+from ostinato.cli.advice import next_commands
 from ostinato.core.commands import ResumeRun, SetPolicy
-from ostinato.core.errors import BadOption, GateFailed, GateRefused, LoggedModelNotFound, ModelNotFound, NotATask
+from ostinato.core.errors import (
+    BadOption,
+    ControlRefused,
+    GateFailed,
+    GateRefused,
+    LoggedModelNotFound,
+    ModelNotFound,
+    NotATask,
+)
 from ostinato.core.query import Query
 from ostinato.core.registry import Policy
 
@@ -161,6 +170,13 @@ def test_a_failed_promotion_names_the_checks_and_moves_nothing() -> None:
     with pytest.raises(GateRefused, match=r"rmse is 6\.6"):
         models.set_stage(RIDES, 1, "Production")
     assert models.find_model(RIDES).aliases == {}
+    reader = session.reader()
+    run = reader.find_run("last")
+    assert [(one.state, one.error.type if one.error else "") for one in reader.task_runs(run.id)] == [
+        ("Failed", "CheckFailed")
+    ] * 2
+    reader.close()
+    assert next_commands(run)[1][0] == "ostinato promote rides 1 --to production"
 
 
 def test_a_promotion_is_a_subflow_of_the_flow_that_trains() -> None:
@@ -347,6 +363,18 @@ def test_a_person_is_asked_last_and_an_override_is_kept(home: Path) -> None:
     assert "local said yes" in shown
 
 
+def test_one_who_is_not_asked_cannot_answer_and_the_promotion_waits_on(server: Served) -> None:
+    version(6.4)
+    ann = server.key("ann", "editor")
+    gate(boss={"kind": "approval", "by": ["ann"], "within_s": 40})
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(promote, RIDES, 1)
+        with pytest.raises(ControlRefused, match="it asks ann, and you are local"):
+            resume(True)
+        ok(ann.post("/api/runs/rides-1-to-production/resume", json={"input": True}))
+        assert said.result(40) == {"boss": "ann said yes"}
+
+
 def test_a_subflow_asks_too_and_a_retry_checks_again(tmp_path: Path) -> None:
     version(6.4)
     file = tmp_path / "once.py"
@@ -382,9 +410,11 @@ def resume(answer: bool) -> None:
             break
         assert time.monotonic() < end, runs
         time.sleep(0.05)
-    commands.do(ResumeRun(run=run.id, input=answer))
     reader.close()
-    commands.close()
+    try:
+        commands.do(ResumeRun(run=run.id, input=answer))
+    finally:
+        commands.close()
 
 
 # --- every door

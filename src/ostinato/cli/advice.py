@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from ostinato.core.views import parameters_of
+
 if TYPE_CHECKING:
     from ostinato.core.records import FlowRun
 
@@ -18,6 +20,8 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
     if run.error is not None and run.error.type == "CodeMissing" and run.deployment:
         title = shlex.quote(run.deployment)
         return [(f"ostinato deploy inspect {title}", "where its code should be; deploy it again"), logs]
+    if run.state == "Failed" and run.error is not None and run.error.type == "GateFailed":  # a retry finds the same
+        return [*_past_gate(run, name), logs]
     if run.state in ("Failed", "TimedOut"):
         return [(f"ostinato retry {name}", "go on, keeping what completed"), logs]
     if run.state in ("Crashed", "Cancelled", "Paused") and (run.ended or run.state == "Paused"):
@@ -30,6 +34,16 @@ def next_commands(run: FlowRun, ref: str | None = None) -> list[tuple[str, str]]
         watch = (f"ostinato watch {name}", "watch it until it ends")
         return [watch, (f"ostinato cancel {name}", "stop it"), logs]
     return [(f"ostinato show {name}", "tasks, artifacts, history"), logs]
+
+
+def _past_gate(run: FlowRun, name: str) -> list[tuple[str, str]]:
+    """Give what tells why a version did not pass its gate, and the command that checks it again."""
+    told = [(f"ostinato show {name}", "the table of checks")]
+    if run.flow != "promotion":
+        return told
+    asked = [shlex.quote(str(parameters_of(run).get(key))) for key in ("name", "version", "to")]
+    again = "ostinato promote {} {} --to {}".format(*asked)
+    return [*told, (again, "check again, once something has changed")]
 
 
 def reference(run: FlowRun) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from ostinato.cli.lines import columns_of, one_line
 from ostinato.cli.pairs import read_pairs, read_value
 from ostinato.cli.times import ago, iso
+from ostinato.core.inputs import answerers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,9 @@ def asked_lines(asked: RunInput, ref: str, now: int, columns: int) -> list[Line]
     facts = [one_line(asked.key), f"since {ago(asked.asked_at, now)}"]
     if asked.until:
         facts.append(f"until {iso(asked.until)}")
+    by = answerers(asked.schema)
+    if by:
+        facts.append(f"by {one_line(' or '.join(by))}")
     if not asked.schema:
         return [[("  " + " · ".join(facts), "dim")], [(f"  ostinato resume {ref}", "cyan")]]
     schema = _whole(asked.schema)

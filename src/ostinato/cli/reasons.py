@@ -42,6 +42,7 @@ REASONS: Final[dict[str, str]] = {
     "model-damaged": "Hashes of all files are recorded when a model is logged, and compared before it is loaded.",
     "alias-not-found": "An alias means one version of a model; this one was never set, or was taken away.",
     "policy-invalid": "A policy names checks, each of a kind with its own values; this one cannot be carried out.",
+    "check-failed": "One check of a policy was carried out, and says no.",
     "gate-failed": "The checks of the policy ran, and not all passed: the alias means what it meant before.",
     "gate-refused": "The policy gates the alias, and no recorded checks let this version have it.",
     "rollback-refused": "A rollback goes to the version that had the alias before, by the recorded history.",

@@ -6,10 +6,13 @@ The decision is not made here: whoever keeps the records looks at the results th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from msgspec import Meta
 
 from ostinato.core.commands import RecordCheck, SetAlias
-from ostinato.core.errors import GateFailed, NotATask, PauseTimedOut
+from ostinato.core.errors import CheckFailed, GateFailed, NotATask, PauseTimedOut
+from ostinato.core.inputs import ANSWERED_BY
 from ostinato.core.registry import Approval, TaskPasses, alias_of
 from ostinato.engine import artifacts
 from ostinato.engine.context import get_run_context
@@ -22,6 +25,7 @@ from ostinato.tracking.requests import do, reading, settle
 
 if TYPE_CHECKING:
     from ostinato.core.registry import Check, Policy
+    from ostinato.engine.state import State
 
 PASSED: Final = "passed"
 FAILED: Final = "failed"
@@ -30,8 +34,12 @@ FAILED: Final = "failed"
 @task(name="check", task_run_name="check-{check}", persist_result=False)
 def record_check(
     name: str, version: int, alias: str, check: str, gate_run_id: str, *, passed: bool = True, detail: str = ""
-) -> tuple[bool, str]:
-    """Have one check decided and recorded; give whether it passed, and why."""
+) -> str:
+    """Have one check decided and recorded; give what it says.
+
+    Raises:
+        CheckFailed: (check-failed) it did not pass.
+    """
     result = do(
         RecordCheck(
             name=name,
@@ -43,7 +51,9 @@ def record_check(
             detail=detail,
         )
     )
-    return result.passed, result.detail
+    if not result.passed:
+        raise CheckFailed(name=name, check=check, detail=result.detail)
+    return result.detail
 
 
 @task(name="move-alias", persist_result=False)
@@ -68,10 +78,11 @@ def promotion(name: str, version: int, to: str = "production") -> dict[str, str]
         if isinstance(rule, Approval):
             if all(passed for passed, _ in found.values()):
                 _ask(check, rule, f"May version {version} of {name} become {alias}?")
-                found[check] = record_check(name, version, alias, check, run_id)
+                found[check] = _said(record_check(name, version, alias, check, run_id, return_state=True))
             continue
         passed, detail = _outcome_of(rule.task, name, version) if isinstance(rule, TaskPasses) else (True, "")
-        found[check] = record_check(name, version, alias, check, run_id, passed=passed, detail=detail)
+        state = record_check(name, version, alias, check, run_id, passed=passed, detail=detail, return_state=True)
+        found[check] = _said(state)
     if found:
         rows = [[check, PASSED if passed else FAILED, detail] for check, (passed, detail) in found.items()]
         artifacts.table([["check", "result", "detail"], *rows], key=f"gate-{name}", description=f"Checks for {alias}")
@@ -101,6 +112,13 @@ def _policy_of(name: str, version: int) -> Policy | None:
         return reader.find_model(name).policy
 
 
+def _said(state: State) -> tuple[bool, str]:
+    """Give whether a check passed, and what it said; raise what kept it from being decided."""
+    if isinstance(state.error, CheckFailed):
+        return False, str(state.error.values["detail"])
+    return True, state.result()
+
+
 def _in_order(checks: dict[str, Check]) -> list[tuple[str, Check]]:
     """Give checks with those last that ask a person."""
     return sorted(checks.items(), key=lambda one: isinstance(one[1], Approval))
@@ -110,9 +128,11 @@ def _ask(check: str, rule: Approval, question: str) -> None:
     """Wait until somebody says yes or no; what they said is looked up when the check is recorded."""
     run = get_run_context().flow_run
     ref = run.name if run.id == run.root_flow_run_id else run.root_flow_run_id
-    get_run_logger().info("%s Say `ostinato resume %s true`, or false", question, ref)
+    who = f" ({', '.join(rule.by)} may answer)" if rule.by else ""
+    get_run_logger().info("%s Say `ostinato resume %s true`, or false%s", question, ref, who)
+    by = {ANSWERED_BY: list(rule.by)} if rule.by else {}
     try:
-        pause(wait_for_input=bool, key=check, timeout_seconds=rule.within_s)
+        pause(wait_for_input=Annotated[bool, Meta(extra_json_schema=by)], key=check, timeout_seconds=rule.within_s)
     except PauseTimedOut:
         return
 

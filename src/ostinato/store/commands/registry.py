@@ -18,6 +18,7 @@ from ostinato.core.errors import (
     RunNotFound,
 )
 from ostinato.core.events import Audited
+from ostinato.core.inputs import user_of
 from ostinato.core.registry import (
     STAGE_OF,
     AliasMoved,
@@ -74,7 +75,7 @@ def create_model(tx: Tx, command: CreateModel) -> Model:
     rules.check_model_name(command.name)
     if registry.model(tx.db, command.name) is not None:
         raise ModelExists(name=command.name)
-    _check_texts(command.description)
+    check_lengths(command.description)
     check_texts("tag", command.tags)
     _make_model(tx, command.name, command.description)
     if command.tags:
@@ -88,7 +89,7 @@ def _make_model(tx: Tx, name: str, description: str = "") -> None:
 
 def describe_model(tx: Tx, command: DescribeModel) -> Model:
     """Give a model another description."""
-    _check_texts(command.description)
+    check_lengths(command.description)
     found = registry.find_model(tx.db, command.name)
     tx.append(ModelSet(found.name, tx.now, tx.actor, command.description))
     return registry.find_model(tx.db, found.name)
@@ -150,7 +151,7 @@ def create_version(tx: Tx, command: CreateVersion) -> ModelVersion:
 
     A task that is run again, and registers the same files again, gets the version that it has made.
     """
-    _check_texts(command.description, command.source, command.run_link)
+    check_lengths(command.description, command.source, command.run_link)
     check_texts("tag", command.tags)
     for said in (command.run_id, command.model_id, command.flow_run_id):
         if len(said) > LONGEST_ID:
@@ -197,7 +198,7 @@ def _origin_of(tx: Tx, command: CreateVersion) -> tuple[str, str]:
 
 def describe_version(tx: Tx, command: DescribeVersion) -> ModelVersion:
     """Give a version another description."""
-    _check_texts(command.description)
+    check_lengths(command.description)
     found = registry.get_version(tx.db, command.name, command.version)
     tx.append(VersionChanged(found.name, found.version, tx.now, tx.actor, command.description))
     return registry.get_version(tx.db, found.name, found.version)
@@ -285,7 +286,7 @@ def override_gate(tx: Tx, command: OverrideGate) -> ModelVersion:
     if not reason:
         fix = "Say why: it is kept with your name."
         raise BadOption(option="reason", value="", where="an override", reason="it is empty", fix=fix)
-    _check_texts(reason)
+    check_lengths(reason)
     tx.append(Audited(tx.now, tx.actor, "override-gate", f"{found.name}/{found.version}@{alias}", reason))
     return _move(tx, found, alias, "override", "", reason)
 
@@ -416,14 +417,19 @@ def _approval(tx: Tx, gate_run_id: str, name: str, check: Approval) -> tuple[boo
     if row is None:
         return False, "nobody has answered"
     value, actor = row
-    user = actor.partition(":")[2].partition("/")[0] or actor
+    user = user_of(actor)
     if check.by and user not in check.by:
         return False, f"{user} answered, who is none of {', '.join(check.by)}"
     said_yes = msgspec.json.decode(value or b"null") is True
     return said_yes, f"{user} said {'yes' if said_yes else 'no'}"
 
 
-def _check_texts(*texts: str) -> None:
+def check_lengths(*texts: str) -> None:
+    """Let texts pass that can be kept.
+
+    Raises:
+        ModelInvalid: (model-invalid) one is too long, or holds a zero byte.
+    """
     for text in texts:
         if len(text) > LONGEST_TEXT or "\0" in text:
             reason = f"it is longer than {LONGEST_TEXT} characters, or holds a zero byte"

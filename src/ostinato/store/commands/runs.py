@@ -21,6 +21,7 @@ from ostinato.core.events import (
     Source,
 )
 from ostinato.core.ids import new_id
+from ostinato.core.inputs import answerers, user_of
 from ostinato.core.names import run_name
 from ostinato.core.ports import resolve
 from ostinato.core.results import Result
@@ -173,9 +174,19 @@ def _give(tx: Tx, run: FlowRun, value: Any) -> bool:
     if not waiting:
         return False
     newest = waiting[-1]  # of earlier ones the time has run out
+    _check_answerer(tx, run, answerers(newest.schema))
     check_input(run, newest.schema, value)
     tx.append(InputGiven(run.id, tx.now, newest.key, _json(value), tx.actor))
     return True
+
+
+def _check_answerer(tx: Tx, run: FlowRun, asked: tuple[str, ...]) -> None:
+    """Refuse the answer of one who is not asked; the run waits on for those who are."""
+    user = user_of(tx.actor)
+    if asked and user not in asked:
+        reason = f"it asks {', '.join(asked)}, and you are {user}"
+        fix = f"With a key of theirs: `OSTINATO_API_KEY=... ostinato resume {run.name} VALUE`; it waits on."
+        raise ControlRefused(run=run.name, what="resumed", reason=reason, fix=fix)
 
 
 def again(tx: Tx, run: Any, message: str, *, due_at: int | None, n_crashes: int) -> RunMoved:
