@@ -341,6 +341,22 @@ def test_a_run_of_the_flow_takes_what_tasks_log_within_it() -> None:
     assert (own.metrics[0].key, own.status, own.task_no) == ("trials", "finished", 0)
 
 
+def test_the_own_run_of_a_task_began_when_the_task_did() -> None:
+    @task
+    def slow() -> None:
+        time.sleep(0.2)
+        log_metric("m", 1)
+
+    @flow
+    def wait() -> None:
+        slow()
+
+    wait()
+    (run,) = of_newest_flow_run()
+    assert run.ended_at is not None
+    assert run.ended_at - run.started_at >= 200_000
+
+
 def test_a_run_that_a_task_leaves_open_ends_with_it() -> None:
     @task
     def forgetful() -> None:

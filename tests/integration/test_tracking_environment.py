@@ -53,6 +53,19 @@ def test_the_commit_of_a_worktree_is_its_own(checkout: Path, tmp_path: Path) -> 
     assert environment.git_commit(str(other)) != git(checkout, "rev-parse", "HEAD")
 
 
+def test_a_file_has_the_commit_of_a_repository_that_tracks_it(checkout: Path) -> None:
+    (checkout / "src").mkdir()
+    tracked, other = checkout / "src" / "train.py", checkout / "train.py"
+    tracked.touch()
+    other.touch()
+    git(checkout, "add", "src/train.py")
+    git(checkout, "commit", "--quiet", "--message", "two")
+    assert environment.git_commit(str(tracked)) == git(checkout, "rev-parse", "HEAD")
+    assert environment.git_commit(str(other)) == ""
+    git(checkout, "worktree", "add", "--quiet", "--detach", "../other")
+    assert environment.git_commit(str(checkout.parent / "other" / "src" / "train.py"))
+
+
 def test_outside_a_repository_there_is_no_commit(tmp_path: Path) -> None:
     (tmp_path / "alone").mkdir()
     assert environment.git_commit(str(tmp_path / "alone")) == ""

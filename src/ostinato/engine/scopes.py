@@ -99,6 +99,7 @@ class Scope:
         "_lock",
         "_names",
         "attempt",
+        "began_at",
         "cut",
         "flow",
         "key",
@@ -116,6 +117,7 @@ class Scope:
         self.no = no
         self.name = name
         self.attempt = 1
+        self.began_at = now_us()
         self.newest = 0
         """Newest epoch among the calls made so far: what the ordinal rule compares with."""
         self.cut = ""

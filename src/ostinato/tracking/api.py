@@ -1,7 +1,8 @@
 """The tracking functions of the public API: they log into the active run, or into that of the running task.
 
 Which run that is: the one of the innermost `start_run` that has not ended; else the task's own, or that of the flow,
-which begins with the first thing logged; outside of flows the program's own, which ends with it.
+which is there from the first thing logged on and began when they did; outside of flows the program's own, which begins
+with the first thing logged and ends with the program.
 """
 
 from __future__ import annotations
@@ -182,8 +183,10 @@ def _own_run(scope: Scope | None) -> Run:
         opened = _opened_in(scope)
         run = opened.lasting
         if run is None:
-            name = scope.name if scope is not None else run_name()
-            run = opened.own = begin_run(scope, None, name=name, experiment=_experiment_of(scope), tags={}, label=OWN)
+            name, began_at = (scope.name, scope.began_at) if scope is not None else (run_name(), 0)
+            experiment = _experiment_of(scope)
+            run = begin_run(scope, None, name=name, experiment=experiment, tags={}, label=OWN, began_at=began_at)
+            opened.own = run
             opened.add(run)
         return run
 

@@ -7,10 +7,11 @@ import os
 import platform
 import sys
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from ostinato.tracking.models.requirements import requirements
 
 if TYPE_CHECKING:
     from ostinato.engine.scopes import Scope
@@ -19,6 +20,8 @@ PLACES: Final = ("site-packages", "dist-packages")
 """Folders of installed packages."""
 DEEPEST: Final = 64
 """Levels above a file in which a repository is looked for."""
+COMPRESSED: Final = b"\0\0\0\4"
+"""Version of an index of git that has no whole paths: what it names is taken to be there."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -37,7 +40,7 @@ def facts(scope: Scope | None) -> Facts:
         flow = scope.flow.run.flow
         version = getattr(flow, "version", "")
         source = getattr(getattr(flow, "source", None), "file", "") or source
-    commit = git_commit(os.path.dirname(source) or os.getcwd())
+    commit = git_commit(source or os.getcwd())
     tags = {"ostinato.host": platform.node(), "ostinato.python": platform.python_version()}
     if commit:
         tags["ostinato.git_commit"] = commit
@@ -59,12 +62,19 @@ def _program() -> str:
     return os.path.abspath(file) if os.path.isfile(file) else ""
 
 
-def git_commit(folder: str) -> str:
-    """Give the commit that is checked out where a folder is, "" outside a repository; nothing is started for it."""
+def git_commit(path: str) -> str:
+    """Give the commit that is checked out where a folder is, or a file that git tracks; "" elsewhere.
+
+    Nothing is started for it.
+    """
+    is_folder = os.path.isdir(path)
+    folder = path if is_folder else os.path.dirname(path)
     for _ in range(DEEPEST):
         git = os.path.join(folder, ".git")
         if os.path.exists(git):
-            return _head(git)
+            git = _git_folder(git)
+            known = is_folder or _is_tracked(git, os.path.relpath(path, folder).replace(os.sep, "/"))
+            return _head(git) if known else ""
         above = os.path.dirname(folder)
         if above == folder:
             break
@@ -72,9 +82,27 @@ def git_commit(folder: str) -> str:
     return ""
 
 
+def _git_folder(git: str) -> str:
+    """Give the folder of a repository; a worktree or submodule has a file that says where it is."""
+    if not os.path.isfile(git):
+        return git
+    return os.path.join(os.path.dirname(git), _read(git).removeprefix("gitdir: "))
+
+
+@cache
+def _is_tracked(git: str, path: str) -> bool:
+    """Say whether a repository has a file: its index has the length of the path, the path, and a zero byte."""
+    try:
+        with open(os.path.join(git, "index"), "rb") as opened:
+            index = opened.read()
+    except OSError:
+        return False
+    name = os.fsencode(path)
+    compressed = index[4:8] == COMPRESSED
+    return compressed or len(name).to_bytes(2, "big") + name + b"\0" in index
+
+
 def _head(git: str) -> str:
-    if os.path.isfile(git):  # a worktree or submodule: it says where its repository is
-        git = os.path.join(os.path.dirname(git), _read(git).removeprefix("gitdir: "))
     head = _read(os.path.join(git, "HEAD"))
     if not head.startswith("ref: "):
         return head
@@ -119,22 +147,4 @@ def _loaded() -> list[str]:
 
 @cache
 def _versions(modules: frozenset[str]) -> str:
-    found: dict[str, str] = {}
-    for module in modules:
-        for name in _distributions(module):
-            found[name] = metadata.version(name)
-    return " ".join(f"{name}=={version}" for name, version in sorted(found.items(), key=lambda one: one[0].lower()))
-
-
-@cache
-def _distributions(module: str) -> tuple[str, ...]:
-    """Give the packages that a module belongs to. Most have its name; for others all must be looked through."""
-    try:
-        return (metadata.distribution(module).metadata["Name"],)
-    except metadata.PackageNotFoundError:
-        return tuple(_by_module().get(module, ()))
-
-
-@cache
-def _by_module() -> dict[str, list[str]]:
-    return {module: sorted(set(names)) for module, names in metadata.packages_distributions().items()}
+    return " ".join(requirements(modules))

@@ -291,9 +291,19 @@ class Opened:
 
 
 def begin_run(
-    scope: Scope | None, outer: Run | None, *, name: str, experiment: str, tags: Mapping[str, str], label: bytes
+    scope: Scope | None,
+    outer: Run | None,
+    *,
+    name: str,
+    experiment: str,
+    tags: Mapping[str, str],
+    label: bytes,
+    began_at: int = 0,
 ) -> Run:
-    """Begin a tracking run in a scope; the one of the same task key and label in an earlier epoch goes on."""
+    """Begin a tracking run in a scope; the one of the same task key and label in an earlier epoch goes on.
+
+    It began at an instant (0: now).
+    """
     root = scope.root if scope is not None else None
     facts = environment.facts(scope)
     run_id = new_id() if scope is None else _id_in(scope, label)
@@ -301,7 +311,7 @@ def begin_run(
     now = now_us()
     run.record(
         TrackingBegun(
-            run_id, now, experiment, name, facts.user, now, facts.source, facts.version,
+            run_id, now, experiment, name, facts.user, began_at or now, facts.source, facts.version,
             scope.flow.id if scope is not None else "", scope.no if scope is not None else 0,
             scope.key if scope is not None else b"", outer.id if outer is not None else "",
             root.epoch if root is not None else 1, {**facts.tags, **tags},
