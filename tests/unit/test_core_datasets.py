@@ -14,6 +14,7 @@ from ostinato.core.datasets import (
     Numbers,
     Profile,
     difference,
+    histogram,
     merged,
     stability_index,
 )
@@ -124,3 +125,15 @@ def test_a_difference_names_columns_that_came_went_and_changed() -> None:
     assert (found.n_rows_before, found.n_rows_after) == (10, 8)
     (change,) = found.columns
     assert (change.name, change.psi, change.missing_before, change.missing_after) == ("x", 0, 0, 0.25)
+
+
+def test_a_histogram_has_every_row_and_is_not_widened_by_one_far_value() -> None:
+    column = numbers((0.0, 5.0, 10.0, 1e6), (0, 100, 300, 100, 300, 199, 0, 1, 0))
+    begin, end, bars = histogram(column, 4)
+    assert (begin, end) == (0.0, 10.0)
+    assert sum(bars) == 1000
+    assert bars == [250.0, 150.0, 250.0, 350.0]
+    assert histogram(numbers((2.0,), (0, 7, 0)), 4) == (2.0, 2.0, [7.0])
+    assert histogram(numbers((), (0,)), 4) == (None, None, [])
+    huge = numbers((-1.7e308, 1.7e308), (0, 5, 0, 5, 0))
+    assert histogram(huge, 4) == (-1.7e308, 1.7e308, [10.0])

@@ -19,6 +19,8 @@ N_GROUPS: Final = 10
 """Parts of about equal weight that the stability index of numbers compares."""
 LEAST_SHARE: Final = 1e-4
 """What the stability index takes for the share of a part in which nothing is."""
+OUTER: Final = 0.01
+"""Share of the values at either end that a histogram does not widen itself for."""
 
 LinkKind: TypeAlias = Literal["flow-run", "task-run", "tracking-run"]
 
@@ -119,6 +121,29 @@ def _added(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
         return Categories(a.name, n, n_missing, a.values, counts, a.n_other + b.n_other)
     message = f"the cells of column {a.name!r} differ from those of {b.name!r}"
     raise ValueError(message)
+
+
+def histogram(column: Numbers, n_bars: int) -> tuple[float | None, float | None, list[float]]:
+    """Give begin, end and counts of bars of equal width; between two edges values count as spread evenly.
+
+    The outer hundredths are in the first and the last bar, so that a single far value does not hide the others.
+
+    Example:
+        >>> column = Numbers("x", 4, 0, (0.0, 10.0), (0, 1, 2, 1, 0), 4)
+        >>> histogram(column, 2)
+        (0.0, 10.0, [2.0, 2.0])
+    """
+    total = sum(column.counts)
+    if not (column.edges and total):
+        return None, None, []
+    up_to = list(accumulate(column.counts))[1::2]
+    last = len(up_to) - 1
+    begin, end = (column.edges[min(bisect_left(up_to, total * part), last)] for part in (OUTER, 1 - OUTER))
+    width = (end - begin) / n_bars
+    if not 0 < width < inf:
+        return begin, end, [float(total)]
+    cuts = [_below(column, begin + width * number) for number in range(1, n_bars)]
+    return begin, end, [b - a for a, b in pairwise((0.0, *cuts, float(total)))]
 
 
 # --- how two versions differ

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from litestar.params import JSONBody, QueryParameter
@@ -17,6 +17,9 @@ from ostinato.core.views import RunView, WorkerView, maybe, run_view, worker_vie
 from ostinato.server.doors import MOST_INT, Ask, Limit, Ref, read_at, remove_at, set_at
 from ostinato.server.runs import Priority
 from ostinato.store import overview
+
+if TYPE_CHECKING:
+    from ostinato.server.office import Shelf
 
 HOUR_US: Final = 3_600_000_000
 Small = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -60,16 +63,17 @@ class LimitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 @read_at("/api/queues")
 async def list_queues(request: Ask) -> list[QueueView]:
     """List queues in the order in which workers look at them, with how many runs are in them."""
+    return await request.look(queue_views)
 
-    def question(shelf: Any) -> list[QueueView]:
-        oldest = overview.oldest_waiting(shelf.db, time.time_ns() // 1000)
-        loads = {load.name: load for load in shelf.reader.queue_loads()}
-        return [
-            _view(queue, loads.get(queue.name) or QueueLoad(name=queue.name), oldest.get(queue.name))
-            for queue in shelf.reader.queues()
-        ]
 
-    return await request.look(question)
+def queue_views(shelf: Shelf) -> list[QueueView]:
+    """Give queues with what is in them."""
+    oldest = overview.oldest_waiting(shelf.db, time.time_ns() // 1000)
+    loads = {load.name: load for load in shelf.reader.queue_loads()}
+    return [
+        _view(queue, loads.get(queue.name) or QueueLoad(name=queue.name), oldest.get(queue.name))
+        for queue in shelf.reader.queues()
+    ]
 
 
 def _view(queue: Queue, load: QueueLoad, oldest: int | None) -> QueueView:

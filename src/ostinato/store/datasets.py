@@ -86,6 +86,22 @@ def datasets(db: Connection, *, name: str = "", after: str = "", limit: int = 50
     return [_version(row) for row in db.execute(queries["datasets"], (place, digest, limit))]
 
 
+def names(db: Connection, *, after: str = "", limit: int = 100) -> list[tuple[Any, ...]]:
+    """Give what data is called, after a name: name, number of versions, and of the newest digest, source, rows, bytes.
+
+    The last value is when it was last called so. At most 1,000 versions are counted.
+    """
+    return db.execute(sql.load("datasets")["data_names"], (after, limit)).fetchall()
+
+
+def users(db: Connection, digest: str, *, limit: int = 100) -> list[tuple[Any, ...]]:
+    """Give the flow runs and tracking runs that used a version: kind, id, name, flow or experiment, what for, when.
+
+    The newest come first. Names are empty where the run is gone.
+    """
+    return db.execute(sql.load("datasets")["users"], (digest, limit)).fetchall()
+
+
 def dataset_links(db: Connection, digest: str, *, limit: int = 100) -> list[DataLink]:
     """Give the runs that used a version, the newest first."""
     return [

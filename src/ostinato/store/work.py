@@ -90,6 +90,11 @@ def limits(db: Connection, now: int) -> list[Limit]:
     return [Limit(name=name, slots=slots, n_taken=taken) for name, slots, taken in _ask(db, "limits", now)]
 
 
+def holders(db: Connection, now: int, limit: int) -> list[tuple[str, int, int, str, str]]:
+    """Give who has slots of limits: limit, slots, end of the lease, flow run ("" outside of one), name."""
+    return _ask(db, "holders", now, limit).fetchall()
+
+
 def workers(db: Connection, limit: int = 200) -> list[Worker]:
     """Give workers: first those that are there, the newest first."""
     return [

@@ -50,3 +50,36 @@ ORDER BY at DESC, kind, run_id, no, context LIMIT ?;
 -- datasets_of_run --
 -- What a flow run read itself, or its subflow runs when it is the outermost one, the first first.
 SELECT digest, name, context, at FROM dataset_links WHERE run_id = ? AND no = 0 ORDER BY at, digest, context LIMIT ?;
+
+-- data_names --
+-- What data is called after a name, each name once by a jump in the index: number of versions (1,000 at most), the
+-- newest of them, when it was last called so.
+WITH RECURSIVE names (name) AS (
+    SELECT (SELECT min(name) FROM dataset_names WHERE name > ?1)
+    UNION ALL
+    SELECT (SELECT min(m.name) FROM dataset_names AS m WHERE m.name > names.name) FROM names WHERE names.name IS NOT NULL
+)
+SELECT found.name, found.n, found.digest, d.source, d.n_rows, d.n_bytes, found.at
+FROM (
+    SELECT names.name AS name,
+        (SELECT count(*) FROM (SELECT 1 FROM dataset_names AS m WHERE m.name = names.name LIMIT 1000) AS few) AS n,
+        (SELECT m.digest FROM dataset_names AS m WHERE m.name = names.name ORDER BY m.at DESC, m.digest DESC LIMIT 1)
+            AS digest,
+        (SELECT max(m.at) FROM dataset_names AS m WHERE m.name = names.name) AS at
+    FROM names WHERE names.name IS NOT NULL LIMIT ?2
+) AS found LEFT JOIN datasets AS d ON d.digest = found.digest
+ORDER BY found.name;
+
+-- users --
+-- The flow runs and tracking runs that used a version, with their names and their flow or experiment, newest first.
+SELECT 'flow-run' AS kind, l.run_id AS run_id, coalesce(r.name, '') AS name, coalesce(r.flow, '') AS place,
+    l.context AS context, l.at AS at
+FROM dataset_links AS l LEFT JOIN flow_runs AS r ON r.id = l.run_id
+WHERE l.digest = ?1 AND l.no = 0
+UNION ALL
+SELECT 'tracking-run' AS kind, i.run_id AS run_id, coalesce(t.name, '') AS name, coalesce(e.name, '') AS place,
+    i.context AS context, i.at AS at
+FROM tracking_inputs AS i LEFT JOIN tracking_runs AS t ON t.id = i.run_id
+LEFT JOIN experiments AS e ON e.id = t.experiment_id
+WHERE i.digest = ?1
+ORDER BY at DESC, kind, run_id, context LIMIT ?2;

@@ -180,6 +180,13 @@ SELECT slots FROM limits WHERE name = ?;
 -- Slots of a limit that others have taken.
 SELECT coalesce(sum(n), 0) FROM taken_slots WHERE name = ? AND holder <> ? AND until > ?;
 
+-- holders --
+-- Who has slots of limits at an instant, with the flow run that it belongs to.
+SELECT name, n, until,
+    coalesce((SELECT r.id FROM flow_runs AS r WHERE r.id = substr(holder, 1, 32)), ''),
+    coalesce((SELECT r.name FROM flow_runs AS r WHERE r.id = substr(holder, 1, 32)), holder)
+FROM taken_slots WHERE until > ? ORDER BY name, until, holder LIMIT ?;
+
 -- take_slots --
 -- Slots are taken, or their lease is renewed.
 INSERT INTO taken_slots (name, holder, n, until) VALUES (?, ?, ?, ?)

@@ -1,11 +1,40 @@
-/** Parameters and metrics of tracking runs, as tables show them. */
-
-/** Names of values, those that differ between runs first: what is equal everywhere tells nothing. */
-export function columnsOf(/** @type {any[]} */ runs, /** @type {"params" | "metrics"} */ part) {
-  /** @type {Map<string, Set<string>>} */
-  const found = new Map();
-  for (const run of runs) for (const [key, value] of Object.entries(run[part])) found.set(key, (found.get(key) ?? new Set()).add(String(value)));
-  return [...found].sort(([a, x], [b, y]) => Number(y.size > 1) - Number(x.size > 1) || a.localeCompare(b)).map(([key]) => key);
-}
+/** Fields of tracking runs (`metrics.rmse`, `params.depth`, `tags.team`) and their values, as tables show them. */
 
 export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined ? "" : value === null ? "not finite" : Number(value.toPrecision(6)).toString());
+
+/** Give a value as a table shows it: a number in six digits, a text as it is. */
+export const cell = (/** @type {number | string | null | undefined} */ value) => (typeof value === "number" ? shown(value) : (value ?? ""));
+
+/** Give the part and the key of a field. */
+export function parted(/** @type {string} */ field) {
+  const at = field.indexOf(".");
+  return { part: field.slice(0, at), key: field.slice(at + 1) };
+}
+
+export const nameOf = (/** @type {string} */ field) => parted(field).key;
+
+/** Give a field as filters and orders write it. */
+export function term(/** @type {string} */ field) {
+  const { part, key } = parted(field);
+  return `${part}.${/^[\w.]+$/.test(key) ? key : `\`${key}\``}`;
+}
+
+/** Give a value as a finite number, null when it is none. */
+export function number(/** @type {number | string | null | undefined} */ value) {
+  const found = typeof value === "string" && value.trim() ? Number(value) : value;
+  return typeof found === "number" && Number.isFinite(found) ? found : null;
+}
+
+export const isNumeric = (/** @type {number | string | null | undefined} */ value) => number(value) !== null;
+
+/** Give bytes in words. */
+export function bytes(/** @type {number | null | undefined} */ n) {
+  if (n === null || n === undefined) return "";
+  const power = Math.min(4, Math.floor(Math.log(Math.max(n, 1)) / Math.log(1024)));
+  const scaled = n / 1024 ** power;
+  return power ? `${scaled.toFixed(scaled < 10 ? 1 : 0)} ${["", "KiB", "MiB", "GiB", "TiB"][power]}` : `${n} bytes`;
+}
+
+/** Give texts as one value of an address, and back. */
+export const joined = (/** @type {string[]} */ texts) => texts.map(encodeURIComponent).join(",");
+export const apart = (/** @type {string | null} */ text) => (text ?? "").split(",").filter(Boolean).map(decodeURIComponent);

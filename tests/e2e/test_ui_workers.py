@@ -1,0 +1,58 @@
+"""The page of workers and queues: what waits and why, who holds what, and pausing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+from tests.e2e.browser import FLOWS
+
+from ostinato.core.commands import SetQueue
+from ostinato.core.deployments import Queue
+
+if TYPE_CHECKING:
+    from tests.e2e.browser import Visitor
+    from tests.integration.served import Served
+
+
+def test_it_says_why_each_run_waits_who_has_the_slots_and_what_comes(visitor: Visitor, server: Served) -> None:
+    fleet = server.fleet
+    fleet.do(SetQueue(queue=Queue(name="far", description="machines elsewhere")))
+    file = fleet.write(FLOWS)
+    slow = fleet.deploy(file, "slow", tags=("gpu",))
+    far = fleet.deploy(file, "slow", "far", queue="far")
+    visitor.sign_in()
+    page = visitor.page
+    visitor.go("/workers")
+    expect(page.get_by_role("heading", name="No worker is here")).to_be_visible()
+    page.get_by_role("button", name="New limit").click()
+    page.get_by_label("Name").fill("tag:gpu")
+    page.get_by_role("dialog").get_by_role("button", name="Set").click()
+    limits = page.get_by_label("Limits")
+    expect(limits).to_contain_text("0 of 1")
+    first = fleet.run(slow, name="first one")
+    waits = page.get_by_label("Runs that wait")
+    expect(waits).to_contain_text("no worker serves queue 'default'")
+    fleet.worker("--queue", "default", "--limit", "2", "--name", "near", "--lease", "2")
+    fleet.wait(first, "Running")
+    fleet.run(slow, name="second one")
+    fleet.run(far, name="distant one")
+    expect(waits.get_by_role("row").filter(has_text="second one")).to_contain_text("tag 'gpu' runs 1 of at most 1")
+    expect(waits.get_by_role("row").filter(has_text="distant one")).to_contain_text("no worker serves queue 'far'")
+    expect(limits.get_by_role("link", name="first one")).to_be_visible()
+    expect(page.get_by_label("Workers", exact=True)).to_contain_text("1 of 2")
+    expect(page.get_by_label("Workers", exact=True)).to_contain_text("ready")
+    queue = page.get_by_label("Queues").get_by_role("row").filter(has_text="far")
+    expect(queue).to_contain_text(re.compile(r"due \d+s ago|due now"))
+    queue.get_by_role("button", name="Preview").click()
+    expect(page.get_by_label("Preview of far")).to_contain_text("distant one")
+    queue.get_by_role("button", name="Pause").click()
+    expect(queue).to_contain_text("paused")
+    expect(waits.get_by_role("row").filter(has_text="distant one")).to_contain_text("queue 'far' is paused")
+    assert fleet.reader.queues()[-1].description == "machines elsewhere"
+    limits.get_by_role("button", name="Change").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("bounds how many blocks of code")).to_be_visible()
+    fleet.programs[-1].kill()
+    expect(page.get_by_label("Workers that are gone")).to_contain_text("near")
