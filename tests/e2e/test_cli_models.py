@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,9 @@ def test_stages_move_go_back_and_are_remembered(rides: Cli) -> None:
     assert found == [(1, "rollback"), (2, "set"), (1, "set")]
     assert "has no alias production" in rides("models", "alias", "rides", "production", "--remove").stdout
     assert "alias-not-found" in rides("models", "show", "rides", "@production", code=2).stderr
+    for stage in ("Production", "Staging"):
+        said = rides("models", "show", "rides", stage, code=2).stderr
+        assert f"error[stage-empty] No version of model 'rides' is in the stage {stage}." in said
 
 
 def test_models_are_renamed_and_removed(rides: Cli) -> None:
@@ -79,7 +83,9 @@ def test_a_policy_is_set_shown_and_taken_away(rides: Cli) -> None:
     assert rides.json("models", "show", "rides", "1")["checks"][0]["passed"] is False
     assert rides.json("promote", "rides", "1", "--override", "no time")["aliases"] == ["production"]
     assert rides.json("models", "policy", "rides", "--remove") is None
-    assert rides.json("promote", "rides", "2", "--to", "production")["state"] == "Completed"
+    ungated = rides("promote", "rides", "2", "--to", "production", "--json")
+    assert json.loads(ungated.stdout)["state"] == "Completed"
+    assert "Nothing was checked: no policy of rides gates production" in ungated.stderr
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ _MODELS: Final = (
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "mlflow-3": ("mlflow>=3,<4", *_MODELS),
-    "mlflow-2": ("mlflow>=2,<3", *_MODELS),
+    "mlflow-2": ("mlflow>=2,<3", "sqlalchemy<2.1", *_MODELS),  # its database knows no newer one
     "mlflow-skinny": ("mlflow-skinny>=3,<4",),
 }
 """Name -> what is installed."""

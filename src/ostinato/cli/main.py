@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "models": "List registered models; move aliases and stages, roll back, gate.",
         "promote": "Let a version of a model pass its gate.",
         "datasets": "List versions of data, and compare them.",
+        "import": "Bring over what MLflow has recorded.",
     },
     "Serve": {
         "up": "Start everything: server, scheduler and a worker.",
@@ -84,7 +86,8 @@ class Commands(click.Group):
         """Give a command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"ostinato.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if cmd_name in keyword.kwlist else cmd_name  # `import` cannot be a name
+        command: click.Command = getattr(importlib.import_module(f"ostinato.cli.{name}"), name)
         return command
 
     def resolve_command(

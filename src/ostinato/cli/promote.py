@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ostinato.cli import exits
 from ostinato.cli.command import Command, json_option, trace_option
 from ostinato.cli.execute import carry_out, conclude, plain_option, quiet_option, style_of
 from ostinato.cli.follow import OwnRuns
@@ -17,6 +18,7 @@ from ostinato.cli.run import call
 from ostinato.cli.shapes import dumps
 from ostinato.core.commands import OverrideGate
 from ostinato.core.errors import Refused
+from ostinato.core.registry import alias_of
 from ostinato.core.registry_views import version_view
 from ostinato.tracking.gates import promotion
 
@@ -56,6 +58,7 @@ def promote(
     """
     with open_reader() as reader:
         number = reader.find_version(name, version).version
+        policy = reader.find_model(name).policy
     if override is not None:
         made = command(OverrideGate(name=name, alias=to, version=number, reason=override))
         said = f"{name}@{to} is version {number}, whatever its checks say."
@@ -72,4 +75,7 @@ def promote(
     error = state.error if state is not None else None
     if isinstance(error, Refused):
         raise error
-    return conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
+    code = conclude(find, style, as_json=as_json, error=error, full_trace=full_trace)
+    if code == exits.OK and not quiet and (policy is None or alias_of(to) not in policy.aliases):
+        click.echo(f"Nothing was checked: no policy of {name} gates {to} (`ostinato models policy --help`).", err=True)
+    return code

@@ -260,6 +260,10 @@ class CreateExperiment(Command[Experiment], frozen=True, kw_only=True, tag="crea
     artifact_root: str = ""
     """Where the files of its runs are; empty for the server's own place."""
     tags: dict[str, str] = {}
+    id: str = ""
+    """The id that it has elsewhere, in digits; it gets another one when that is taken."""
+    created_at: int = 0
+    """0 means now."""
 
 
 class ChangeExperiment(Command[Experiment], frozen=True, kw_only=True, tag="change-experiment"):
@@ -474,6 +478,38 @@ class RecordCheck(Command[GateResult], frozen=True, kw_only=True, tag="record-ch
     detail: str = ""
 
 
+class ImportedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a model as it is elsewhere."""
+
+    version: int
+    source: str
+    stage: Stage = "None"
+    description: str = ""
+    run_id: str = ""
+    model_id: str = ""
+    run_link: str = ""
+    actor: str = ""
+    tags: dict[str, str] = {}
+    created_at: int = 0
+
+
+class ImportModel(Command[Model], frozen=True, kw_only=True, tag="import-model"):
+    """Take over a registered model from elsewhere, or the newer versions of one that was taken over before.
+
+    Stages and aliases come with the model. Of one that is here already they stay as they are: they move here.
+    """
+
+    name: str
+    description: str = ""
+    tags: dict[str, str] = {}
+    created_at: int = 0
+    versions: tuple[ImportedVersion, ...] = ()
+    """By number; those whose number has been given here are left out."""
+    last_version: int = 0
+    """Highest number ever given, that of a removed version too."""
+    aliases: dict[str, int] = {}
+
+
 # --- logged models
 
 
@@ -565,6 +601,7 @@ AnyCommand: TypeAlias = (
     | LogModelParams
     | LogModelMetrics
     | CreateModel
+    | ImportModel
     | DescribeModel
     | RenameModel
     | RemoveModel

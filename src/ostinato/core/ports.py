@@ -346,7 +346,7 @@ class Reader(Protocol):
 
         Raises:
             ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found),
-                AliasNotFound: (alias-not-found).
+                AliasNotFound: (alias-not-found), StageEmpty: (stage-empty).
         """
 
     def alias_steps(self, name: str, *, alias: str = "", before: int = 1 << 62, limit: int = 1000) -> list[AliasStep]:

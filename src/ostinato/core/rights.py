@@ -50,6 +50,8 @@ ACTIONS: Final[dict[type[c.Command[Any]], Action]] = {
     c.LogModelParams: "track",
     c.LogModelMetrics: "track",
     c.CreateModel: "track",
+    # It says who made what, and when.
+    c.ImportModel: "manage-models",
     c.DescribeModel: "track",
     c.RenameModel: "manage-models",
     c.RemoveModel: "manage-models",

@@ -22,6 +22,9 @@ TrackingStatus: TypeAlias = Literal["running", "scheduled", "finished", "failed"
 
 DEFAULT_EXPERIMENT: Final = "Default"
 DEFAULT_ID: Final = "0"
+IMPORTED: Final = "ostinato.imported"
+"""Tag of what was brought over from elsewhere: where it was, or what it was made of."""
+MOST_ID_DIGITS: Final = 19
 MOST_KEY_BYTES: Final = 1000
 """Of the name of an experiment, a parameter, a metric or a tag."""
 MOST_TEXT_BYTES: Final = 1 << 20
@@ -36,6 +39,11 @@ def experiment_id(name: str, n_taken: int = 0) -> str:
         return DEFAULT_ID
     digest = hashlib.blake2b(f"{n_taken}/{name}".encode(), digest_size=8).digest()
     return str(10**17 + int.from_bytes(digest, "big") % (9 * 10**17))
+
+
+def may_be_experiment_id(text: str) -> bool:
+    """Say whether an experiment other than `Default` may have this id."""
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_ID_DIGITS and text != DEFAULT_ID
 
 
 def check_experiment_name(name: str) -> None:
@@ -131,6 +139,8 @@ class ExperimentMade(msgspec.Struct, frozen=True, array_like=True, tag="xm"):
     artifact_root: str = ""
     """As the client gave it; empty for the server's own place."""
     tags: dict[str, str] = {}
+    id: str = ""
+    """The id that it has elsewhere; it gets another one when that is taken."""
 
 
 class ExperimentChanged(msgspec.Struct, frozen=True, array_like=True, tag="xc"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ostinato.core.errors import AliasNotFound, ModelNotFound, ModelVersionNotFound
+from ostinato.core.errors import AliasNotFound, ModelNotFound, ModelVersionNotFound, StageEmpty
 from ostinato.core.registry import (
     STAGE_OF,
     AliasStep,
@@ -119,24 +119,27 @@ def find_version(db: Connection, name: str, ref: str) -> ModelVersion:
 
     Raises:
         ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found),
-            AliasNotFound: (alias-not-found).
+            AliasNotFound: (alias-not-found), StageEmpty: (stage-empty).
     """
     if ref.isdecimal():
         return get_version(db, name, min(int(ref), ALL))
     if ref.startswith("@"):
         return aliased(db, name, ref[1:])
-    if ref.lower() in STAGE_OF:
-        return aliased(db, name, ref)
     if ref.lower() == "latest":
         newest = versions(db, name, limit=1)
         if newest:
             return newest[0]
-    elif stage_of(ref):
-        (number,) = _ask(db, "newest_in_stage", name, stage_of(ref), 0).fetchone()
-        if number is not None:
-            return get_version(db, name, number)
-    find_model(db, name)
-    raise ModelVersionNotFound(name=name, version=ref)
+        find_model(db, name)
+        raise ModelVersionNotFound(name=name, version=ref)
+    stage = stage_of(ref)
+    if stage.lower() in STAGE_OF:
+        number = holder(db, name, stage.lower())
+    else:
+        number = _ask(db, "newest_in_stage", name, stage, 0).fetchone()[0] or 0
+    if not number:
+        find_model(db, name)
+        raise StageEmpty(name=name, stage=stage)
+    return get_version(db, name, number)
 
 
 def aliased(db: Connection, name: str, alias: str) -> ModelVersion:

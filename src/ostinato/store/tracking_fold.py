@@ -115,8 +115,11 @@ class TrackingFold:
         found = self._do("experiment_named", event.name).fetchone()
         if found is not None:
             return str(found[0])
+        keeps = event.name != t.DEFAULT_EXPERIMENT and t.may_be_experiment_id(event.id)
+        made = event.id if keeps else t.experiment_id(event.name)
         n_taken = 0
-        while self._do("experiment", made := t.experiment_id(event.name, n_taken)).fetchone() is not None:
+        while self._do("experiment", made).fetchone() is not None:
+            made = t.experiment_id(event.name, n_taken)
             n_taken += 1
         self._do("add_experiment", made, event.name, event.artifact_root, event.at, event.at)
         for key, value in event.tags.items():

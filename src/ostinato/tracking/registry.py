@@ -69,7 +69,7 @@ def find_version(uri: str) -> VersionView:
 
     Raises:
         ModelNotFound: (model-not-found), ModelVersionNotFound: (model-version-not-found),
-            AliasNotFound: (alias-not-found), ModelUriInvalid: (model-uri-invalid).
+            AliasNotFound: (alias-not-found), StageEmpty: (stage-empty), ModelUriInvalid: (model-uri-invalid).
     """
     with reading() as reader:
         return version_view(reader.find_version(*split_uri(uri)))

@@ -40,6 +40,7 @@ CODES: Final[dict[type[errors.OstinatoError], str]] = {
     errors.ModelNotFound: "RESOURCE_DOES_NOT_EXIST",
     errors.ModelVersionNotFound: "RESOURCE_DOES_NOT_EXIST",
     errors.AliasNotFound: "RESOURCE_DOES_NOT_EXIST",
+    errors.StageEmpty: "RESOURCE_DOES_NOT_EXIST",
     errors.DatasetNotFound: "RESOURCE_DOES_NOT_EXIST",
     errors.LoggedModelNotFound: "RESOURCE_DOES_NOT_EXIST",
     errors.BlobMissing: "RESOURCE_DOES_NOT_EXIST",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ostinato.core import commands as asked
-from ostinato.store.commands import access, deployments, logged_models, registry, runs, tracking, workers
+from ostinato.store.commands import access, deployments, imports, logged_models, registry, runs, tracking, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ HANDLERS: Final[dict[type[asked.Command[Any]], Callable[[Tx, Any], Any]]] = {
     asked.LogFile: tracking.log_file,
     asked.LogInput: tracking.log_input,
     asked.CreateModel: registry.create_model,
+    asked.ImportModel: imports.import_model,
     asked.DescribeModel: registry.describe_model,
     asked.RenameModel: registry.rename_model,
     asked.RemoveModel: registry.remove_model,

@@ -56,7 +56,8 @@ def create_experiment(tx: Tx, command: CreateExperiment) -> Experiment:
     check_experiment_name(command.name)
     check_texts("tag", command.tags)
     _check_name_free(tx, command.name)
-    tx.append(ExperimentMade(command.name, tx.now, tx.actor, command.artifact_root, command.tags))
+    made_at = command.created_at or tx.now
+    tx.append(ExperimentMade(command.name, made_at, tx.actor, command.artifact_root, command.tags, command.id))
     return tracking.find_experiment(tx.db, command.name)
 
 

@@ -1,0 +1,1 @@
+"""Imports: what other trackers have recorded, brought over; so far that of MLflow, from its database or its folders."""
