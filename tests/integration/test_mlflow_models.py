@@ -58,6 +58,37 @@ def test_a_logged_model_is_made_finished_and_found(server: Served) -> None:
     assert server.http.post(f"{API}/runs/outputs", json=outputs).status_code == 200
 
 
+def test_models_are_found_by_the_data_that_they_were_measured_on(server: Served) -> None:
+    run = server.http.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    measured = {"a": (("may", "1", 5.0), ("june", "9", 9.0)), "b": (("may", "1", 4.0), ("may", "2", 8.0)), "c": ()}
+    for name, values in measured.items():
+        model_id = _made(server, name=name, source_run_id=run)["info"]["model_id"]
+        for at, (data, digest, value) in enumerate(values):
+            body = {"run_id": run, "key": "rmse", "value": value, "timestamp": 1000 + at, "model_id": model_id}
+            told = {**body, "dataset_name": data, "dataset_digest": digest}
+            assert server.http.post(f"{API}/runs/log-metric", json=told).status_code == 200
+
+    def found(*data: tuple[str, str], **wanted: Any) -> list[str]:
+        datasets = [{"dataset_name": name} | ({"dataset_digest": digest} if digest else {}) for name, digest in data]
+        order = [{"field_name": "name"}]
+        body = {"experiment_ids": ["0"], "datasets": datasets, "order_by": order, **wanted}
+        answer = server.http.post(f"{API}/logged-models/search", json=body)
+        assert answer.status_code == 200, answer.text
+        return [one["info"]["name"] for one in answer.json()["models"]]
+
+    assert found() == ["a", "b", "c"]
+    assert found(("may", "")) == ["a", "b"]
+    assert found(("may", "2")) == ["b"]
+    assert found(("june", ""), ("may", "2")) == ["a", "b"]
+    assert found(filter="metrics.rmse > 7") == ["a", "b"]
+    assert found(("june", ""), filter="metrics.rmse > 7") == ["a"]
+    assert found(("may", "1"), filter="metrics.rmse > 7") == []
+    by_may = {"field_name": "metrics.rmse", "dataset_name": "may", "ascending": False}
+    assert found(order_by=[by_may]) == ["b", "a", "c"]
+    assert found(order_by=[by_may | {"dataset_digest": "1"}]) == ["a", "b", "c"]
+    assert found(("may", ""), order_by=[by_may | {"dataset_digest": "1"}], max_results=1) == ["a"]
+
+
 def test_pages_of_a_search_follow_one_another(server: Served) -> None:
     names = [_made(server, name=f"model-{n}")["info"]["name"] for n in range(5)]
     found: list[str] = []
@@ -99,8 +130,10 @@ def test_what_is_wrong_is_refused_in_the_words_of_mlflow(server: Served) -> None
     assert _refusal(http.post(f"{address}/params", json={"params": [{"key": "a", "value": "2"}]})) == wrong
     search = f"{models}/search"
     assert _refusal(http.post(search, json={"experiment_ids": ["0"], "filter": "metrics.a <"})) == wrong
-    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "datasets": [{"dataset_name": "d"}]})) == wrong
     assert _refusal(http.post(search, json={"experiment_ids": ["0"], "page_token": "none"})) == wrong
+    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "datasets": [{"dataset_digest": "d"}]})) == wrong
+    by_name = [{"field_name": "name", "dataset_name": "d"}]
+    assert _refusal(http.post(search, json={"experiment_ids": ["0"], "order_by": by_name})) == wrong
     assert http.request("DELETE", address).status_code == 200
     assert _refusal(http.get(address)) == missing
     assert http.get(address, params={"allow_deleted": "true"}).status_code == 200

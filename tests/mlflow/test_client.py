@@ -112,3 +112,6 @@ def test_runs_of_two_tasks_at_once_are_each_linked_to_their_own(server: Served, 
     assert {one.tags.get("ostinato.task_run") for one in found} == {None, f"{run}/1", f"{run}/2"}
     assert {one.name: metric.value for one in found for metric in one.metrics} == {"trial-0": 0.0, "trial-1": 1.0}
     assert {one.actor for one in found} == {f"run:{run}"}
+    experiments = {one["id"]: one["name"] for one in server.http.get("/api/experiments").json()["items"]}
+    flow = dict.fromkeys(("body", "trial-0", "trial-1"), "search")  # chosen by nobody: as for native runs
+    assert {one.name: experiments[one.experiment_id] for one in found} == {**flow, "by-client": "Default"}

@@ -27,8 +27,7 @@ from ostinato.server.mlflow.runs import root_of
 from ostinato.server.mlflow.wire import KeyValue
 from ostinato.store import logged_models, tracking
 from ostinato.store.commands.handlers import carry_out
-from ostinato.store.logged_models_search import MODELS
-from ostinato.store.tracking_search import search
+from ostinato.store.logged_models_search import ModelOrder, OnData, search_models
 from ostinato.tracking.models import mlmodel
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ MOST_DESCRIBED: Final = 1 << 20
 """Bytes of an `MLmodel` file that is read."""
 _NO_NAME: Final = re.compile(r"""[/:.%"']""")
 REQUIREMENTS: Final = "requirements.txt"
+OF_METRICS: Final = "metrics."
 
 
 class New(msgspec.Struct, frozen=True):
@@ -96,12 +96,20 @@ class Order(msgspec.Struct, frozen=True):
     dataset_digest: str = ""
 
 
+class OnDataset(msgspec.Struct, frozen=True):
+    """Data on which metrics were measured."""
+
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
 class Search(msgspec.Struct, frozen=True):
     """Which logged models."""
 
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
-    datasets: tuple[Any, ...] = ()
+    datasets: Annotated[tuple[OnDataset, ...], Meta(max_length=100)] = ()
+    """Only metrics count that were measured on one of them."""
     max_results: Annotated[int, Meta(ge=1, le=1000)] = 100
     order_by: tuple[Order, ...] = ()
     page_token: str = ""
@@ -233,19 +241,29 @@ async def _log_params(asked: Asked, wanted: Params) -> Any:
 
 
 async def _search(asked: Asked, wanted: Search) -> Any:
-    if wanted.datasets or any(one.dataset_name for one in wanted.order_by):
-        raise Fault("INVALID_PARAMETER_VALUE", "Logged models are not searched by the datasets of their metrics here.")
+    data = [OnData(one.dataset_name, one.dataset_digest) for one in wanted.datasets]
+    orders = [
+        ModelOrder(
+            f"{one.field_name} {'ASC' if one.ascending else 'DESC'}",
+            OnData(one.dataset_name, one.dataset_digest) if one.dataset_name else None,
+        )
+        for one in wanted.order_by
+    ]
+    if not all(one.name for one in data):
+        raise Fault("INVALID_PARAMETER_VALUE", "`dataset_name` in the `datasets` clause must be specified.")
+    if any(one.data is not None and not one.text.startswith(OF_METRICS) for one in orders):
+        raise Fault("INVALID_PARAMETER_VALUE", "Only metrics are measured on a dataset: order by `metrics.NAME`.")
+    within = msgspec.json.encode(wanted.experiment_ids).decode()
 
     def question(db: Connection) -> Any:
-        among = msgspec.json.encode(wanted.experiment_ids).decode()
-        ids, token = search(
+        ids, token = search_models(
             db,
-            MODELS,
+            ("r.state = 'active' AND r.experiment_id IN (SELECT value FROM json_each(?))", [within]),
             text=wanted.filter,
-            order_by=[f"{one.field_name} {'ASC' if one.ascending else 'DESC'}" for one in wanted.order_by],
+            data=data,
+            orders=orders,
             limit=wanted.max_results,
             token=wanted.page_token,
-            among=("r.state = 'active' AND r.experiment_id IN (SELECT value FROM json_each(?))", [among]),
         )
         found = [_message(db, one) for one in logged_models.logged_models(db, ids)]
         return {"models": found} | ({"next_page_token": token} if token else {})
