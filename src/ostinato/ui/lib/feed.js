@@ -1,7 +1,8 @@
 /** What happens, as it happens: one stream for all views of this browser, shared between its tabs.
  *
  * The tab that holds the lock reads the stream and tells the others; when it closes, another one takes over
- * where it stopped. Views are told at most every 150 ms, with all that came meanwhile.
+ * where it stopped. Views are told at once after a pause, and at most every 150 ms, with all that
+ * came meanwhile.
  */
 import { signal } from "@preact/signals";
 
@@ -9,6 +10,8 @@ import { signal } from "@preact/signals";
 export const link = signal("connecting");
 
 const PAUSE_MS = 150;
+/** Events of one commit come together. */
+const LEAST_MS = 10;
 const AGAIN_MS = 1000;
 const channel = new BroadcastChannel("ostinato.feed");
 /** @type {Set<(events: Happening[]) => void>} */
@@ -16,6 +19,7 @@ const listeners = new Set();
 /** @type {Happening[]} */
 let waiting = [];
 let timer = 0;
+let toldAt = 0;
 let last = "";
 
 /** @typedef {{id: string, kind: string, data: any}} Happening */
@@ -33,8 +37,9 @@ function take(/** @type {Happening} */ event) {
     const events = waiting;
     waiting = [];
     timer = 0;
+    toldAt = performance.now();
     for (const listener of listeners) listener(events);
-  }, PAUSE_MS);
+  }, Math.max(LEAST_MS, toldAt + PAUSE_MS - performance.now()));
 }
 
 channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
@@ -71,11 +76,16 @@ function read() {
   });
 }
 
-const KINDS = ["run-created", "run-moved", "run-asked", "run-released", "run-dropped", "run-claimed", "task-started",
-  "task-moved", "logged", "artifact-made", "stream-lost", "deployment-set", "deployment-removed", "queue-set",
-  "worker-joined", "worker-left", "input-asked", "input-given", "experiment-made", "experiment-changed", "tracking-begun",
-  "tracking-changed", "params-logged", "metrics-logged", "model-set", "model-renamed", "model-removed", "model-tagged",
-  "version-made", "version-changed", "version-removed", "alias-moved", "stage-moved", "gate-checked"];
+/** All kinds that the server tells. */
+export const KINDS = ["run-created", "run-moved", "task-started", "task-moved", "logged", "logs-dropped", "artifact-made",
+  "checkpoint-saved", "cache-stored", "variable-set", "run-asked", "run-released", "run-dropped", "run-claimed", "stream-lost",
+  "tick-planned", "schedule-planned", "deployment-set", "deployment-removed", "queue-set", "limit-set", "worker-joined",
+  "worker-left", "user-set", "key-set", "secret-set", "input-asked", "input-given", "audited", "experiment-made",
+  "experiment-changed", "experiment-tagged", "tracking-begun", "tracking-changed", "params-logged", "tags-logged",
+  "metrics-logged", "file-logged", "input-logged", "logged-model-made", "logged-model-changed", "logged-model-tagged",
+  "logged-model-params", "logged-model-metrics", "logged-model-described", "dataset-seen", "dataset-used", "model-set",
+  "model-renamed", "model-removed", "model-tagged", "version-made", "version-changed", "version-removed", "alias-moved",
+  "stage-moved", "gate-checked"];
 
 /** Begin. */
 export function begin() {

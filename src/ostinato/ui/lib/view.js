@@ -10,7 +10,7 @@ import { setClock } from "./time.js";
  * @template {string} P
  * @param {P} path
  * @param {(event: import("./feed.js").Happening) => boolean} concerns
- * @param {number} [pause_ms] shortest time between two requests
+ * @param {number} [pause_ms] longest pause between two requests; it is as short as answers are quick
  * @returns {{data: Api.Answer<P> | null, error: Error | null, again: () => void}}
  */
 export function useView(path, concerns, pause_ms = 300) {
@@ -26,6 +26,7 @@ export function useView(path, concerns, pause_ms = 300) {
       if (busy) return void (wanted = true);
       busy = true;
       wanted = false;
+      const begunAt = performance.now();
       try {
         const data = await ask(path, { signal: stop.signal });
         if (over) return;
@@ -37,7 +38,7 @@ export function useView(path, concerns, pause_ms = 300) {
       timer = setTimeout(() => {
         busy = false;
         if (wanted && !over) void load();
-      }, pause_ms);
+      }, Math.min(pause_ms, 50 + 5 * (performance.now() - begunAt)));
     }
     void load();
     const end = listen((events) => {
