@@ -13,14 +13,14 @@ HERE = Path(__file__).parent
 ENVS = Path(os.environ.get("OSTINATO_BENCH_ENVS", HERE / ".envs"))
 """Where the peers are installed, once; set OSTINATO_BENCH_ENVS to share them between checkouts."""
 
-PEERS = ("prefect", "dbos")
-SETTINGS = ("OSTINATO_", "PREFECT_", "DBOS_", "PYTHON")
+PEERS = ("prefect", "dbos", "mlflow")
+SETTINGS = ("OSTINATO_", "PREFECT_", "DBOS_", "MLFLOW_", "PYTHON")
 MARKS = ("OSTINATO_TEST_SESSION", "OSTINATO_CI_RUN")
 """By these the tests find processes that were left behind."""
 
 
 def interpreter(system: str) -> str:
-    """Give the Python of `ostinato`, `prefect` or `dbos`; a peer is installed on first use."""
+    """Give the Python of `ostinato`, `prefect`, `dbos` or `mlflow`; a peer is installed on first use."""
     if system == "ostinato":
         return sys.executable
     lock = HERE / "peers" / f"{system}.txt"
