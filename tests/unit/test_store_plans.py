@@ -15,6 +15,7 @@ from ostinato.core.ids import id_bound, new_id
 from ostinato.core.query import RUN_FIELDS, parse
 from ostinato.store import runs, sql, walks
 from ostinato.store.filters import where
+from ostinato.store.sqlite import SqliteConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,17 +56,56 @@ LISTS = (
 )
 
 LOOPED_ELSEWHERE = (
+    ("briefs", "blocks_between"),
+    ("briefs", "calls_after"),
+    ("briefs", "calls_before"),
+    ("briefs", "calls_in_states"),
+    ("briefs", "calls_of"),
+    ("briefs", "calls_of_in_states"),
+    ("briefs", "last_call"),
     ("claims", "active_streams"),
+    ("deployments", "deployments_after"),
+    ("deployments", "newest_runs"),
+    ("datasets", "data_names"),
+    ("datasets", "users"),
     ("feed", "blocks_after"),
     ("feed", "first_block"),
     ("feed", "block_since"),
+    ("feed", "blocks_before"),
+    ("feed", "newest_of_stream"),
+    ("feed", "places_of_runs"),
     ("feed", "place_of_run"),
+    ("logs", "hits_before"),
+    ("logs", "hits_of_letters_before"),
+    ("logs", "lines_after"),
+    ("logs", "lines_before"),
     ("logs", "logs_after"),
+    ("logs", "look_ahead"),
+    ("logs", "look_back"),
     ("logs", "newest_logs"),
+    ("logs", "span"),
+    ("overview", "coming"),
     ("overview", "counts_of_flows"),
+    ("overview", "deployment_titles"),
     ("overview", "flows"),
+    ("overview", "hours"),
+    ("overview", "marks"),
+    ("overview", "model_names"),
+    ("overview", "newest_of_flow"),
     ("overview", "oldest_waiting"),
+    ("overview", "progress"),
     ("runs", "runs_by_ids"),
+    ("variables", "variables_after"),
+    ("screens", "artifact"),
+    ("screens", "artifact_floor"),
+    ("screens", "artifact_versions"),
+    ("screens", "artifacts_of_runs"),
+    ("screens", "deployments_of_flows"),
+    ("screens", "first_task_counts"),
+    ("screens", "flow_names"),
+    ("screens", "newest_artifacts"),
+    ("screens", "newest_begun"),
+    ("screens", "runs_below"),
 )
 """Other queries that run for each page of a reader, or look of the server."""
 
@@ -76,6 +116,7 @@ LOOPED = (
     "fact",
     "future_runs_of_schedule",
     "held",
+    "holders",
     "inputs",
     "known_tick",
     "late",
@@ -103,7 +144,7 @@ LOOPED = (
 """Queries of work.sql that run for each poll, look of the scheduler, command or page."""
 
 
-class Watched(sqlite3.Connection):
+class Watched(SqliteConnection):
     """Keeps the plan of each query that is asked."""
 
     plans: list[str]
@@ -192,7 +233,7 @@ def test_pages_give_each_run_that_matches_once_whichever_way_they_walk(
     text: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walks, "LOOKED_AT", 32)
-    db = sqlite3.connect(":memory:")
+    db = sqlite3.connect(":memory:", factory=SqliteConnection)
     db.create_function("lower", 1, str.lower, deterministic=True)
     db.executescript(SCHEMA)
     states = ("Completed", "Failed", "Crashed", "Running", "Scheduled")
@@ -234,7 +275,7 @@ def test_pages_give_each_run_that_matches_once_whichever_way_they_walk(
 
 def test_a_page_looks_at_a_bounded_number_of_runs_and_says_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walks, "LOOKED_AT", 100)
-    db = sqlite3.connect(":memory:")
+    db = sqlite3.connect(":memory:", factory=SqliteConnection)
     db.executescript(SCHEMA)
     rows = [run_at(NOW - number * 1000, attempt=2 if number == 950 else 1) for number in range(1000)]
     add_runs(db, rows)
@@ -253,7 +294,7 @@ def test_a_page_looks_at_a_bounded_number_of_runs_and_says_where_to_go_on(monkey
 
 
 def test_the_walk_that_finds_least_is_taken() -> None:
-    db = sqlite3.connect(":memory:")
+    db = sqlite3.connect(":memory:", factory=SqliteConnection)
     db.executescript(SCHEMA)
     add_runs(db, [run_at(NOW - number * 1000, state="Failed" if number == 5 else "Completed") for number in range(300)])
     for text, source in (
@@ -281,7 +322,7 @@ def waiting_runs(seed: int) -> Iterator[dict[str, Any]]:
 
 
 def test_the_most_urgent_run_that_is_due_comes_first(seed: int) -> None:
-    db = sqlite3.connect(":memory:")
+    db = sqlite3.connect(":memory:", factory=SqliteConnection)
     db.executescript(SCHEMA)
     rows = list(waiting_runs(seed))
     add_runs(db, rows)
@@ -307,7 +348,7 @@ def test_the_most_urgent_run_that_is_due_comes_first(seed: int) -> None:
 
 
 def test_the_next_due_run_of_some_queues_is_found(seed: int) -> None:
-    db = sqlite3.connect(":memory:")
+    db = sqlite3.connect(":memory:", factory=SqliteConnection)
     db.executescript(SCHEMA)
     rows = list(waiting_runs(seed))
     add_runs(db, rows)

@@ -37,6 +37,7 @@ from ostinato.core.results import Result
 from ostinato.core.states import TABLE, StateName
 from ostinato.store import claims
 from ostinato.store.append import Entry, Writer, append
+from ostinato.store.sqlite import SqliteConnection
 from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Both:
     """The store and the plain one, given the same."""
 
     def __init__(self) -> None:
-        self.db = sqlite3.connect(":memory:", isolation_level=None)
+        self.db = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
         self.db.executescript(SCHEMA)
         self.plain = PlainStore()
         self.sent: dict[str, list[Event]] = {"a": [], "b": []}

@@ -74,11 +74,13 @@ def append(db: Connection, writer: Writer, entries: Sequence[Entry], now: int) -
         db.execute(queries["advance_stream"], (last, writer.stream, acked))
     fold = Fold(_Database(db), writer.stream)
     fold.add(together[0].events if len(together) == 1 else [event for entry in together for event in entry.events])
-    _write(db, fold)
     blocks: Row = []
     for entry in together:
         blocks += (writer.stream, entry.first_seq, entry.last_seq, now, entry.payload)
-    _put(db, "add_blocks", 5, blocks)
+    with db.together():
+        _put(db, "add_blocks", 5, blocks)
+        _write(db, fold)
+    _write_apart(db, fold)
     return Appended(acked_seq=last, gap=gap, stale=fold.stale)
 
 
@@ -153,6 +155,10 @@ def _write(db: Connection, fold: Fold) -> None:
     for row in fold.cached:
         db.execute(queries["put_cached"], row)
         db.execute(queries["end_cache_claim"], (row[0], fold.stream))
+
+
+def _write_apart(db: Connection, fold: Fold) -> None:
+    """Write what has to look at what is there."""
     if fold.tracking:
         tracking = TrackingFold(db)
         tracking.add(fold.tracking)

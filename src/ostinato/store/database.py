@@ -44,6 +44,9 @@ class Connection(Protocol):
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> Cursor: ...
 
+    def together(self) -> AbstractContextManager[object]:
+        """Send the statements of a block without waiting for each; what they give is not to be asked for."""
+
 
 class Database(Protocol):
     """One connection of this process, with its part in the lock that all writers share.

@@ -180,6 +180,15 @@ class PostgresConnection:
                 return self.run(text, values)
             raise explain(error, self._shown) from error
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send the statements of a block without waiting for each; the first that fails is told at its end."""
+        try:
+            with self._pg.pipeline():
+                yield
+        except psycopg.Error as error:
+            raise explain(error, self._shown) from error
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, failed or not."""

@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from ostinato.core.errors import (
@@ -22,6 +22,7 @@ from ostinato.store.database import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 MIGRATIONS: Final = os.path.join(os.path.dirname(__file__), "migrations")
 
@@ -59,6 +60,14 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+class SqliteConnection(sqlite3.Connection):
+    """Runs our statements as they are."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """Run the statements of a block; each is done when it returns."""
+        return nullcontext()
+
+
 class SqliteDatabase:
     """One connection to the database of a home, with its own hold on the lock that writers share.
 
@@ -75,8 +84,9 @@ class SqliteDatabase:
             if not os.path.exists(path):  # only its owner may read it: parameters are in it
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self.db = sqlite3.connect(
-                path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=512
-            )
+                path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=512,
+                factory=SqliteConnection,
+            )  # fmt: skip
             self.db.executescript(_PRAGMAS)
             self.db.create_function("lower", 1, str.lower, deterministic=True)  # it knows ASCII only
             self._check_version()
@@ -139,7 +149,7 @@ class SqliteDatabase:
             fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     @contextmanager
-    def writing(self, *, sync: bool = True) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, sync: bool = True) -> Iterator[SqliteConnection]:
         """Hold the right to write for one transaction; without `sync` a power cut may undo it.
 
         Raises:
