@@ -4,21 +4,23 @@ import { html } from "../lib/html.js";
 
 /** Height of a row; `.long td` has the same. */
 const ROW = 32;
+/** Rows that are there above and below those on the screen, and by how many the part that is there moves on. */
 const SPARE = 4;
+const STEP = 2;
 
 /**
  * `box` is given the element that scrolls, `row` gives the row of a number, `see` is told what is on the screen.
  * @param {{label: string, head: any, n: number, row: (index: number) => any, see: (first: number, last: number) => void, box: import("preact").RefObject<HTMLDivElement>}} props
  */
 export function LongTable({ label, head, n, row, see, box }) {
-  const [[top, bottom], setRange] = useState([0, 40]);
+  const [[from, to], setRange] = useState([0, 40]);
   useLayoutEffect(() => {
     const frame = box.current;
     if (!frame) return;
     const look = () => {
-      const above = Math.floor(frame.scrollTop / ROW / SPARE - 1) * SPARE;
-      const first = Math.max(0, above);
-      const last = above + Math.ceil(frame.clientHeight / ROW / SPARE + 3) * SPARE;
+      const top = Math.floor(frame.scrollTop / ROW / STEP) * STEP;
+      const first = Math.max(0, top - SPARE);
+      const last = top + Math.ceil(frame.clientHeight / ROW) + STEP + SPARE;
       setRange((old) => (old[0] === first && old[1] === last ? old : [first, last]));
     };
     const sizes = new ResizeObserver(look);
@@ -30,8 +32,8 @@ export function LongTable({ label, head, n, row, see, box }) {
       frame.removeEventListener("scroll", look);
     };
   }, []);
-  const last = Math.min(n, bottom ?? 0);
-  const first = Math.min(top ?? 0, last);
+  const last = Math.min(n, to ?? 0);
+  const first = Math.min(from ?? 0, last);
   useEffect(() => see(first, last), [first, last, n, see]);
   return html`<div ref=${box} class="long scroll" data-scroller><table class="rows" aria-label=${label} aria-rowcount=${n + 1}>
     <thead>${head}</thead>
