@@ -68,7 +68,7 @@ def _link(artifact: Artifact, _screen: Screen) -> list[Line]:
     return [[("    " + one_line(str(url)), "cyan")]]
 
 
-def _image(artifact: Artifact, _screen: Screen) -> list[Line]:
+def _stored(artifact: Artifact, _screen: Screen) -> list[Line]:
     return [[(f"    {artifact.media_type}, stored value {artifact.blob}", "dim")]] if artifact.blob else []
 
 
@@ -76,7 +76,7 @@ def _nothing(_artifact: Artifact, _screen: Screen) -> list[Line]:
     return []
 
 
-_BODIES = {"table": _table, "markdown": _markdown, "link": _link, "image": _image}
+_BODIES = {"table": _table, "markdown": _markdown, "link": _link, "image": _stored, "html": _stored}
 
 
 def _float_format(column: list[Any]) -> str:

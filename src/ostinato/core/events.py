@@ -186,7 +186,7 @@ class LogsDropped(msgspec.Struct, frozen=True, array_like=True, tag="d"):
 
 
 class ArtifactMade(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """A run made or updated an artifact: markdown, table, link or image."""
+    """A run made or updated an artifact: markdown, table, link, image or page of HTML."""
 
     run_id: str
     no: int
@@ -196,7 +196,7 @@ class ArtifactMade(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     kind: str
     description: str
     data: bytes
-    """UTF-8 JSON (markdown: string; table: {columns, rows}; link: {url, text}); image: see `blob`."""
+    """UTF-8 JSON (markdown: string; table: {columns, rows}; link: {url, text}); others: see `blob`."""
     blob: str = ""
     media_type: str = ""
 

@@ -1,4 +1,4 @@
-"""Artifacts: markdown, tables, links and images that a run leaves for its readers.
+"""Artifacts: markdown, tables, links, images and pages of HTML that a run leaves for its readers.
 
 from ostinato import artifact
 artifact.table([{"model": "linear", "rmse": 7.76}], key="scores")
@@ -70,6 +70,22 @@ def image(source: Any, *, key: str = "", description: str = "") -> None:
     _make("image", key, description, {"size": len(data)}, data, kind)
 
 
+def html(source: Any, *, key: str = "", description: str = "") -> None:
+    """Keep a page of HTML: its text, a path, or what has `to_html`, such as a data frame or a figure of plotly.
+
+    Raises:
+        BadOption: (option-invalid) it is none of these.
+    """
+    text = _html_text(source)
+    if not isinstance(text, str):
+        fix = "Pass the text of a page, a Path, or an object with a method `to_html`."
+        raise BadOption(
+            option="source", value=type(source).__name__, where="artifact.html", reason="it is no page", fix=fix
+        )
+    data = text.encode()
+    _make("html", key, description, {"size": len(data)}, data, "text/html")
+
+
 def _make(kind: str, key: str, description: str, data: Any, blob: bytes = b"", media_type: str = "") -> None:
     scope = find_scope()
     if scope is None:
@@ -126,3 +142,11 @@ def _image_bytes(source: Any) -> bytes:
         with open(source, "rb") as file:
             return file.read()
     return b""
+
+
+def _html_text(source: Any) -> Any:
+    if isinstance(source, os.PathLike):
+        with open(source, encoding="utf-8") as file:
+            return file.read()
+    make = getattr(source, "to_html", None)
+    return make() if callable(make) else source

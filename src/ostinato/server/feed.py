@@ -109,29 +109,17 @@ class Feed:
             self.office.n_feed_readers -= 1
 
     async def _wanted(self, asked: dict[str, str], identity: Identity) -> Wanted:
-        words = [word for word in asked.get("kinds", "").split(",") if word]
-        unknown = [word for word in words if word not in _BY_WORD]
-        if unknown:
-            raise RequestInvalid(reason=f"there is no kind {unknown[0]!r}; there are: {', '.join(_BY_WORD)}")
-        kinds = {_BY_WORD[word] for word in words} or set(KINDS)
-        for kind in kinds & set(NEEDS):
-            if words:
-                identity.check(NEEDS[kind])
-            elif not identity.may(NEEDS[kind]):
-                kinds.discard(kind)
+        kinds = kinds_of(asked.get("kinds", ""), identity)
         run = asked.get("run", "")
         if run:
             run = (await self.office.read(lambda shelf: shelf.reader.find_run(run))).id
-        return Wanted(kinds=frozenset(kinds), run=run, flow=asked.get("flow", ""))
+        return Wanted(kinds=kinds, run=run, flow=asked.get("flow", ""))
 
     async def _begin(self, asked: dict[str, str], last_id: str) -> tuple[int, int]:
         """Give the position after which a reader is told; without one it is told what comes from now on."""
         after = last_id or asked.get("after", "")
         if after:
-            block, _, index = after.partition(".")
-            if not (block.isdecimal() and index.isdecimal() and len(after) < 32):
-                raise RequestInvalid(reason=f"{after!r} is no position; one is the id of an event, such as 17.0")
-            position = int(block), int(index)
+            position = position_of(after)
             await self.office.read(lambda shelf: feed.check(shelf.db, *position))
             return position
         if asked.get("since"):
@@ -247,14 +235,47 @@ def _framed(db: Connection, begin: int) -> list[tuple[int, list[Frame]]]:
     return [(number, [_frame(event) for event in events]) for number, events in feed.blocks(db, begin, PAGE)]
 
 
+def kinds_of(text: str, identity: Identity) -> frozenset[type]:
+    """Give the kinds of events that a text such as `run-moved,logged`, or `-logged` for all but that, asks for.
+
+    Raises:
+        RequestInvalid: (request-invalid) it names a kind that there is not.
+        AccessRefused: (access-refused) it names one that is not for who asks.
+    """
+    words = [word for word in text.split(",") if word]
+    unknown = [word for word in words if word.removeprefix("-") not in _BY_WORD]
+    if unknown:
+        raise RequestInvalid(reason=f"there is no kind {unknown[0]!r}; there are: {', '.join(_BY_WORD)}")
+    named = {_BY_WORD[word] for word in words if not word.startswith("-")}
+    for kind in named & set(NEEDS):
+        identity.check(NEEDS[kind])
+    kinds = named or {kind for kind in KINDS if kind not in NEEDS or identity.may(NEEDS[kind])}
+    return frozenset(kinds - {_BY_WORD[word[1:]] for word in words if word.startswith("-")})
+
+
+def position_of(text: str) -> tuple[int, int]:
+    """Give the block and the index that the id of an event names.
+
+    Raises:
+        RequestInvalid: (request-invalid) it is none.
+    """
+    block, _, index = text.partition(".")
+    if not (block.isdecimal() and index.isdecimal() and len(text) < 32):
+        raise RequestInvalid(reason=f"{text!r} is no position; one is the id of an event, such as 17.0")
+    return int(block), int(index)
+
+
+def runs_of(event: Event) -> tuple[str, ...]:
+    """Give the runs that an event is about."""
+    if isinstance(event, StreamLost):
+        return event.runs
+    run_id: str = getattr(event, "run_id", "")
+    return (run_id,) if run_id else ()
+
+
 def _frame(event: Event) -> Frame:
     kind = type(event)
-    if isinstance(event, StreamLost):
-        runs = event.runs
-    else:
-        run_id: str = getattr(event, "run_id", "")
-        runs = (run_id,) if run_id else ()
-    return Frame(kind, runs, b"event: %b\ndata: %b\n\n" % (KINDS[kind].encode(), _json(told(event))))
+    return Frame(kind, runs_of(event), b"event: %b\ndata: %b\n\n" % (KINDS[kind].encode(), _json(told(event))))
 
 
 def _asked(exchange: Exchange) -> dict[str, str]:

@@ -11,14 +11,27 @@ from ostinato.core.events import Block, Event
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    from ostinato.store.database import Connection
+    from collections.abc import Iterable
+
+    from ostinato.core.records import FlowRun
+    from ostinato.store.database import Connection, Cursor
 
 MOST_BLOCKS: Final = 64
 """Blocks that are read at once."""
 ENOUGH_BYTES: Final = 1 << 20
 """When so many bytes are read, no further block is."""
+NEARBY_US: Final = 600_000_000
+"""So long before its beginning and after its end others may say something of a run."""
 
 _block: Final = msgspec.msgpack.Decoder(Block).decode
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What a run is called, and where it belongs."""
+
+    name: str
+    flow: str
+    root_id: str
 
 
 def last(db: Connection) -> int:
@@ -47,9 +60,18 @@ def check(db: Connection, block: int, index: int) -> None:
 
 def blocks(db: Connection, begin: int, limit: int = MOST_BLOCKS) -> list[tuple[int, list[Event]]]:
     """Give some blocks from an id on: at least one when there is one, else as many as are not much together."""
+    return _some(db.execute(sql.load("feed")["blocks_after"], (begin, limit)))
+
+
+def blocks_before(db: Connection, end: int) -> list[tuple[int, list[Event]]]:
+    """Give some blocks up to an id, the newest first, as many as `blocks` would."""
+    return _some(db.execute(sql.load("feed")["blocks_before"], (end, MOST_BLOCKS)))
+
+
+def _some(rows: Cursor) -> list[tuple[int, list[Event]]]:
     found: list[tuple[int, list[Event]]] = []
     size = 0
-    for number, payload in db.execute(sql.load("feed")["blocks_after"], (begin, limit)):
+    for number, payload in rows:
         found.append((number, _block(payload).events))
         size += len(payload)
         if size >= ENOUGH_BYTES:
@@ -57,7 +79,25 @@ def blocks(db: Connection, begin: int, limit: int = MOST_BLOCKS) -> list[tuple[i
     return found
 
 
+def life(db: Connection, run: FlowRun) -> tuple[int, int]:
+    """Give the ids between which the blocks lie that tell of a run: the first and the last.
+
+    What its own process said may have come late; what others said of it came soon.
+    """
+    first = since(db, run.created_at - NEARBY_US)
+    if run.ended_at is None:
+        return first, last(db)
+    own = db.execute(sql.load("feed")["newest_of_stream"], (run.stream,)).fetchone()
+    return first, max(since(db, run.ended_at + NEARBY_US), 0 if own is None else int(own[0]))
+
+
 def place_of_run(db: Connection, run_id: str) -> tuple[str, str]:
     """Give the flow of a run and its outermost run, empty when it is gone."""
     row = db.execute(sql.load("feed")["place_of_run"], (run_id,)).fetchone()
     return ("", "") if row is None else (row[0], row[1])
+
+
+def places_of_runs(db: Connection, ids: Iterable[str]) -> dict[str, Place]:
+    """Give what some runs are called and where they belong; those that are gone are left out."""
+    rows = db.execute(sql.load("feed")["places_of_runs"], (msgspec.json.encode(list(ids)).decode(),))
+    return {run_id: Place(name, flow, root_id) for run_id, name, flow, root_id in rows}
