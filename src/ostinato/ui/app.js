@@ -11,35 +11,89 @@ import { Empty, Failure, Skeleton } from "./parts/notices.js";
 import { SignIn } from "./parts/signin.js";
 import { Home } from "./pages/home.js";
 
-/** Views by the first part of the address; a page is loaded when it is first shown. */
-const VIEWS = /** @type {Record<string, {title: string, load: () => Promise<(parts: string[]) => any>}>} */ ({
+/** Views by the first part of the address; a page is loaded when it is first shown, by the depth of the address. */
+const VIEWS = /** @type {Record<string, {title: string, load: (parts: string[]) => Promise<(parts: string[]) => any>}>} */ ({
   "": { title: "Home", load: async () => () => html`<${Home} />` },
   runs: {
     title: "Runs",
-    load: async () => {
-      const [{ Runs }, { Run }] = await Promise.all([import("./pages/runs.js"), import("./pages/run.js")]);
-      return ([, id]) => (id ? html`<${Run} key=${id} id=${id} />` : html`<${Runs} />`);
+    load: async ([, one, part, number]) => {
+      if (part === "tasks" && number) {
+        const { Task } = await import("./pages/task.js");
+        return ([, id = "", , no = ""]) => html`<${Task} key=${`${id}/${no}`} id=${id} no=${no} />`;
+      }
+      if (!one) {
+        const { Runs } = await import("./pages/runs.js");
+        return () => html`<${Runs} />`;
+      }
+      const { Run } = await import("./pages/run.js");
+      return ([, id]) => html`<${Run} key=${id} id=${id} />`;
+    },
+  },
+  flows: {
+    title: "Flows",
+    load: async ([, name]) => {
+      if (name) {
+        const { Flow } = await import("./pages/flow.js");
+        return ([, one = ""]) => html`<${Flow} key=${one} name=${one} />`;
+      }
+      const { Flows } = await import("./pages/flows.js");
+      return () => html`<${Flows} />`;
     },
   },
   deployments: {
     title: "Deployments",
-    load: async () => {
+    load: async ([, one]) => {
+      if (one) {
+        const { Deployment } = await import("./pages/deployment.js");
+        return ([, ...title]) => html`<${Deployment} key=${title.join("/")} title=${title.join("/")} />`;
+      }
       const { Deployments } = await import("./pages/deployments.js");
       return () => html`<${Deployments} />`;
     },
   },
   experiments: {
     title: "Experiments",
-    load: async () => {
+    load: async ([, name, run]) => {
+      if (run) {
+        const { TrackingRun } = await import("./pages/tracking.js");
+        return ([, experiment = "", id = ""]) => html`<${TrackingRun} key=${id} experiment=${experiment} id=${id} />`;
+      }
+      if (name) {
+        const { Experiment } = await import("./pages/experiment.js");
+        return ([, one]) => html`<${Experiment} key=${one} name=${one} />`;
+      }
       const { Experiments } = await import("./pages/experiments.js");
-      return ([, name]) => html`<${Experiments} name=${name} />`;
+      return () => html`<${Experiments} />`;
     },
   },
   models: {
     title: "Models",
-    load: async () => {
+    load: async ([, name, version]) => {
+      if (version) {
+        const { Version } = await import("./pages/version.js");
+        return ([, model = "", one = ""]) => html`<${Version} key=${`${model}/${one}`} name=${model} version=${one} />`;
+      }
+      if (name) {
+        const { Model } = await import("./pages/model.js");
+        return ([, one]) => html`<${Model} key=${one} name=${one} />`;
+      }
       const { Models } = await import("./pages/models.js");
-      return ([, name]) => html`<${Models} name=${name} />`;
+      return () => html`<${Models} />`;
+    },
+  },
+  datasets: {
+    title: "Datasets",
+    load: async ([, name, digest]) => {
+      if (digest) {
+        const { Dataset } = await import("./pages/dataset.js");
+        return ([, data = "", one = ""]) => html`<${Dataset} key=${one} name=${data} digest=${one} />`;
+      }
+      if (name) {
+        const { Data } = await import("./pages/data.js");
+        return ([, one]) => html`<${Data} key=${one} name=${one} />`;
+      }
+      const { Datasets } = await import("./pages/datasets.js");
+      return () => html`<${Datasets} />`;
     },
   },
   workers: {
@@ -49,21 +103,52 @@ const VIEWS = /** @type {Record<string, {title: string, load: () => Promise<(par
       return () => html`<${Workers} />`;
     },
   },
+  artifacts: {
+    title: "Artifacts",
+    load: async () => {
+      const { Artifacts } = await import("./pages/artifacts.js");
+      return ([, id]) => html`<${Artifacts} id=${id} />`;
+    },
+  },
+  events: {
+    title: "Events",
+    load: async () => {
+      const { Events } = await import("./pages/events.js");
+      return () => html`<${Events} />`;
+    },
+  },
+  variables: {
+    title: "Variables",
+    load: async () => {
+      const { Variables } = await import("./pages/variables.js");
+      return () => html`<${Variables} />`;
+    },
+  },
+  settings: {
+    title: "Settings",
+    load: async () => {
+      const { Settings } = await import("./pages/settings.js");
+      return ([, part]) => html`<${Settings} part=${part} />`;
+    },
+  },
 });
 
 function View() {
   const { parts } = place.value;
   const name = parts[0] ?? "";
-  const [shown, setShown] = useState(/** @type {{name: string, view: any, error: any} | null} */ (null));
+  const key = `${name}/${parts.length}`;
+  const [shown, setShown] = useState(/** @type {{key: string, view: any, error: any} | null} */ (null));
   useEffect(() => {
+    let over = false;
     document.title = `${parts[1] ?? VIEWS[name]?.title ?? "Not found"} · Ostinato`;
-    VIEWS[name]?.load().then(
-      (view) => setShown({ name, view, error: null }),
-      () => setShown({ name, view: null, error: new Error("This page could not be loaded. The server may have a newer version: load the page again.") }),
+    VIEWS[name]?.load(parts).then(
+      (view) => over || setShown({ key, view, error: null }),
+      () => over || setShown({ key, view: null, error: new Error("This page could not be loaded. The server may have a newer version: load the page again.") }),
     );
-  }, [name, parts[1]]);
+    return () => void (over = true);
+  }, [key, parts[1]]);
   if (!VIEWS[name]) return html`<${Empty} title="There is no such page"><p><a href=${to()}>Go to Home</a></p><//>`;
-  if (shown?.name !== name) return html`<${Skeleton} />`;
+  if (shown?.key !== key) return html`<${Skeleton} />`;
   return shown.error ? html`<${Failure} error=${shown.error} />` : shown.view(parts);
 }
 

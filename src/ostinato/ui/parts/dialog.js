@@ -1,0 +1,33 @@
+/** Boxes over the view: they keep the focus while they are open, and give it back. */
+import { useEffect, useRef } from "preact/hooks";
+import { useAttempt } from "../lib/attempt.js";
+import { html } from "../lib/html.js";
+import { Failure } from "./notices.js";
+
+/** A box with a title; Escape closes it. @param {{label: string, close: () => void, children: any}} props */
+export function Dialog({ label, close, children }) {
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current?.showModal();
+    return () => {
+      const next = before?.isConnected ? before : document.getElementById("main");
+      if (next instanceof HTMLElement) next.focus();
+    };
+  }, []);
+  // Keys that are pressed in here mean nothing to the view below.
+  return html`<dialog ref=${box} class="box" aria-labelledby="box-title" onClose=${close}
+    onKeyDown=${(/** @type {Event} */ event) => event.stopPropagation()}><h2 id="box-title" dir="auto">${label}</h2>${children}</dialog>`;
+}
+
+/**
+ * Ask before something is done; a refusal is shown here.
+ * @param {{title: string, act: string, run: () => Promise<unknown>, close: () => void, children?: any}} props
+ */
+export function Confirm({ title, act, run, close, children }) {
+  const { attempt, error, busy } = useAttempt();
+  return html`<${Dialog} label=${title} close=${close}>${children}
+    ${error && html`<${Failure} error=${error} />`}
+    <p class="ends"><button autofocus onClick=${close}>Keep it</button>
+      <button class="danger" disabled=${busy} onClick=${async () => (await attempt(run)) && close()}>${act}</button></p><//>`;
+}
