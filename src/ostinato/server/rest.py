@@ -17,7 +17,18 @@ from litestar.plugins.core import MsgspecDIPlugin
 
 from ostinato import __version__
 from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, OstinatoError, RequestInvalid, told
-from ostinato.server import datasets, deployments, experiments, models, overviews, people, queues, runs, screens
+from ostinato.server import (
+    datasets,
+    deployments,
+    experiments,
+    models,
+    overviews,
+    people,
+    promotions,
+    queues,
+    runs,
+    screens,
+)
 from ostinato.server.doors import IDENTITY, OFFICE, Ask
 from ostinato.server.exchange import MOST_BYTES
 from ostinato.server.problems import problem_of
@@ -39,6 +50,7 @@ HANDLERS: Final = (
     *experiments.HANDLERS,
     *datasets.HANDLERS,
     *models.HANDLERS,
+    *promotions.HANDLERS,
     *screens.HANDLERS,
 )
 ABOUT: Final = """What runs, when and where. Send `Authorization: Bearer KEY`. Errors are problem+json with a `code`,
