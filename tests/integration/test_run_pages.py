@@ -38,6 +38,7 @@ def db(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     filled.close()
     database = Home(str(home)).open_to_read()
     monkeypatch.setattr(logs, "LOOKED_AT", 9)
+    monkeypatch.setattr(logs, "SOUGHT", 9)
     monkeypatch.setattr(briefs, "LOOKED_AT", 10)
     yield database.db
     database.close()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 50_000
 """Lines that one page looks at when only some of them are wanted."""
+SOUGHT: Final = 200_000
+"""Lines that one look for a text looks through."""
 END: Final = 1 << 62
 """After every line."""
 ANY_TASK: Final = -1
@@ -51,7 +53,7 @@ def lines_after(db: Connection, wanted: Wanted, after: int, limit: int) -> tuple
 
     A page may be short, and even empty, while there is more.
     """
-    upto, more = (END, False) if wanted.all else _bound(db, "look_ahead", wanted, after, END)
+    upto, more = (END, False) if wanted.all else _bound(db, "look_ahead", wanted, after, END, LOOKED_AT)
     values = (wanted.run_id, after, upto, wanted.level, wanted.no, limit + 1)
     found = [_line(row) for row in db.execute(sql.load("logs")["lines_after"], values)]
     if len(found) > limit:
@@ -61,7 +63,7 @@ def lines_after(db: Connection, wanted: Wanted, after: int, limit: int) -> tuple
 
 def lines_before(db: Connection, wanted: Wanted, before: int, limit: int) -> tuple[list[LogLine], int]:
     """Give the last lines before an id, in commit order, and before which id to go on: 0 when that was all."""
-    low, more = (0, False) if wanted.all else _bound(db, "look_back", wanted, before, 0)
+    low, more = (0, False) if wanted.all else _bound(db, "look_back", wanted, before, 0, LOOKED_AT)
     values = (wanted.run_id, before, low, wanted.level, wanted.no, limit + 1)
     found = [_line(row) for row in db.execute(sql.load("logs")["lines_before"], values)]
     if len(found) > limit:
@@ -74,7 +76,7 @@ def hits_before(db: Connection, wanted: Wanted, text: str, before: int, limit: i
 
     Capital letters and small ones are the same. The second value says before which id to go on: 0 when that was all.
     """
-    low, more = _bound(db, "look_back", wanted, before, 0)
+    low, more = _bound(db, "look_back", wanted, before, 0, SOUGHT)
     if text.isascii() and text.isprintable() and len(text) <= _LONGEST_LIKE:
         name, sought = "hits_before", f"%{_escaped(text)}%"
     else:  # LIKE knows ASCII only
@@ -92,10 +94,10 @@ def span(db: Connection, run_id: str) -> tuple[int, int]:
     return first or 0, last or 0
 
 
-def _bound(db: Connection, query: str, wanted: Wanted, begin: int, otherwise: int) -> tuple[int, bool]:
+def _bound(db: Connection, query: str, wanted: Wanted, begin: int, otherwise: int, most: int) -> tuple[int, bool]:
     """Give the line where a look ends, and whether there may be more behind it."""
-    n_lines, end = db.execute(sql.load("logs")[query], (wanted.run_id, begin, LOOKED_AT)).fetchone()
-    return (end, True) if n_lines == LOOKED_AT else (otherwise, False)
+    n_lines, end = db.execute(sql.load("logs")[query], (wanted.run_id, begin, most)).fetchone()
+    return (end, True) if n_lines == most else (otherwise, False)
 
 
 def _escaped(text: str) -> str:

@@ -15,43 +15,45 @@ const SWEEPS = 8;
  */
 export function layout(ids, edges) {
   const order = new Map(ids.map((id, at) => [id, at]));
-  const forward = edges.filter(([from, to]) => (order.get(from) ?? 0) < (order.get(to) ?? 0));
-  const before = neighbours(ids, forward, 1);
-  const after = neighbours(ids, forward, 0);
-  /** @type {Map<string, number>} */
-  const layer = new Map();
-  for (const id of ids) {
-    let deepest = -1;
-    for (const one of before.get(id) ?? []) deepest = Math.max(deepest, layer.get(one) ?? -1);
-    layer.set(id, deepest + 1);
+  const before = ids.map(() => /** @type {number[]} */ ([]));
+  const after = ids.map(() => /** @type {number[]} */ ([]));
+  for (const [from, to] of edges) {
+    const a = order.get(from) ?? 0, b = order.get(to) ?? 0;
+    if (a >= b) continue;
+    after[a]?.push(b);
+    before[b]?.push(a);
   }
-  /** @type {string[][]} */
+  const layer = new Int32Array(ids.length);
+  /** @type {number[][]} */
   const layers = [];
-  for (const id of ids) (layers[layer.get(id) ?? 0] ??= []).push(id);
-  /** @type {Map<string, number>} */
-  const at = new Map();
-  const note = (/** @type {string[]} */ row) => row.forEach((id, index) => at.set(id, index - (row.length - 1) / 2));
+  before.forEach((near, node) => {
+    let deepest = -1;
+    for (const one of near) deepest = Math.max(deepest, layer[one] ?? -1);
+    layer[node] = deepest + 1;
+    (layers[deepest + 1] ??= []).push(node);
+  });
+  const at = new Float64Array(ids.length);
+  const middle = new Float64Array(ids.length);
+  const note = (/** @type {number[]} */ row) => row.forEach((node, index) => (at[node] = index - (row.length - 1) / 2));
   layers.forEach(note);
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const down = sweep % 2 === 0;
     const near = down ? before : after;
     for (const row of down ? layers : layers.toReversed()) {
-      const middle = new Map(row.map((id) => [id, mean((near.get(id) ?? []).map((one) => at.get(one) ?? 0), at.get(id) ?? 0)]));
-      row.sort((a, b) => (middle.get(a) ?? 0) - (middle.get(b) ?? 0));
+      for (const node of row) middle[node] = mean(near[node] ?? [], at, at[node] ?? 0);
+      row.sort((a, b) => (middle[a] ?? 0) - (middle[b] ?? 0));
       note(row);
     }
   }
-  return new Map(ids.map((id) => [id, { id, layer: layer.get(id) ?? 0, at: at.get(id) ?? 0 }]));
+  return new Map(ids.map((id, node) => [id, { id, layer: layer[node] ?? 0, at: at[node] ?? 0 }]));
 }
 
-function neighbours(/** @type {string[]} */ ids, /** @type {[string, string][]} */ edges, /** @type {0 | 1} */ end) {
-  const found = new Map(ids.map((id) => [id, /** @type {string[]} */ ([])]));
-  for (const [from, to] of edges) found.get(end ? to : from)?.push(end ? from : to);
-  return found;
-}
-
-function mean(/** @type {number[]} */ values, /** @type {number} */ otherwise) {
-  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : otherwise;
+/** Give the mean place of some nodes, or another one when there are none. */
+function mean(/** @type {number[]} */ nodes, /** @type {Float64Array} */ at, /** @type {number} */ otherwise) {
+  if (!nodes.length) return otherwise;
+  let sum = 0;
+  for (const node of nodes) sum += at[node] ?? 0;
+  return sum / nodes.length;
 }
 
 const FEW = 300;

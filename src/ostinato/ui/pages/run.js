@@ -84,7 +84,7 @@ function Page({ data, error, again }) {
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${data.why && html`<p class="notice">It waits: ${data.why}</p>`}
     ${questions.map((/** @type {any} */ input) => html`<${Lazy} key=${input.key} load=${answer} props=${{ run, input, done: again }} />`)}
-    ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs}>
+    ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs} brief=${tab?.name !== "tasks"}>
       <p class="quiet">In a terminal: <code>ostinato retry ${/^[\w-]+$/.test(run.name) ? run.name : run.id}</code></p><//>`}
     <div role="tablist" class="tabs" aria-label="Parts of the run">${tabs.map((one) => html`<button key=${one.name} role="tab" id=${`tab-${one.name}`}
       aria-selected=${one === tab} aria-controls="panel" tabindex=${one === tab ? 0 : -1} onKeyDown=${step}
@@ -129,8 +129,7 @@ function tabsOf(data, jump) {
 
 /** The newest values of what was tracked in the run. @param {{run: any, tracked: any[]}} props */
 function Metrics({ run, tracked }) {
-  return tracked.map((one) => html`<section key=${one.id}><h2><a href=${to("experiments", one.experiment, one.id)} dir="auto">${one.name}</a>
-      <span class="quiet">in <a href=${to("experiments", one.experiment)} dir="auto">${one.experiment}</a>, ${one.status}${one.task_no && html`, by <a href=${to("runs", run.id, "tasks", String(one.task_no))}>task run ${one.task_no}</a>`}</span></h2>
+  return tracked.map((one) => html`<section key=${one.id}><h2><a href=${to("experiments", one.experiment, one.id)} dir="auto">${one.name}</a> <span class="quiet">in <a href=${to("experiments", one.experiment)} dir="auto">${one.experiment}</a>, ${one.status}${one.task_no && html`, by <a href=${to("runs", run.id, "tasks", String(one.task_no))}>task run ${one.task_no}</a>`}</span></h2>
     ${Object.keys(one.metrics).length ? html`<div class="scroll"><table class="rows pairs" aria-label=${`Metrics of ${one.name}`}><thead><tr><th>Metric</th><th class="number">Newest value</th></tr></thead>
       <tbody>${Object.entries(one.metrics).map(([key, value]) => html`<tr key=${key}><td dir="auto">${key}</td><td class="number">${number(value)}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet">No metric yet.</p>`}</section>`);
 }

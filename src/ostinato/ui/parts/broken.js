@@ -5,8 +5,8 @@ import { failingSource } from "../lib/traces.js";
 
 const LAST_LINES = 12;
 
-/** @param {{error: any, message: string, state: string, lines: any[], children?: any}} props */
-export function Broken({ error, message, state, lines, children }) {
+/** @param {{error: any, message: string, state: string, lines: any[], brief?: boolean, children?: any}} props `brief` folds the lines */
+export function Broken({ error, message, state, lines, brief = false, children }) {
   const source = error?.trace ? failingSource(error.trace) : "";
   return html`<section class="broken" aria-label="What went wrong">
     <h2 tabindex="0">${error ? html`<code>${error.type}</code> <span dir="auto">${error.message}</span>` : html`<span dir="auto">${message || state}</span>`}</h2>
@@ -15,7 +15,7 @@ export function Broken({ error, message, state, lines, children }) {
     ${source && html`<pre class="trace failing" tabindex="0" aria-label="The line that failed">${source}</pre>`}
     ${error?.hint && html`<p>${error.hint}</p>`}
     ${error?.trace && html`<details open=${!source}><summary>Traceback</summary><pre class="trace" tabindex="0" aria-label="Traceback">${error.trace}</pre></details>`}
-    ${lines.length > 0 && html`<details open><summary>Last log lines</summary><pre class="trace" tabindex="0" aria-label="Last log lines">${lines.slice(-LAST_LINES).map((line) => line.text).join("\n")}</pre></details>`}
+    ${lines.length > 0 && html`<details open=${!brief}><summary>Last log lines</summary><pre class="trace" tabindex="0" aria-label="Last log lines">${lines.slice(-LAST_LINES).map((line) => line.text).join("\n")}</pre></details>`}
     ${children}
   </section>`;
 }

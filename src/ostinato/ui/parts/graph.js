@@ -5,9 +5,8 @@ import { html } from "../lib/html.js";
 import { layoutOf } from "../lib/layout.js";
 import { go } from "../lib/route.js";
 import { glyphOf, isBad, kindOf } from "../lib/states.js";
-import { now, span, taken } from "../lib/time.js";
 import { useView } from "../lib/view.js";
-import { labelOf, pageOf, stateOf, wordsOf } from "./node.js";
+import { labelOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
 import { Failure, Skeleton } from "./notices.js";
 
 const WIDE = 190, HIGH = 44, GAP_X = 70, GAP_Y = 18, EDGE = 12;
@@ -67,7 +66,13 @@ function Drawing({ graph, run, jump }) {
     const pane = box.current;
     if (pane && graph.nodes.length > MOST_DRAWN) setSeen({ left: pane.scrollLeft / zoom, top: pane.scrollTop / zoom, right: (pane.scrollLeft + pane.clientWidth) / zoom, bottom: (pane.scrollTop + pane.clientHeight) / zoom });
   }
-  useLayoutEffect(look, [zoom, found]);
+  useLayoutEffect(() => {
+    const first = found?.places.get(here);
+    const pane = box.current;
+    if (first && pane && !pane.scrollTop && !pane.scrollLeft) pane.scrollTop = first.y * zoom - pane.clientHeight / 2; // the middle of the first layer
+    look();
+  }, [found]);
+  useLayoutEffect(look, [zoom]);
   useLayoutEffect(() => {
     if (held.current) focusOn([...(box.current?.querySelectorAll("[data-node]") ?? [])].find((one) => one instanceof SVGElement && one.dataset.node === here));
     held.current = false;
@@ -154,7 +159,7 @@ function Drawing({ graph, run, jump }) {
 function Box({ node, run, spot, here, critical, links, onFocus }) {
   if (!spot) return null;
   const state = stateOf(node);
-  const time = span(taken(node.started_at, node.ended_at, node.ended_at ? 0 : now.value));
+  const time = timeOf(node);
   const label = `${labelOf(node)}${critical ? ", critical" : ""}, ${links?.left.length ?? 0} upstream, ${links?.right.length ?? 0} downstream`;
   return html`<g class=${`node${critical ? " critical" : ""}`} data-kind=${kindOf(state)} data-node=${node.id} role="treeitem" aria-label=${label} tabindex=${here ? 0 : -1}
     transform=${`translate(${spot.x} ${spot.y})`} onFocus=${() => onFocus(node.id)} onClick=${() => go(pageOf(run, node))}><title>${label}</title>

@@ -9,7 +9,7 @@ import { rowsOf, Stretch } from "../lib/lines.js";
 import { clock, full, zone } from "../lib/time.js";
 import { Failure } from "./notices.js";
 
-const ROW = 20, AROUND = 20, NEAR = 600, HIGH = 640, MOST_WRAPPED = 800;
+const ROW = 20, AROUND = 20, NEAR = 600, HIGH = 640, MOST_WRAPPED = 800, FOLDED = 50;
 /** As many lines come with the page of a run. */
 const FIRST = 200;
 const LEVELS = /** @type {const} */ ([[0, "All levels"], [20, "INFO"], [30, "WARNING"], [40, "ERROR"]]);
@@ -235,7 +235,7 @@ function Line({ row, word, chosen, here }) {
   const { line, own } = row;
   const [at, title] = useMemo(() => (own ? [clock(line.at), full(line.at)] : []), [line, own, zone.value]);
   return html`<p id=${`line-${row.key}`} data-key=${row.key} role="option" aria-selected=${chosen} data-here=${here} data-level=${line.level}>
-    <time title=${title}>${at}</time><b>${own && line.level}</b><span>${own && line.task && html`<i>${line.task}</i> `}${marked(row.text, word)}${row.more > 0 && html` <em data-fold=${line.id}>${row.open ? "▾ fold" : `▸ ${row.more.toLocaleString("en")} more lines`}</em>${!row.open && html` <u>${marked(row.last, word)}</u>`}`}</span></p>`;
+    <time title=${title}>${at}</time><b>${own && line.level}</b><span>${own && line.task && html`<i>${line.task}</i> `}${marked(row.more && !row.open && row.text.length > FOLDED ? `${row.text.slice(0, FOLDED)}…` : row.text, word)}${row.more > 0 && html` <em data-fold=${line.id}>${row.open ? "▾ fold" : `▸ ${row.more.toLocaleString("en")} more lines`}</em>${!row.open && html` <u>${marked(row.last, word)}</u>`}`}</span></p>`;
 }
 
 /** Copies a text that has to be fetched first. @param {{words: string, text: () => Promise<string>}} props */

@@ -15,9 +15,12 @@ export function stateOf(/** @type {any} */ node) {
 
 export const wordsOf = (/** @type {any} */ node) => (node.n > 1 ? states(node).map((one) => `${node.states[one].toLocaleString("en")} ${one}`).join(", ") : stateOf(node));
 
+/** Give how long a node took, or takes so far. */
+export const timeOf = (/** @type {any} */ node) => span(taken(node.started_at, node.ended_at, node.ended_at ? 0 : now.value));
+
 /** Give what is said of a node. */
 export function labelOf(/** @type {any} */ node) {
-  const time = span(taken(node.started_at, node.ended_at, node.ended_at ? 0 : now.value));
+  const time = timeOf(node);
   return `${node.kind === "flow" ? "subflow" : "task"} ${node.name}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}, ${wordsOf(node)}${time && `, ${time}`}`;
 }
 

@@ -6,7 +6,7 @@ import { layoutOf } from "../lib/layout.js";
 import { go } from "../lib/route.js";
 import { glyphOf, isBad, kindOf } from "../lib/states.js";
 import { useView } from "../lib/view.js";
-import { labelOf, pageOf, stateOf, wordsOf } from "./node.js";
+import { labelOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
 import { Empty, Failure, Skeleton } from "./notices.js";
 
 const MOST = 150, SIZE = 640, MIDDLE = SIZE / 2, INNER = 70, DOT = 9, TURN = 2 * Math.PI, FEW = 40;
@@ -70,6 +70,9 @@ function Rings({ graph: whole, run, onEnter }) {
   }, [shape]);
   const { dots, rings } = useMemo(() => spread(graph.nodes, layout, links), [graph, layout, links]);
   const lit = useMemo(() => (traced ? new Set([...reach(links, traced, "in"), ...reach(links, traced, "out")]) : null), [traced, links]);
+  const [zoom, setZoom] = useState(1);
+  const frame = useRef(/** @type {HTMLElement | null} */ (null));
+  const scale = (/** @type {number} */ by) => setZoom((old) => Math.min(8, Math.max(1, old * by)));
   const bad = dots.filter((dot) => isBad(stateOf(dot.node)));
   const said = dots.find((dot) => dot.node.id === (traced || here));
 
@@ -92,16 +95,21 @@ function Rings({ graph: whole, run, onEnter }) {
     else if (event.key === "ArrowDown") show(links.get(here)?.out[0]);
     else if (event.key === "ArrowUp") show(links.get(here)?.in[0]);
     else if (event.key === "Enter") enter(dot.node);
+    else if (event.key === "+" || event.key === "=") scale(1.25);
+    else if (event.key === "-") scale(0.8);
+    else if (event.key === "0") setZoom(1);
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
   if (!layout) return html`<${Skeleton} />`;
   const at = new Map(dots.map((dot) => [dot.node.id, dot]));
+  const side = SIZE / zoom;
+  const around = zoom > 1 ? (at.get(here) ?? { x: MIDDLE, y: MIDDLE }) : { x: MIDDLE, y: MIDDLE }; // larger, it is seen around the dot that is chosen
   const dim = (/** @type {boolean} */ on) => (lit && !on ? "dim" : undefined);
   return html`${graph.n > MOST && html`<p class="notice">${graph.n.toLocaleString("en")} groups are too many for rings: these are the first ${MOST}. The graph shows all of them.</p>`}
-    <div class="radar"><svg ref=${box} viewBox=${`0 0 ${SIZE} ${SIZE}`} role="tree" aria-label="Radar of the run" onKeyDown=${walk} onMouseLeave=${() => setTraced("")}>
-      <g aria-hidden="true">${rings.map((radius) => html`<circle key=${radius} class="ring" cx=${MIDDLE} cy=${MIDDLE} r=${radius} />`)}
+    <div class="radar" ref=${frame}><svg ref=${box} viewBox=${`${around.x - side / 2} ${around.y - side / 2} ${side} ${side}`} role="tree" aria-label="Radar of the run" onKeyDown=${walk} onMouseLeave=${() => setTraced("")}>
+      <g aria-hidden="true">${rings.filter(Boolean).map((radius) => html`<circle key=${radius} class="ring" cx=${MIDDLE} cy=${MIDDLE} r=${radius} />`)}
         ${bad.map((dot) => html`<path key=${dot.node.id} class="wedge" d=${wedge(dot, rings, dots)} />`)}
         ${graph.edges.map((/** @type {[string, string]} */ [from, target]) => {
           const a = at.get(from), b = at.get(target);
@@ -120,10 +128,11 @@ function Rings({ graph: whole, run, onEnter }) {
           onClick=${() => enter(node)} onMouseEnter=${() => setTraced(node.id)} onFocus=${() => (setHere(node.id), setTraced(node.id))} onBlur=${() => setTraced("")}>
           <title>${label}</title><circle cx=${dot.x} cy=${dot.y} r=${size} />${node.kind === "flow" && html`<circle class="outer" cx=${dot.x} cy=${dot.y} r=${size + 4} />`}
           <text class="glyph" x=${dot.x} y=${dot.y + 4} text-anchor="middle">${glyphOf(stateOf(node))}</text>
-          ${(dots.length <= FEW || isBad(stateOf(node))) && html`<text x=${dot.x + (left ? -size - 5 : size + 5)} y=${dot.y + 4} text-anchor=${left ? "end" : "start"}>${shorten(node.name)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}</text>`}</g>`;
+          ${(dots.length <= FEW || isBad(stateOf(node))) && html`<text x=${dot.x + (left ? -size - 5 : size + 5)} y=${dot.y + 4} text-anchor=${left ? "end" : "start"}>${shorten(node.name)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}<tspan class="time"> ${timeOf(node)}</tspan></text>`}</g>`;
       })}</svg>
-      <aside aria-live="polite">${said && html`<h2 dir="auto">${said.node.name}${said.node.n > 1 && html` <span class="quiet">×${said.node.n.toLocaleString("en")}</span>`}</h2>
-        <p>${wordsOf(said.node)}</p><p class="quiet">${links.get(said.node.id)?.in.length ?? 0} upstream, ${links.get(said.node.id)?.out.length ?? 0} downstream</p>
+      <aside aria-live="polite"><p class="bar"><button onClick=${() => scale(1.25)} aria-label="Larger">+</button><button onClick=${() => scale(0.8)} aria-label="Smaller">−</button><button onClick=${() => setZoom(1)}>All</button><button onClick=${() => (document.fullscreenElement ? document.exitFullscreen() : frame.current?.requestFullscreen())}>Full screen</button></p>
+        ${said && html`<h2 dir="auto">${said.node.name}${said.node.n > 1 && html` <span class="quiet">×${said.node.n.toLocaleString("en")}</span>`}</h2>
+        <p>${wordsOf(said.node)} ${timeOf(said.node)}</p><p class="quiet">${links.get(said.node.id)?.in.length ?? 0} upstream, ${links.get(said.node.id)?.out.length ?? 0} downstream</p>
         <button onClick=${() => enter(said.node)}>${said.node.run_id ? "Go into the subflow" : "Open"}</button>
         ${said.node.run_id && html` <button onClick=${() => go(pageOf(run, said.node))}>Open its run</button>`}`}
         <p class="quiet">What begins the run is inside, what needs it further out. A wedge shows where something failed.</p></aside></div>`;
@@ -143,7 +152,7 @@ function spread(nodes, layout, links) {
   for (const node of nodes) (layers[layout.get(node.id)?.layer ?? 0] ??= []).push(node);
   const gap = (MIDDLE - INNER - 60) / Math.max(1, layers.length - 1);
   const single = layers.length === 1;
-  const rings = layers.map((_, ring) => (single ? (MIDDLE - 60) / 1.5 : INNER + ring * gap));
+  const rings = layers.map((layer, ring) => (single ? (MIDDLE - 60) / 1.5 : ring || layer.length > 1 ? INNER + ring * gap : 0)); // what alone begins it is the middle
   /** @type {Map<string, number>} */
   const angles = new Map();
   /** @type {Dot[]} */

@@ -6,13 +6,14 @@ import { html } from "../lib/html.js";
 import { lanes } from "../lib/lanes.js";
 import { go, to } from "../lib/route.js";
 import { partsOf, placeOf } from "../lib/scale.js";
-import { kindOf } from "../lib/states.js";
+import { kindOf, STATES } from "../lib/states.js";
 import { theme } from "../lib/theme.js";
 import { now, span, taken } from "../lib/time.js";
 import { useView } from "../lib/view.js";
 import { Failure } from "./notices.js";
 
 const MOST = 1000, FEW = 200, LANE = 22, BAR = 18, HIGH = 480, LEAST = 1 / 400, MOST_ZOOM = 500;
+const KINDS = new Set(Object.values(STATES).map((one) => one.kind));
 /** States of a task run in which it does not run, though it has begun. */
 const WAITS = new Set(["AwaitingRetry", "Pending", "Paused"]);
 
@@ -163,13 +164,14 @@ function Canvas({ bars, n, run, zoom, onSay }) {
   const [here, setHere] = useState(-1);
   const [width, setWidth] = useState(0);
   const high = Math.min(HIGH, n * LANE + 4);
+  const colour = colours(theme.value);
   useEffect(() => {
     const watch = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
     if (pane.current) watch.observe(pane.current);
     return () => watch.disconnect();
   }, []);
-  const draw = () => canvas.current && pane.current && width && paint(canvas.current, bars, zoom, { width, high, top: pane.current.scrollTop, here });
-  useLayoutEffect(() => void draw(), [bars, zoom, here, width, theme.value]);
+  const draw = () => canvas.current && pane.current && width && paint(canvas.current, bars, zoom, colour, { width, high, top: pane.current.scrollTop, here });
+  useLayoutEffect(() => void draw(), [bars, zoom, here, width, colour]);
   /** Give the bar below the pointer. */
   function under(/** @type {MouseEvent} */ event) {
     const { left, top } = /** @type {HTMLElement} */ (canvas.current).getBoundingClientRect();
@@ -195,14 +197,28 @@ function Canvas({ bars, n, run, zoom, onSay }) {
     <ul class="unseen" aria-label="Task runs by time">${bars.map((bar, index) => html`<li key=${bar.task.no}><a data-no=${bar.task.no} href=${pageOf(run, bar)} tabindex=${index === Math.max(0, here) ? 0 : -1} onFocus=${() => focus(index)}>${bar.words}</a></li>`)}</ul></div>`;
 }
 
+/** @type {{theme: string, colour: (name: string) => string}} */
+let palette = { theme: "", colour: () => "" };
+
+/** Give the colours of a theme; asked once, since asking has the whole page laid out. */
+function colours(/** @type {string} */ name) {
+  if (palette.theme !== name) {
+    const style = getComputedStyle(document.documentElement);
+    const all = new Map([...KINDS, "line", "bg", "accent", "on-accent"].map((one) => [one, style.getPropertyValue(`--${one}`)]));
+    palette = { theme: name, colour: (one) => all.get(one) ?? "" };
+  }
+  return palette.colour;
+}
+
 /**
  * Paint the bars of the lanes that are on the screen.
  * @param {HTMLCanvasElement} canvas
  * @param {Bar[]} bars
  * @param {{from: number, to: number}} zoom
+ * @param {(name: string) => string} colour
  * @param {{width: number, high: number, top: number, here: number}} view
  */
-function paint(canvas, bars, zoom, { width, high, top, here }) {
+function paint(canvas, bars, zoom, colour, { width, high, top, here }) {
   const start = performance.now();
   const sharp = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * sharp) || canvas.height !== Math.round(high * sharp)) {
@@ -213,9 +229,6 @@ function paint(canvas, bars, zoom, { width, high, top, here }) {
   }
   const pen = canvas.getContext("2d");
   if (!pen) return;
-  const style = getComputedStyle(canvas);
-  const colours = new Map();
-  const colour = (/** @type {string} */ name) => colours.get(name) ?? colours.set(name, style.getPropertyValue(`--${name}`)).get(name);
   pen.setTransform(sharp, 0, 0, sharp, 0, 0);
   pen.clearRect(0, 0, width, high);
   pen.font = "11px system-ui, sans-serif";
