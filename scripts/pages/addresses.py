@@ -32,7 +32,7 @@ OTHERS = (
     ("POST", "/api/rpc/do, append, read/..., memory/...", "by what is asked", "The doors of our own processes."),
 )
 FEED = (
-    ("kinds", "Only these kinds, with commas between them."),
+    ("kinds", "Only these kinds, with commas between them; `-logged` leaves a kind out of all there are."),
     ("run", "Only this run and those below it: id, beginning of an id, name, or `last`."),
     ("flow", "Only runs of this flow."),
     ("since", "Begin at an instant, as in queries: `24h`, `2026-11-01`."),

@@ -18,8 +18,11 @@ from litestar.plugins.core import MsgspecDIPlugin
 from ostinato import __version__
 from ostinato.core.errors import BodyTooLarge, DoorNotFound, MethodRefused, OstinatoError, RequestInvalid, told
 from ostinato.server import (
+    artifacts,
+    backfills,
     datasets,
     deployments,
+    events,
     experiments,
     models,
     overviews,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 HANDLERS: Final = (
     *runs.HANDLERS,
     *deployments.HANDLERS,
+    *backfills.HANDLERS,
     *queues.HANDLERS,
     *people.HANDLERS,
     *overviews.HANDLERS,
@@ -51,6 +55,8 @@ HANDLERS: Final = (
     *datasets.HANDLERS,
     *models.HANDLERS,
     *promotions.HANDLERS,
+    *artifacts.HANDLERS,
+    *events.HANDLERS,
     *screens.HANDLERS,
 )
 ABOUT: Final = """What runs, when and where. Send `Authorization: Bearer KEY`. Errors are problem+json with a `code`,
@@ -58,7 +64,7 @@ a `detail` and a `hint`. Lists give `next`; send it as `after` for the page that
 happens is at `/api/feed` (server-sent events)."""
 
 _DEPLOYMENTS: Final = "/api/deployments/"
-_ACTS: Final = ("pause", "runs", "upcoming")
+_ACTS: Final = ("backfill", "pause", "runs", "upcoming")
 _TITLE: Final = re.compile(rf"{_DEPLOYMENTS}(?P<flow>[^/]+)/(?P<name>[^/]+)(?P<act>/(?:{'|'.join(_ACTS)}))?")
 """An address of a deployment by flow and name; a name that is an act has to be given by its id."""
 
