@@ -52,6 +52,22 @@ def score(
     """
     return f"{day} {model.depth} {model.rate} {rows} {n} {kind} {fast} {note} {extra} {token}"
 '''
+ASKING = """
+    from dataclasses import dataclass
+
+    from ostinato import flow, pause
+
+    @dataclass
+    class Approval:
+        approve: bool
+        note: str = ""
+        n: int = 3
+
+    @flow
+    def publish() -> str:
+        answer = pause(Approval, key="approval")
+        return f"{answer.approve} {answer.note.strip()} {answer.n}"
+"""
 
 
 def field(visitor: Visitor, path: str) -> Locator:
@@ -249,3 +265,19 @@ def test_each_kind_of_schema_has_a_field_and_words(visitor: Visitor) -> None:
         "node": {"n": 3}, "colour": "red", "any": {"deep": [None]}, "numbers": [1, 2.5], "either": "x", "other": 2,
     }  # fmt: skip
     assert found["whole"] == [["Parameters", "json", {"n": 1}]]
+
+
+def test_what_a_paused_run_asks_for_is_given_by_a_form(visitor: Visitor, server: Served) -> None:
+    server.fleet.worker()
+    run = server.fleet.run(server.fleet.deploy(server.fleet.write(ASKING), "publish"))
+    server.fleet.wait(run, "Paused")
+    visitor.sign_in()
+    visitor.go(f"/runs/{run.id}")
+    asked = visitor.page.get_by_label("Input approval")
+    expect(asked).to_contain_text("It waits for approval")
+    asked.get_by_label("approve").check()
+    field(visitor, "note").fill("fine ")
+    asked.get_by_role("button", name="Give it and go on").click()
+    expect(visitor.page.locator(".title .state")).to_have_text(re.compile("Completed"))
+    expect(asked).to_have_count(0)
+    assert server.http.get(f"/api/runs/{run.id}").json()["result"]["value"] == "True fine 3"

@@ -45,11 +45,10 @@ function Row({ one, may, again }) {
   const when = one.schedules.map((/** @type {any} */ each) => `${each.said}${each.active ? "" : " (paused)"}`).join("; ");
   return html`<tr tabindex="0" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && event.target === event.currentTarget && go(here)}>
     <td><a href=${here} dir="auto" title=${`${one.title} ${one.description}`}>${one.title}</a></td>
-    <td title=${when}>${one.paused && html`<b>‖ paused</b> `}${when || html`<span class="quiet">when asked</span>`}</td>
-    <td><${When} at=${one.next_at} /></td>
+    <td title=${when}>${when || html`<span class="quiet">when asked</span>`}</td>
+    <td>${one.paused ? html`<b>‖ paused</b>` : html`<${When} at=${one.next_at} />`}</td>
     <td>${one.last && html`<a href=${to("runs", one.last.id)} title=${one.last.name}><${State} state=${one.last.state} /></a> <${When} at=${one.last.started_at ?? one.last.expected_at} />`}</td>
     <td class="actions">${error && html`<span role="alert" class="bad-text" title=${error.hint}>${error.message}</span>`}
-      <a href=${withQuery(here, { form: "run" })} aria-label=${`With parameters: ${one.title}`}>with…</a>
-      <button disabled=${busy || !may.includes("run")} onClick=${run}>Run</button>${one.schedules.length > 0 && html`<button disabled=${busy || !may.includes("deploy")} onClick=${pause}>${one.paused ? "Go on" : "Pause"}</button>`}</td>
+      <a href=${withQuery(here, { form: "run" })}>Run with…</a> <button disabled=${busy || !may.includes("run")} onClick=${run}>Run</button>${one.schedules.length > 0 && html`<button disabled=${busy || !may.includes("deploy")} onClick=${pause}>${one.paused ? "Go on" : "Pause"}</button>`}</td>
   </tr>`;
 }
