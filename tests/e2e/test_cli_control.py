@@ -136,7 +136,7 @@ def test_a_run_that_waits_says_why_in_lists_and_on_its_page(cli: Cli) -> None:
     assert [run["name"] for run in cli.json("runs")] == ["three"]
     cli("deploy", "run", "steps/d", "--name", "five")
     assert "1 scheduled, next in" in cli("runs", "--limit", "1").stderr, "where there is more, too"
-    assert plain.stdout.split()[:7] == ["STATE", "RUN", "DEPLOYMENT", "WHEN", "TOOK", "WHY", "ID"]
+    assert plain.stdout.split()[:7] == ["STATE", "RUN", "DEPLOYMENT", "WHEN", "TOOK", "ID", "WHY"]
     listed = cli("runs", "state:scheduled").stdout
     assert re.search(r"○ Scheduled +three .*no worker serves queue 'default'", listed)
     assert re.search(r"○ Scheduled +four .*due in 1h59m|due in 2h00m", listed)
@@ -203,5 +203,7 @@ def test_a_suspended_run_by_hand_goes_on_where_it_is_resumed(cli: Cli) -> None:
     assert "pause-1" in cli("show", "eight").stdout
     assert "one value (boolean)" in cli("resume", "eight", code=2).stderr
     assert "value     True" in cli("resume", "eight", "yes", "--plain").stderr
+    cli("run", "flows.py:confirms", "--name", "eight", "--plain")
+    assert "eight: the newest run of that name, " in cli("resume", "eight", "no", "--plain").stderr
     ended = cli("run", "flows.py:confirms", "--name", "nine", "--quiet")
     assert "⊘ Cancelled" in cli("cancel", "nine").stdout

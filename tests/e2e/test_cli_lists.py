@@ -85,7 +85,7 @@ def test_a_query_may_be_one_word_or_many(cli: Cli, three: dict[str, str]) -> Non
 
 def test_the_table_says_state_with_glyph_and_word(cli: Cli, three: dict[str, str]) -> None:
     lines = cli("runs").stdout.splitlines()
-    assert lines[0].split() == ["STATE", "RUN", "FLOW", "WHEN", "TOOK", "WHY", "ID"]
+    assert lines[0].split() == ["STATE", "RUN", "FLOW", "WHEN", "TOOK", "ID", "WHY"]
     assert "✕ Failed" in lines[2]
     assert "ValueError: bad row 17" in lines[2]
     assert "\x1b" not in "".join(lines)

@@ -81,8 +81,8 @@ def test_a_queue_takes_the_runs_that_its_filter_fits(project: Cli) -> None:
 def test_a_preview_shows_what_schedules_will_make_newest_first(project: Cli) -> None:
     project("queue", "create", "ml", "--deployment", "monthly")
     lines = project("queue", "preview", "ml", "--hours", "2160").stdout.splitlines()
-    assert re.split(r"  +", lines[0]) == ["SCHEDULED START", "RUN ID", "NAME", "DEPLOYMENT"]
-    assert lines.pop().startswith("Latest first. Next, in the last line: score/monthly, in ")
+    assert re.split(r"  +", lines[0]) == ["SCHEDULED START, LATEST FIRST", "RUN ID", "NAME", "DEPLOYMENT"]
+    assert lines.pop().startswith("Next, in the last line: score/monthly, in ")
     times = [line[:19] for line in lines[1:]]
     assert times == sorted(times, reverse=True)
     assert 2 <= len(times) <= 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,8 +201,7 @@ def test_a_list_of_80_columns_says_why_and_gives_an_id_that_names_the_run(cli: C
     newest, oldest = terminal.screen.text.splitlines()[1:3]
     for row, run in ((newest, made[1]), (oldest, made[0])):
         assert "ValueError: bad" in row
-        short = row.split()[-1]
-        assert 10 <= len(short) < 20
+        (short,) = re.findall(r"\b[0-9a-f]{10,19}\b", row)
         assert cli.json("show", short)["id"] == run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -196,10 +197,10 @@ def test_search_gives_a_data_frame() -> None:
 def test_the_command_line_lists_searches_compares_and_restores(server: Served) -> None:
     ids = trials()
 
-    def said(*words: str) -> str:
+    def said(*words: str, columns: int = 200) -> str:
         ended = subprocess.run(
             [*OSTINATO, "experiments", *words],
-            env=os.environ | {"OSTINATO_HOME": str(server.fleet.home), "COLUMNS": "200"},
+            env=os.environ | {"OSTINATO_HOME": str(server.fleet.home), "COLUMNS": str(columns)},
             capture_output=True,
             text=True,
             check=False,
@@ -233,6 +234,13 @@ def test_the_command_line_lists_searches_compares_and_restores(server: Served) -
     assert "deleted" in said("delete", "--run", "best")
     assert [run["name"] for run in json.loads(said("runs", "--deleted", "--json"))] == ["best"]
     assert "deleted" not in said("restore", "--run", "best")
+    with start_run("wide", experiment="wide") as run:
+        run.log_params({f"setting {number}": "x" * 40 for number in range(20)} | {"zeta": 1})
+        log_metric("rmse", 6.5)
+    assert session.recorder().settle("database", 20)
+    table = said("runs", "wide", "--filter", "params.zeta = '1'", columns=100).splitlines()
+    assert max(map(len, table)) <= 100
+    assert re.split(r"  +", table[0]) == ["STATUS", "RUN", "WHEN", "TOOK", "rmse", "zeta", "setting 0", "ID"]
 
 
 def test_a_flow_run_shows_what_it_has_tracked(server: Served) -> None:

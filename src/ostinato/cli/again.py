@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from contextlib import nullcontext, redirect_stdout
@@ -20,10 +21,12 @@ from ostinato.cli.home import open_reader
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps, run_shape
+from ostinato.cli.times import ago, now_us
 from ostinato.cli.tree import TIMES
 from ostinato.core.commands import ResumeRun
 from ostinato.core.errors import Refused
 from ostinato.core.plan import summary
+from ostinato.core.query import Query, Term
 from ostinato.core.states import SUCCESSFUL
 from ostinato.engine import resume as engine
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.core.plan import Changed, Decision
+    from ostinato.core.ports import Reader
     from ostinato.core.records import FlowRun
     from ostinato.engine.state import State
 
@@ -64,6 +68,7 @@ def go_on(run: str, manner: Manner, *, given: Sequence[str] = (), as_json: bool)
     with open_reader() as reader:
         found = reader.find_run(run)
         asked = asked_of(reader, found)
+        _tell_which(reader, run, found)
     changed = cast("Changed", manner.changed)
     if manner.plan_only:
         return _show_plan(found, engine.plan(found, changed=changed), as_json=as_json)
@@ -76,6 +81,19 @@ def go_on(run: str, manner: Manner, *, given: Sequence[str] = (), as_json: bool)
         if found.queue or (not found.suspended and _is_taken(found)):
             return _tell_resumed(resumed, as_json=as_json)
     return _resume_here(found, manner, changed, as_json=as_json)
+
+
+def _tell_which(reader: Reader, ref: str, found: FlowRun) -> None:
+    """Say which run is meant by a name that several have."""
+    if ref != found.name:
+        return
+    alike, _ = reader.runs(Query((Term(field="name", op="in", values=(ref,)),)), limit=2)
+    if len(alike) > 1:
+        words = f"ostinato runs {shlex.quote(f'name:{ref}')}"
+        when = ago(found.created_at, now_us())
+        click.echo(
+            f"{one_line(ref)}: the newest run of that name, {found.id}, made {when}. `{words}` lists all.", err=True
+        )
 
 
 def _is_taken(run: FlowRun) -> bool:

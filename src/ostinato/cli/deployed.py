@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from ostinato.cli.advice import reference
 from ostinato.cli.command import Command, json_option
 from ostinato.cli.deployments import coming, deployment_shape, fact_lines, parameters_said
 from ostinato.cli.glyphs import GLYPHS
-from ostinato.cli.home import carry_out, is_served, open_reader
+from ostinato.cli.home import carry_out, open_reader, served_since
 from ostinato.cli.lines import Line, columns_of, one_line
 from ostinato.cli.schedule import pause_schedules
 from ostinato.cli.screen import screen_of
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _RUNS: Final = 5
 """Newest runs that `inspect` shows."""
 _PAGE: Final = 1000
+_JOINING_US: Final = 3_000_000
+"""So long after a server the worker beside it may take to join."""
+_LOOK_S: Final = 0.1
 
 
 class _Instant(click.ParamType[int]):
@@ -254,15 +258,24 @@ def _print_made(made: FlowRun) -> None:
             (f"  of {made.deployment}, {when}", "dim"),
         ]
     ]
-    if is_served():
-        with open_reader() as reader:
-            reason = reader.why_waiting(made.id)
-    else:
-        reason = "no server runs on this home: `ostinato up`"
+    reason = _reason(made)
     if reason:
         lines.append([("! ", "yellow"), (one_line(f"It waits: {reason}"), "yellow")])
     lines.append([(f"  ostinato watch {reference(made)}", "cyan"), ("   watch it until it ends", "dim")])
     screen_of(sys.stdout).print(lines, whole=True)
+
+
+def _reason(made: FlowRun) -> str:
+    """Say why a run waits, "" when nothing keeps it; the worker of a server that has just begun may come yet."""
+    since = served_since()
+    if since is None:
+        return "no server runs on this home: `ostinato up`"
+    with open_reader() as reader:
+        reason = reader.why_waiting(made.id)
+        while reason and now_us() - since < _JOINING_US and all(one.left_at for one in reader.workers()):
+            time.sleep(_LOOK_S)
+            reason = reader.why_waiting(made.id)
+    return reason
 
 
 _schedule: Final[Callable[..., Any]] = click.option(

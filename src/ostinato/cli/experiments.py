@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
 from ostinato.cli.command import Command, json_option
 from ostinato.cli.home import carry_out, open_reader
-from ostinato.cli.lines import columns_of, one_line
+from ostinato.cli.lines import clip, columns_of, one_line, width
 from ostinato.cli.screen import screen_of
 from ostinato.cli.shapes import dumps
 from ostinato.cli.times import ago, now_us, took
 from ostinato.cli.tracked import STATUS_STYLES, value_text
+from ostinato.core import mlfilter
 from ostinato.core.commands import ChangeExperiment, ChangeTracking, CreateExperiment, LogBatch, TagExperiment
 from ostinato.core.tracking_views import experiment_view, file_views, tracking_run_view
 
@@ -22,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostinato.cli.lines import Line, Piece
+    from ostinato.core.mlfilter import Kind
     from ostinato.core.tracking import Experiment, Lifecycle, TrackedFile, TrackingRun
 
-MOST_COLUMNS = 6
-"""Metrics, and parameters, that a table of runs shows."""
+WIDEST: Final = 24
+"""Columns of a terminal that a name or a value takes in a table at most."""
 SHOWN_FILES = 100
 
 
@@ -227,7 +231,7 @@ def runs(
     if as_json:
         click.echo(dumps([_plain(tracking_run_view(run)) for run in found]))
     elif found:
-        _print_runs(found)
+        _print_runs(found, _asked(text, order_by))
     else:
         click.echo("No tracking runs match." if text or names or flow_run else "No tracking runs yet.", err=True)
     if following:
@@ -294,35 +298,66 @@ def _differences(found: Sequence[TrackingRun], *, same_too: bool) -> list[tuple[
     return rows
 
 
-def _print_runs(found: Sequence[TrackingRun]) -> None:
-    """Print a table with the metrics and parameters that most of the runs have."""
+def _print_runs(found: Sequence[TrackingRun], asked: Sequence[tuple[Kind, str]] = ()) -> None:
+    """Print a table with the metrics and parameters that fit: those asked about, then those that most runs have."""
     screen, now = screen_of(sys.stdout), now_us()
-    metrics = _commonest([[one.key for one in run.metrics] for run in found])
-    params = _commonest([list(run.params) for run in found])
-    rows: list[list[Piece]] = [[(word, "dim") for word in ("STATUS", "RUN", "WHEN", "TOOK", *metrics, *params, "ID")]]
-    for run in found:
-        values = {one.key: one.value for one in run.metrics}
-        rows.append(
-            [
-                (run.status, STATUS_STYLES[run.status]),
-                (one_line(run.name), "bold"),
-                (ago(run.started_at, now), "dim"),
-                (took((run.ended_at or now) - run.started_at), ""),
-                *((value_text(values[key]) if key in values else "", "") for key in metrics),
-                *((one_line(run.params.get(key, "")), "") for key in params),
-                (run.id[:12], "dim"),
-            ]
-        )
-    screen.print(columns_of(rows, screen.table_columns, right=range(4, 4 + len(metrics))))
+    facts: dict[str, list[Piece]] = {
+        "STATUS": [(run.status, STATUS_STYLES[run.status]) for run in found],
+        "RUN": [(clip(one_line(run.name), WIDEST), "bold") for run in found],
+        "WHEN": [(ago(run.started_at, now), "dim") for run in found],
+        "TOOK": [(took((run.ended_at or now) - run.started_at), "") for run in found],
+        "ID": [(run.id[:12], "dim") for run in found],
+    }
+    columns: list[list[Piece]] = [[(head, "dim"), *cells] for head, cells in facts.items()]
+    room = screen.columns - sum(map(_wide, columns))
+    values: list[tuple[Kind, list[Piece]]] = []
+    ranked = _ranked(found, asked)
+    for kind, key in ranked:
+        column: list[Piece] = [(clip(one_line(key), WIDEST), "dim"), *_cells(found, kind, key)]
+        if _wide(column) <= room:
+            room -= _wide(column)
+            values.append((kind, column))
+    values.sort(key=itemgetter(0))
+    numbers = range(4, 4 + sum(kind == "metric" for kind, _ in values))
+    columns[4:4] = [column for _, column in values]
+    screen.print(columns_of(list(zip(*columns, strict=True)), screen.table_columns, right=numbers))
+    if len(values) < len(ranked):
+        left = len(ranked) - len(values)
+        click.echo(f"{left} more metrics and parameters: a wider terminal, `experiments run RUN`, --json", err=True)
 
 
-def _commonest(names: Sequence[Sequence[str]]) -> list[str]:
-    counts: dict[str, int] = {}
-    for each in names:
-        for name in each:
-            counts[name] = counts.get(name, 0) + 1
-    chosen = sorted(counts, key=lambda name: (name.startswith("system/"), -counts[name], name))[:MOST_COLUMNS]
-    return sorted(chosen)
+def _wide(column: Sequence[Piece]) -> int:
+    """Give the terminal columns that a column of a table takes, with the gap."""
+    return 2 + max(width(text) for text, _ in column)
+
+
+def _cells(found: Sequence[TrackingRun], kind: Kind, key: str) -> list[Piece]:
+    if kind == "param":
+        return [(clip(one_line(run.params.get(key, "")), WIDEST), "") for run in found]
+    newest = [next((one.value for one in run.metrics if one.key == key), None) for run in found]
+    return [("" if value is None else value_text(value), "") for value in newest]
+
+
+def _ranked(found: Sequence[TrackingRun], asked: Sequence[tuple[Kind, str]]) -> list[tuple[Kind, str]]:
+    """Give the metrics and parameters of runs by turns, each those first that were asked about or most runs have."""
+    ranked: list[tuple[bool, int, Kind, str]] = []
+    for kind in ("metric", "param"):
+        counts = Counter(name for run in found for name in _names(run, kind))
+        names = sorted(counts, key=lambda name: (name.startswith("system/"), -counts[name], name))
+        ranked += [((kind, name) not in asked, at, kind, name) for at, name in enumerate(names)]
+    return [(kind, name) for _, _, kind, name in sorted(ranked)]
+
+
+def _names(run: TrackingRun, kind: Kind) -> list[str]:
+    return list(run.params) if kind == "param" else [one.key for one in run.metrics]
+
+
+def _asked(text: str, order_by: Sequence[str]) -> list[tuple[Kind, str]]:
+    """Give the metrics and parameters that a search speaks of."""
+    orders = [mlfilter.parse_order(one, mlfilter.RUNS) for one in order_by]
+    named = [(one.kind, one.key) for one in orders]
+    named += [(one.kind, one.key) for one in mlfilter.parse(text, mlfilter.RUNS)]
+    return [(kind, key) for kind, key in named if kind in ("metric", "param")]
 
 
 def _run_lines(one: TrackingRun, files: Sequence[TrackedFile]) -> list[Line]:

@@ -39,11 +39,17 @@ def open_commands() -> Iterator[Commands]:
 
 def is_served() -> bool:
     """Say whether a server is named by the settings, or runs on the configured home."""
+    return served_since() is not None
+
+
+def served_since() -> int | None:
+    """Give when the server of the configured home began, 0 when the settings name one, None when there is none."""
     settings = load()
     if settings.api_url:
-        return True
+        return 0
     home = resolve("ostinato.session.home:Home")(settings.home)
-    return resolve("ostinato.session.discovery:Lookout")(home).look() is not None
+    card = resolve("ostinato.session.discovery:Lookout")(home).look()
+    return None if card is None else int(card.started_at)
 
 
 def carry_out(command: Command[R]) -> R:

@@ -177,7 +177,8 @@ def preview(*, name: str, hours: float, until: str | None, limit: int, as_json: 
 
 def _print_coming(found: list[Coming]) -> None:
     screen = screen_of(sys.stdout)
-    rows: list[list[Piece]] = [[(head, "dim") for head in ("SCHEDULED START", "RUN ID", "NAME", "DEPLOYMENT")]]
+    heads = ("SCHEDULED START, LATEST FIRST", "RUN ID", "NAME", "DEPLOYMENT")
+    rows: list[list[Piece]] = [[(head, "dim") for head in heads]]
     for run in reversed(found):
         mark, style = (f" {_LATE_MARK}", "yellow") if run.late else ("", "")
         rows.append(
@@ -189,7 +190,7 @@ def _print_coming(found: list[Coming]) -> None:
             ]
         )
     screen.print(columns_of(rows, screen.table_columns))
-    legend = f"Latest first. Next, in the last line: {one_line(found[0].deployment)}, {ago(found[0].due_at, now_us())}."
+    legend = f"Next, in the last line: {one_line(found[0].deployment)}, {ago(found[0].due_at, now_us())}."
     if any(run.late for run in found):
         legend += f" {_LATE_MARK} denotes a late run."
     screen.print([[(legend, "dim")]], whole=True)

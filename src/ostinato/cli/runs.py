@@ -133,8 +133,8 @@ def _columns(reader: Reader, found: list[FlowRun], *, narrow: bool) -> list[list
         ],
         "WHEN": [(ago(run.started_at or run.due_at or run.created_at, now), "dim") for run in found],
         "TOOK": [(_took(run, now), "") for run in found],
-        "WHY": [(reasons.get(run.id) or brief_reason(run), "dim") for run in found],
         "ID": [(_short_id(reader, run.id), "dim") for run in found],
+        "WHY": [(reasons.get(run.id) or brief_reason(run), "dim") for run in found],
     }
     return [[(head, "dim"), *column] for head, column in cells.items()]
 
