@@ -45,12 +45,12 @@ function Overview({ data }) {
     <section><h2>Running now</h2>
       ${data.running.length ? html`<${RunTable} runs=${data.running} label="Running now" progress />` : html`<p class="quiet">Nothing runs.</p>`}
     </section>
-    <section><h2>Next</h2>
+    <div class="pair"><section><h2>Next</h2>
       ${data.coming.length
         ? html`<${RunTable} runs=${data.coming} label="Next" due />`
         : html`<p class="quiet">No run is planned. A schedule comes with <code>ostinato deploy</code>.</p>`}
     </section>
-    <${Flows} flows=${data.flows} />`;
+    <${Flows} flows=${data.flows} /></div>`;
 }
 
 /** @param {{found: any[]}} props */

@@ -15,10 +15,10 @@ function move(/** @type {KeyboardEvent} */ event) {
   event.preventDefault();
 }
 
-/** `due` shows when they are to begin, `progress` how far they are. @param {{runs: any[], label: string, due?: boolean, progress?: boolean}} props */
+/** `due` shows only when they are to begin, `progress` how far they are. @param {{runs: any[], label: string, due?: boolean, progress?: boolean}} props */
 export function RunTable({ runs, label, due = false, progress = false }) {
   return html`<div class="scroll"><table class="rows" aria-label=${label} onKeyDown=${move}>
-    <thead><tr><th>State</th><th>Run</th><th>Flow or deployment</th><th>${due ? "Due" : "When"}</th>
+    <thead><tr>${!due && html`<th>State</th>`}<th>Run</th><th>Flow or deployment</th><th>${due ? "Due" : "When"}</th>
       ${!due && html`<th class="number">Took</th><th>${progress ? "Task runs" : "What happened"}</th>`}</tr></thead>
     <tbody>${runs.map((run) => html`<${Row} key=${run.id} run=${run} due=${due} progress=${progress} />`)}</tbody>
   </table></div>`;
@@ -28,7 +28,7 @@ export function RunTable({ runs, label, due = false, progress = false }) {
 function Row({ run, due, progress }) {
   const address = to("runs", run.id);
   return html`<tr tabindex="0" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && go(address)}>
-    <td><${State} state=${run.state} /></td>
+    ${!due && html`<td><${State} state=${run.state} /></td>`}
     <td><a href=${address} dir="auto" title=${run.name}>${run.name}</a></td>
     <td dir="auto" title=${run.deployment ?? run.flow}>${run.deployment ?? run.flow}</td>
     <td><${When} at=${due || !run.started_at ? run.expected_at : run.started_at} /></td>
