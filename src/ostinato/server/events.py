@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from ostinato.server.office import Shelf
     from ostinato.store.database import Connection
 
-N_LOOKS: Final = 8
-"""A look takes in a bounded number of blocks; what is rare is looked for so often by one request."""
+MOST_BLOCKS: Final = 2_000
+MOST_EVENTS: Final = 20_000
+"""What one request looks through for what is rare."""
 MOST_CHARACTERS: Final = 2_000
 MOST_ITEMS: Final = 50
 DEEPEST: Final = 6
@@ -89,7 +90,8 @@ def _newest(
 ) -> tuple[list[_Found], str]:
     """Give events before a position, from a block on, and the position before which to go on, empty at the end."""
     found: list[_Found] = []
-    for _ in range(N_LOOKS):
+    n_blocks = n_events = 0
+    while n_blocks < MOST_BLOCKS and n_events < MOST_EVENTS:
         block, index = before
         looked = feed.blocks_before(db, block if index else block - 1)
         kept = [(number, events) for number, events in looked if number >= first]
@@ -99,6 +101,8 @@ def _newest(
             found.append(one)
         if not looked or len(kept) < len(looked):
             return found, ""
+        n_blocks += len(looked)
+        n_events += sum(len(events) for _, events in looked)
         before = looked[-1][0], 0
     return found, f"{before[0]}.0"
 
