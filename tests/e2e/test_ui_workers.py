@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 from tests.e2e.browser import FLOWS
 
-from ostinato.core.commands import SetQueue
-from ostinato.core.deployments import Queue
-
 if TYPE_CHECKING:
     from tests.e2e.browser import Visitor
     from tests.integration.served import Served
@@ -18,14 +15,19 @@ if TYPE_CHECKING:
 
 def test_it_says_why_each_run_waits_who_has_the_slots_and_what_comes(visitor: Visitor, server: Served) -> None:
     fleet = server.fleet
-    fleet.do(SetQueue(queue=Queue(name="far", description="machines elsewhere")))
     file = fleet.write(FLOWS)
     slow = fleet.deploy(file, "slow", tags=("gpu",))
-    far = fleet.deploy(file, "slow", "far", queue="far")
     visitor.sign_in()
     page = visitor.page
     visitor.go("/workers")
     expect(page.get_by_role("heading", name="No worker is here")).to_be_visible()
+    page.get_by_role("button", name="New queue").click()
+    box = page.get_by_role("dialog")
+    box.get_by_label("Name").fill("far")
+    box.get_by_label("Takes runs of these deployments").fill("slow/far, train/far")
+    box.get_by_label("Description").fill("machines elsewhere")
+    box.get_by_role("button", name="Set").click()
+    expect(page.get_by_label("Queues").get_by_role("row").filter(has_text="far")).to_contain_text("slow/far, train/far")
     page.get_by_role("button", name="New limit").click()
     page.get_by_label("Name").fill("tag:gpu")
     page.get_by_role("dialog").get_by_role("button", name="Set").click()
@@ -37,7 +39,7 @@ def test_it_says_why_each_run_waits_who_has_the_slots_and_what_comes(visitor: Vi
     fleet.worker("--queue", "default", "--limit", "2", "--name", "near", "--lease", "2")
     fleet.wait(first, "Running")
     fleet.run(slow, name="second one")
-    fleet.run(far, name="distant one")
+    fleet.run(fleet.deploy(file, "slow", "far"), name="distant one")
     expect(waits.get_by_role("row").filter(has_text="second one")).to_contain_text("tag 'gpu' runs 1 of at most 1")
     expect(waits.get_by_role("row").filter(has_text="distant one")).to_contain_text("no worker serves queue 'far'")
     expect(limits.get_by_role("link", name="first one")).to_be_visible()
