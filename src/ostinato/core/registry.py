@@ -6,14 +6,13 @@ version; the stages Staging and Production are the aliases of these names, and a
 
 from __future__ import annotations
 
-import hashlib
 import re
+from _blake2 import blake2b  # hashlib would load OpenSSL too
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from ostinato.core.errors import ModelInvalid, ModelUriInvalid, PolicyInvalid
-from ostinato.core.signatures import Signature, misfits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,20 +31,16 @@ MOST_CHECKS: Final = 50
 LONGEST_WAIT_S: Final = 31_536_000
 """For a person: a year."""
 
-_ALIAS: Final = re.compile(r"[\w-]{1,255}")
-_NUMBER_LIKE: Final = re.compile(r"v?\d+")
+_ALIAS: Final = r"[\w-]{1,255}"
+_NUMBER_LIKE: Final = r"v?\d+"
 _NOT_ALIASES: Final = frozenset({"latest", "none", "archived"})
 URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 """How an address begins that means the same on every machine (`c:/` does not)."""
-_LEADS_OUT: Final = re.compile(r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25", re.IGNORECASE)
-_OF_RUN: Final = re.compile(
-    r"^runs:/{1,3}(?P<named>[0-9a-f]{32})/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
-)
-_LOGGED: Final = re.compile(
-    r"^models:/{1,3}(?P<named>m-[0-9a-f]{32})|^mlflow-artifacts:/.*/models/(?P<kept>m-[0-9a-f]{32})/"
-)
-_CHECK_NAME: Final = re.compile(r"[\w][\w.-]{0,63}")
+_LEADS_OUT: Final = r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25"
+_OF_RUN: Final = r"^runs:/{1,3}(?P<named>[0-9a-f]{32})/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
+_LOGGED: Final = r"^models:/{1,3}(?P<named>m-[0-9a-f]{32})|^mlflow-artifacts:/.*/models/(?P<kept>m-[0-9a-f]{32})/"
+_CHECK_NAME: Final = r"[\w][\w.-]{0,63}"
 
 
 # --- policies
@@ -140,7 +135,7 @@ def _fault_of(policy: Policy) -> str:
         if not _is_alias(alias):
             return f"{alias!r} is no alias"
     for name, check in policy.checks.items():
-        if not _CHECK_NAME.fullmatch(name):
+        if not re.fullmatch(_CHECK_NAME, name):
             return f"{name!r} is no name of a check: use letters, digits, dots, dashes and underscores"
         if isinstance(check, MetricBound) and check.max is None and check.min is None:
             return f"check {name!r} has neither max nor min"
@@ -153,7 +148,7 @@ def _fault_of(policy: Policy) -> str:
 
 def digest_of(check: Check) -> str:
     """Give what names a check as it is defined: another bound is another check."""
-    return hashlib.blake2b(msgspec.json.encode(check, order="deterministic"), digest_size=8).hexdigest()
+    return blake2b(msgspec.json.encode(check, order="deterministic"), digest_size=8).hexdigest()
 
 
 # --- events
@@ -467,7 +462,9 @@ def alias_of(text: str) -> str:
 
 def _is_alias(text: str) -> bool:
     lower = text.lower()
-    return _ALIAS.fullmatch(text) is not None and lower not in _NOT_ALIASES and not _NUMBER_LIKE.fullmatch(lower)
+    return (
+        re.fullmatch(_ALIAS, text) is not None and lower not in _NOT_ALIASES and not re.fullmatch(_NUMBER_LIKE, lower)
+    )
 
 
 def stage_of(text: str) -> Stage:
@@ -511,11 +508,11 @@ def traced(source: str) -> tuple[str, str]:
     reason = ""
     if not ADDRESS.match(source) or source.startswith("file:"):
         reason = "it is no address that others can reach, such as runs:/RUN/model or s3://bucket/model"
-    elif _LEADS_OUT.search(source):
+    elif re.search(_LEADS_OUT, source, re.IGNORECASE):
         reason = "it leads out of the place where it begins"
     if reason:
         raise ModelInvalid(what=f"the source {source!r}", reason=reason)
-    run, logged = _OF_RUN.match(source), _LOGGED.match(source)
+    run, logged = re.match(_OF_RUN, source), re.match(_LOGGED, source)
     return _either(run), _either(logged)
 
 
@@ -559,19 +556,6 @@ def unmet(policy: Policy, results: Mapping[str, GateResult], champion: int) -> l
         elif isinstance(check, BetterThanChampion | SignatureFits) and result.champion != champion:
             found.append(f"{name}: compared with {_version(result.champion)}, the champion is {_version(champion)}")
     return found
-
-
-def judge_signatures(old: bytes | None, new: bytes | None, number: int) -> tuple[bool, str]:
-    """Say whether a version takes what the champion, version `number`, takes; each signature as JSON."""
-    if not number:
-        return True, "no version has had the alias"
-    if not old:
-        return True, f"version {number} does not say what it takes"
-    if not new:
-        return False, f"it does not say what it takes, as version {number} does"
-    decode = msgspec.json.Decoder(Signature).decode
-    found = misfits(decode(old), decode(new))
-    return not found, "; ".join(found) or f"it takes what version {number} takes"
 
 
 def _version(number: int) -> str:

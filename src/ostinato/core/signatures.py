@@ -148,6 +148,19 @@ def misfits(old: Signature, new: Signature) -> list[str]:
     return found
 
 
+def judge(old: bytes | None, new: bytes | None, number: int) -> tuple[bool, str]:
+    """Say whether a version takes what the champion, version `number`, takes; each signature as JSON."""
+    if not number:
+        return True, "no version has had the alias"
+    if not old:
+        return True, f"version {number} does not say what it takes"
+    if not new:
+        return False, f"it does not say what it takes, as version {number} does"
+    decode = msgspec.json.Decoder(Signature).decode
+    found = misfits(decode(old), decode(new))
+    return not found, "; ".join(found) or f"it takes what version {number} takes"
+
+
 def _parts(signature: Signature) -> dict[str, tuple[Column, ...] | tuple[Parameter, ...] | None]:
     return {"inputs": signature.inputs, "outputs": signature.outputs, "params": signature.params}
 

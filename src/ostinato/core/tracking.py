@@ -6,7 +6,7 @@ and files of one training, linked to the task run in which it was made.
 
 from __future__ import annotations
 
-import hashlib
+from _blake2 import blake2b  # hashlib would load OpenSSL too
 from math import isnan
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -37,7 +37,7 @@ def experiment_id(name: str, n_taken: int = 0) -> str:
     """Give the id that an experiment of this name gets, digits in text; `n_taken` when so many ids are others'."""
     if name == DEFAULT_EXPERIMENT and not n_taken:
         return DEFAULT_ID
-    digest = hashlib.blake2b(f"{n_taken}/{name}".encode(), digest_size=8).digest()
+    digest = blake2b(f"{n_taken}/{name}".encode(), digest_size=8).digest()
     return str(10**17 + int.from_bytes(digest, "big") % (9 * 10**17))
 
 

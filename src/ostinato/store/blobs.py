@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+from _blake2 import blake2b  # hashlib would load OpenSSL too
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import msgspec

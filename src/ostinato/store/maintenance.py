@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from hashlib import blake2b
+from _blake2 import blake2b  # hashlib would load OpenSSL too
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec

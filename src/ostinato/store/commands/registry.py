@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ostinato.core import registry as rules
+from ostinato.core import signatures
 from ostinato.core.errors import (
     AliasNotFound,
     BadOption,
@@ -402,7 +403,7 @@ def _judge(tx: Tx, command: RecordCheck, check: Check, one: ModelVersion, champi
     if isinstance(check, SignatureFits):
         best = registry.version(tx.db, one.name, champion) if champion else None
         old = registry.signature_of(tx.db, best) if best is not None else None
-        return rules.judge_signatures(old, registry.signature_of(tx.db, one), champion)
+        return signatures.judge(old, registry.signature_of(tx.db, one), champion)
     if isinstance(check, Approval):
         return _approval(tx, command.gate_run_id, command.check, check)
     return command.passed, command.detail
