@@ -127,7 +127,11 @@ def running(home: str) -> Iterator[PrefectServer]:
     command = [interpreter("prefect"), "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with Path(home, "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=clean_environ(PREFECT_HOME=home, **_QUIET), cwd=home, stdout=log, stderr=subprocess.STDOUT
+            command,
+            env=clean_environ(PREFECT_HOME=home, PREFECT_UI_API_URL=url, **_QUIET),
+            cwd=home,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         _wait_healthy(url, process)

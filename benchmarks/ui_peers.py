@@ -32,7 +32,7 @@ def prefect(sheet: Sheet, browser: Browser, n: int, n_runs: int) -> None:
         for number in range(n_runs):
             server.ask("/flow_runs/", {"flow_id": flow, "name": f"bench-{number}", "state": state})
         visitor = Visitor(browser, server.url.removesuffix("/api"))
-        tell(sheet, "start page", looks(visitor, "/dashboard", shows("Flow Runs"), n), "prefect")
+        tell(sheet, "start page", looks(visitor, "/dashboard", shows("total"), n), "prefect")
         tell(sheet, "Runs", looks(visitor, "/runs", shows(f"bench-{n_runs - 1}"), n), "prefect")
 
 
@@ -43,7 +43,7 @@ def mlflow(sheet: Sheet, browser: Browser, n: int, n_runs: int) -> None:
         listed: Any = door.post("runs/search", experiment_ids=["0"], max_results=1)
         name = listed["runs"][0]["info"]["run_name"]
         visitor = Visitor(browser, f"http://127.0.0.1:{door.connection.port}")
-        tell(sheet, "start page", looks(visitor, "/", shows("Experiments"), n), "mlflow")
+        tell(sheet, "start page", looks(visitor, "/", shows("Default"), n), "mlflow")
         tell(sheet, "Runs", looks(visitor, "/#/experiments/0/runs", shows(name), n), "mlflow")
 
 
