@@ -78,6 +78,27 @@ def test_a_server_takes_it_from_a_machine_elsewhere(cli: Cli, mlruns: Path, serv
     assert found["experiment"]["name"] == "taxi"
 
 
+def test_of_a_folder_with_broken_files_all_comes_that_can_be_read(cli: Cli, mlruns: Path) -> None:
+    for number, text in enumerate(("status: [", "just words", "")):
+        _write(mlruns / "7" / f"{number:032x}" / "meta.yaml", text)
+    (mlruns / "7" / f"{9:032x}").mkdir()
+    with (mlruns / "7" / RUN / "metrics" / "rmse").open("a", encoding="utf-8") as file:
+        file.write("17000000")
+    (mlruns / "7" / RUN / "tags").mkdir()
+    (mlruns / "7" / RUN / "tags" / "secret").symlink_to("/etc/passwd")
+    (mlruns / "7" / RUN / "artifacts" / "secret").symlink_to("/etc/passwd")
+    report = cli.json("import", "mlflow", "mlruns")
+    remarks = "\n".join(report["remarks"])
+    assert report["runs"] == {"new": 2, "same": 0, "left": 4}
+    for number in range(3):
+        assert f"run {number:032x}: its meta.yaml cannot be read" in remarks
+    assert f"run {9:032x}: it has no meta.yaml" in remarks
+    assert "a line of the metric 'rmse' cannot be read: '17000000'" in remarks
+    (one,) = cli.json("experiments", "runs", "taxi", "--filter", f"attributes.run_id = '{RUN}'")
+    assert "secret" not in one["tags"]
+    assert report["files"] == 1
+
+
 def test_what_cannot_be_imported_is_said_with_its_code(cli: Cli) -> None:
     (cli.folder / "notes.db").write_text("these are words and more words, and no database", encoding="utf-8")
     for path in ("notes.db", "nowhere", "s3://bucket/mlruns"):

@@ -306,9 +306,7 @@ class Importer:
             waiting.append(point)
         self._log_points(run_id, at, waiting)
         if n_twice:
-            self.report.remark(
-                f"{label}: {n_twice:,} values are left, each of a metric, step and instant that has another"
-            )
+            self.report.remark(f"{label}: values left, as their metric, step and instant have another: {n_twice:,}")
 
     def _log_points(self, run_id: str, at: int, points: list[Point]) -> None:
         if points:
@@ -335,10 +333,12 @@ class Importer:
         """Say where files stay."""
         for place, n in self._elsewhere.items():
             if self.places.is_elsewhere(place):
-                self.report.remark(f"files of {n:,} runs and models stay at {place}; MLflow's clients find them there")
+                self.report.remark(
+                    f"files at {place} stay there ({n:,} runs and models): MLflow's clients read them there"
+                )
             else:
                 fix = "import again with --artifacts and where it is now"
-                self.report.remark(f"files of {n:,} runs and models are in {place}, which is not there; {fix}")
+                self.report.remark(f"files in {place} are left ({n:,} runs and models), it is not there: {fix}")
 
     def _keep_files(self, owner: str, found: list[FoundFile], at: int, label: str) -> bool:
         """Keep files of a run or a logged model; False when one could not be read, and may be another time."""
