@@ -21,13 +21,13 @@ _STATES: Final = msgspec.json.encode(list(TABLE)).decode()
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """When a flow run ran, without anything else of it."""
+    """When a flow run that has begun ran, without anything else of it."""
 
     id: str
     name: str
     flow: str
     state: StateName
-    started_at: int | None
+    started_at: int
     ended_at: int | None
 
 
@@ -74,7 +74,7 @@ def oldest_waiting(db: Connection, now: int) -> dict[str, int]:
 
 
 def marks(db: Connection, ids: Sequence[str]) -> list[Mark]:
-    """Give when some flow runs ran, the newest first."""
+    """Give when some flow runs that have begun ran, the newest first."""
     return [Mark(*row) for row in _ask(db, "marks", _json(ids))]
 
 

@@ -61,7 +61,7 @@ class MarkView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     flow: str
     state: StateName
-    started_at: datetime | None
+    started_at: datetime
     ended_at: datetime | None
 
 
@@ -157,6 +157,6 @@ def _mark(one: overview.Mark) -> MarkView:
         name=one.name,
         flow=one.flow,
         state=one.state,
-        started_at=maybe(one.started_at),
+        started_at=instant(one.started_at),
         ended_at=maybe(one.ended_at),
     )

@@ -8,7 +8,7 @@ import { hasEnded, isBad } from "./states.js";
  */
 
 /** @returns {Act[]} */
-export function actsOf(/** @type {any} */ run) {
+export function actsOf(/** @type {Api.RunView} */ run) {
   if (run.parent_id) return [];
   /** @type {Act[]} */
   const acts = [];
@@ -24,6 +24,6 @@ export function actsOf(/** @type {any} */ run) {
 }
 
 /** Do it; gives the answer of the server. */
-export function act(/** @type {any} */ run, /** @type {Act} */ one) {
+export function act(/** @type {Api.RunView} */ run, /** @type {Act} */ one) {
   return ask(`api/runs/${run.id}${one.path}`, one.method ? { method: one.method } : { method: "POST", body: {} });
 }

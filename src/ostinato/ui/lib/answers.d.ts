@@ -497,7 +497,7 @@ declare namespace Api {
     name: string;
     flow: string;
     state: StateName;
-    started_at: string | null;
+    started_at: string;
     ended_at: string | null;
   }
   interface MetricBound {
@@ -513,6 +513,7 @@ declare namespace Api {
     aliases: string[];
     context: string;
     run_id: string;
+    flow_run_id: string;
     via: "tracking-run" | "flow-run";
   }
   interface ModelScreen {
@@ -730,7 +731,7 @@ declare namespace Api {
     logs: LogRow[];
     log_span: [number, number];
     subflows: RunRow[];
-    artifacts: ArtifactView[];
+    artifacts: ArtifactCard[];
     inputs: views_InputView[];
     tracked: TrackedRow[];
   }

@@ -16,11 +16,11 @@ const PAUSE_MS = 300;
 /** @typedef {import("./feed.js").Happening} Happening */
 
 export class List {
-  /** @type {any[]} */
+  /** @type {Api.RunRow[]} */
   items = [];
   /** Where the next page begins; null at the end, undefined before the first page. @type {string | null | undefined} */
   next = undefined;
-  /** The newest answer. @type {any} */
+  /** The newest answer. @type {Api.RunsScreen | null} */
   answer = null;
   /** @type {any} */
   error = null;
@@ -30,7 +30,7 @@ export class List {
   /** When something happened to which item. @type {Map<string, number>} */
   #stale = new Map();
   #newerAt = 0;
-  #loadedAt = 0;
+  #restUntil = 0;
   #first = 0;
   #last = 0;
   #isBusy = false;
@@ -117,7 +117,7 @@ export class List {
     const low = this.items[Math.min(this.#last, this.items.length) - 1]?.id ?? "";
     const isOld = (!above && this.#newerAt) || [...this.#stale.keys()].some((id) => id >= low && (!above || id < above));
     if (!isOld) return null;
-    const wait = this.#loadedAt + PAUSE_MS - performance.now();
+    const wait = this.#restUntil - performance.now();
     if (wait <= 0) return [above, FIRST];
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#go(), wait);
@@ -126,7 +126,7 @@ export class List {
 
   async #load(/** @type {string} */ after, /** @type {number} */ limit) {
     const begun = performance.now();
-    const answer = await ask(withQuery(this.path, { query: this.query, limit, after }), { signal: this.#stop.signal });
+    const answer = /** @type {Api.RunsScreen} */ (await ask(withQuery(this.path, { query: this.query, limit, after }), { signal: this.#stop.signal }));
     setClock(answer.now);
     const low = answer.next ?? "";
     const above = after ? this.items.filter((one) => one.id >= after) : [];
@@ -135,7 +135,7 @@ export class List {
     this.items = [...above, ...answer.items, ...below];
     if (this.next === undefined || !low || (this.next && low < this.next)) this.next = answer.next;
     this.answer = answer;
-    this.#loadedAt = begun;
+    this.#restUntil = performance.now() + Math.min(PAUSE_MS, 50 + 5 * (performance.now() - begun));
     for (const [id, at] of this.#stale) if (at < begun && id >= low && (!after || id < after)) this.#stale.delete(id);
     if (!after && this.#newerAt < begun) this.#newerAt = 0;
   }

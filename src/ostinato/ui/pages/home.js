@@ -36,7 +36,7 @@ function First() {
   <//>`;
 }
 
-/** @param {{data: any}} props */
+/** @param {{data: Api.HomeScreen}} props */
 function Overview({ data }) {
   return html`
     <${Attention} found=${data.attention} />
@@ -53,7 +53,7 @@ function Overview({ data }) {
     <${Flows} flows=${data.flows} /></div>`;
 }
 
-/** @param {{found: any[]}} props */
+/** @param {{found: Api.Attention[]}} props */
 function Attention({ found }) {
   return html`<section aria-label="Needs attention">
     <h2>Needs attention</h2>
@@ -69,9 +69,9 @@ function Attention({ found }) {
   </section>`;
 }
 
-/** @param {{hours: any[]}} props */
+/** @param {{hours: Api.Hour[]}} props */
 function Day({ hours }) {
-  const sum = (/** @type {any} */ hour) => Object.values(hour.states).reduce((a, b) => a + Number(b), 0);
+  const sum = (/** @type {Api.Hour} */ hour) => Object.values(hour.states).reduce((a, b) => a + b, 0);
   const most = Math.max(1, ...hours.map(sum));
   const failed = hours.reduce((n, hour) => n + ORDER.filter(isBad).reduce((m, state) => m + (hour.states[state] ?? 0), 0), 0);
   const all = hours.reduce((n, hour) => n + sum(hour), 0);
@@ -91,7 +91,7 @@ function Day({ hours }) {
 /** Give the end of an hour. */
 const after = (/** @type {string} */ hour) => new Date(Date.parse(hour) + HOUR_MS).toISOString();
 
-/** @param {{flows: any[]}} props */
+/** @param {{flows: Api.FlowRow[]}} props */
 function Flows({ flows }) {
   if (!flows.length) return null;
   return html`<section><h2>Flows</h2><div class="scroll"><table class="rows" aria-label="Flows">
@@ -99,12 +99,12 @@ function Flows({ flows }) {
     <tbody>${flows.map((flow) => html`<tr key=${flow.name}>
       <td><a href=${to("flows", flow.name)} dir="auto" title=${flow.name}>${flow.name}</a></td>
       <td><${Sparks} runs=${flow.runs} /></td>
-      <td class="number"><a href=${withQuery(to("runs"), { q: `${term("flow", flow.name)} since:24h` })}>${Object.values(flow.states).reduce((a, b) => a + Number(b), 0).toLocaleString("en")}</a></td>
-      <td class="number">${span(middle(flow.runs.filter((/** @type {any} */ run) => run.state === "Completed").map((/** @type {any} */ run) => run.duration_s)))}</td>
+      <td class="number"><a href=${withQuery(to("runs"), { q: `${term("flow", flow.name)} since:24h` })}>${Object.values(flow.states).reduce((a, b) => a + b, 0).toLocaleString("en")}</a></td>
+      <td class="number">${span(middle(flow.runs.flatMap((run) => (run.state === "Completed" ? [run.duration_s] : []))))}</td>
     </tr>`)}</tbody></table></div></section>`;
 }
 
-function middle(/** @type {number[]} */ values) {
+function middle(/** @type {(number | null)[]} */ values) {
   const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  return sorted.length ? sorted[Math.floor(sorted.length / 2)] : null;
+  return sorted[Math.floor(sorted.length / 2)];
 }

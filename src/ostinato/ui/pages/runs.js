@@ -66,12 +66,13 @@ function Table({ query, shown }) {
     if (!run) return undefined;
     const step = (/** @type {1 | -1} */ by, beside = false) => {
       const inside = box.current?.contains(document.activeElement) || shown;
-      const next = Math.min(items.length - 1, Math.max(0, inside ? at + by : at));
-      reveal(box.current, next);
-      if (next === at) focus(at);
+      const index = Math.min(items.length - 1, Math.max(0, inside ? at + by : at));
+      const next = items[index] ?? run;
+      reveal(box.current, index);
+      if (index === at) focus(at);
       else wanted.current = true; // the row may not be there yet
-      setActive(items[next].id);
-      if (beside) open(items[next].id);
+      setActive(next.id);
+      if (beside) open(next.id);
     };
     return offer([
       { keys: "j", words: "Next row", group: "Rows", run: () => step(1) },
@@ -91,7 +92,7 @@ function Table({ query, shown }) {
       head=${html`<tr aria-rowindex="1"><th><span class="unseen">Selected</span></th><th>State</th><th>Run</th><th>Flow or deployment</th><th>Started</th><th class="number">Took</th><th>Tags</th><th>What happened</th></tr>`}
       row=${(/** @type {number} */ index) => {
         const run = items[index];
-        return html`<${Row} key=${run.id} run=${run} index=${index} isAt=${index === at} isShown=${run.id === shown} isChosen=${chosen.has(run.id)} toggle=${toggle} activate=${setActive} />`;
+        return run && html`<${Row} key=${run.id} run=${run} index=${index} isAt=${index === at} isShown=${run.id === shown} isChosen=${chosen.has(run.id)} toggle=${toggle} activate=${setActive} />`;
       }} />`}
     ${!items.length && list.next === null && html`<${Nothing} query=${query} />`}
     ${list.isRare && html`<p class="bulk">Nothing more among the runs that were looked at. <button onClick=${() => list.further()}>Look further back</button></p>`}
@@ -99,7 +100,7 @@ function Table({ query, shown }) {
   </section>`;
 }
 
-/** @param {{run: any, index: number, isAt: boolean, isShown: boolean, isChosen: boolean, toggle: (id: string) => void, activate: (id: string) => void}} props */
+/** @param {{run: Api.RunRow, index: number, isAt: boolean, isShown: boolean, isChosen: boolean, toggle: (id: string) => void, activate: (id: string) => void}} props */
 function Row({ run, index, isAt, isShown, isChosen, toggle, activate }) {
   const tab = isAt ? 0 : -1;
   const press = (/** @type {KeyboardEvent} */ event) => {
@@ -120,7 +121,7 @@ function Row({ run, index, isAt, isShown, isChosen, toggle, activate }) {
   </tr>`;
 }
 
-/** @param {{run: any}} props */
+/** @param {{run: Api.RunRow}} props */
 function TookCell({ run }) {
   return html`<td class="number">${span(taken(run.started_at, run.ended_at, run.ended_at || !run.started_at ? 0 : now.value))}</td>`;
 }
@@ -133,7 +134,7 @@ function Nothing({ query }) {
     : html`<${Empty} title="No run yet"><p>Start one with <code>ostinato run FILE:FLOW</code>, or <code>ostinato demo</code>.</p><//>`;
 }
 
-/** Counts of all runs, or of all of one flow, by state; one click asks for one state. @param {{answer: any, query: string}} props */
+/** Counts of all runs, or of all of one flow, by state; one click asks for one state. @param {{answer: Api.RunsScreen, query: string}} props */
 function Facets({ answer, query }) {
   const rest = query.split(/\s+/).filter((term) => term && !term.startsWith("state:")).join(" ");
   const { states, flow } = answer;

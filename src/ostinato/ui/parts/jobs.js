@@ -21,7 +21,7 @@ const LANE = 14;
 const BAR = 11;
 const GAP = 10;
 
-/** A run in its place: `x` and `width` are shares of the window, `y` is in pixels. @typedef {{run: any, x: number, width: number, y: number}} Mark */
+/** A run in its place: `x` and `width` are shares of the window, `y` is in pixels. @typedef {{run: Api.MarkView, x: number, width: number, y: number}} Mark */
 /** @typedef {{flow: string, y: number, from: number, n: number}} Band */
 
 /** @param {{query: string, open: (id: string) => void}} props */
@@ -44,7 +44,7 @@ export function Jobs({ query, open }) {
   </section>`;
 }
 
-/** @param {{data: any, open: (id: string) => void}} props */
+/** @param {{data: Api.TimelineScreen, open: (id: string) => void}} props */
 function Plot({ data, open }) {
   const [at, setAt] = useState(-1);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
@@ -67,11 +67,11 @@ function Plot({ data, open }) {
     return marks.findIndex((mark) => y >= mark.y && y <= mark.y + BAR && x >= mark.x - 2 / frame.width && x <= mark.x + Math.max(mark.width, 4 / frame.width));
   }
   const click = (/** @type {MouseEvent} */ event) => {
-    const found = under(event);
-    if (found >= 0) open(marks[found]?.run.id);
+    const found = marks[under(event)];
+    if (found) open(found.run.id);
   };
   return html`
-    <p class="facts">${ORDER.map((state) => [state, data.items.filter((/** @type {any} */ run) => run.state === state).length]).filter(([, n]) => n).map(([state, n]) => html`<span key=${state}><${State} state=${state} /> ${n.toLocaleString("en")}</span>`)}
+    <p class="facts">${ORDER.map((state) => ({ state, n: data.items.filter((run) => run.state === state).length })).map(({ state, n }) => n > 0 && html`<span key=${state}><${State} state=${state} /> ${n.toLocaleString("en")}</span>`)}
       ${!data.whole && html`<span>These are the newest ${data.items.length.toLocaleString("en")}; a shorter window or a query shows the others.</span>`}
       ${left > 0 && html`<span>${left} flows more: name some in the query.</span>`}</p>
     <p class="picked" role="status">${chosen ? html`<a href=${to("runs", chosen.run.id)} dir="auto">${chosen.run.name}</a> ${said(chosen.run, data.now)}` : html`<span class="quiet">Point at a bar, or move between them by the arrow keys; Enter opens the panel.</span>`}</p>
@@ -85,11 +85,11 @@ function Plot({ data, open }) {
 }
 
 /** Give each run its place. @returns {{marks: Mark[], bands: Band[], height: number, left: number}} */
-function placed(/** @type {any} */ data) {
+function placed(/** @type {Api.TimelineScreen} */ data) {
   const since = Date.parse(data.since);
   const until = Date.parse(data.until);
   const length = until - since;
-  /** @type {Map<string, any[]>} */
+  /** @type {Map<string, {run: Api.MarkView, begin: number, end: number}[]>} */
   const flows = new Map();
   for (const run of data.items) {
     const bar = { run, begin: Math.max(since, Date.parse(run.started_at)), end: Math.min(until, run.ended_at ? Date.parse(run.ended_at) : until) };
@@ -130,7 +130,7 @@ function beside(/** @type {Mark[]} */ marks, /** @type {Band[]} */ bands, /** @t
 
 const gap = (/** @type {Mark[]} */ marks, /** @type {number} */ a, /** @type {number} */ b) => Math.abs((marks[a]?.x ?? 0) - (marks[b]?.x ?? 0));
 
-function said(/** @type {any} */ run, /** @type {string} */ now) {
+function said(/** @type {Api.MarkView} */ run, /** @type {string} */ now) {
   return html`of ${run.flow}: <${State} state=${run.state} /> ${span(taken(run.started_at, run.ended_at, Date.parse(now)))}, began ${full(run.started_at)}`;
 }
 

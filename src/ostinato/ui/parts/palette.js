@@ -1,5 +1,5 @@
 /** The palette (find something by its name, do a thing) and the help: both from the registry of commands. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
 import { overlay } from "../lib/commands.js";
 import { html } from "../lib/html.js";
@@ -29,7 +29,7 @@ export function Palette({ commands }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const named = useNamed(text.trim());
-  useEffect(() => box.current?.showModal(), []);
+  useLayoutEffect(() => box.current?.showModal(), []); // at once: keys that follow are for it
   const words = text.toLowerCase().split(/\s+/);
   const views = saved.value.map((one) => ({ keys: "", words: `Saved view: ${one.name}`, group: "", run: () => go(addressOf(one)) }));
   const does = [...commands, ...views].flatMap(({ words: said, keys, run }) => (run && words.every((word) => said.toLowerCase().includes(word)) ? [{ key: said, words: said, beside: keys && html`<kbd>${keys}</kbd>`, run }] : []));
@@ -62,7 +62,7 @@ export function Palette({ commands }) {
 
 /** Give what has a name like this. @returns {Choice[]} */
 function useNamed(/** @type {string} */ text) {
-  const [found, setFound] = useState(/** @type {any[]} */ ([]));
+  const [found, setFound] = useState(/** @type {Api.Found[]} */ ([]));
   useEffect(() => {
     if (!text) return void setFound([]);
     const stop = new AbortController();

@@ -19,7 +19,7 @@ const MOST_TASKS = 8;
 
 /** @param {{id: string, close: () => void}} props */
 export function Panel({ id, close }) {
-  const kept = useRef(/** @type {any} */ (null)); // what was shown last stays until the next one is there
+  const kept = useRef(/** @type {Api.RunScreen | null} */ (null)); // what was shown last stays until the next one is there
   const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (event) => event.data?.run_id === id);
   if (data) kept.current = data;
   const shown = error ? data : kept.current;
@@ -31,7 +31,7 @@ export function Panel({ id, close }) {
   </aside>`;
 }
 
-/** @param {{data: any, again: () => void, close: () => void}} props */
+/** @param {{data: Api.RunScreen, again: () => void, close: () => void}} props */
 function About({ data, again, close }) {
   const { run, counts } = data;
   const parameters = Object.keys(run.parameters ?? {}).length > 0;
@@ -45,14 +45,14 @@ function About({ data, again, close }) {
     <${Acts} key=${run.id} run=${run} again=${again} close=${close} />
     ${data.why && html`<p class="notice">It waits: ${data.why}</p>`}
     ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs} />`}
-    ${counts.length > 0 && html`<h3>Tasks</h3><ul class="tasks">${counts.slice(0, MOST_TASKS).map((/** @type {any} */ one) => html`<li key=${`${one.task}/${one.group}`}>
+    ${counts.length > 0 && html`<h3>Tasks</h3><ul class="tasks">${counts.slice(0, MOST_TASKS).map((one) => html`<li key=${`${one.task}/${one.group}`}>
       <span dir="auto" title=${one.task}>${one.task}</span><span class="number">${one.total.toLocaleString("en")}</span><${Share} states=${one.states} label=${one.task} /></li>`)}
       ${counts.length > MOST_TASKS && html`<li class="quiet">and ${counts.length - MOST_TASKS} more</li>`}</ul>`}
     ${parameters && html`<h3>Parameters</h3><${Code} text=${JSON.stringify(run.parameters, null, 2)} />`}
     ${!isBad(run.state) && data.logs.length > 0 && html`<h3>Last log lines</h3><${Lines} lines=${data.logs} />`}`;
 }
 
-/** What can be done to it; the keys of that hold while the panel is open. @param {{run: any, again: () => void, close: () => void}} props */
+/** What can be done to it; the keys of that hold while the panel is open. @param {{run: Api.RunView, again: () => void, close: () => void}} props */
 function Acts({ run, again, close }) {
   const [asked, setAsked] = useState(/** @type {Act | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
@@ -72,7 +72,7 @@ function Acts({ run, again, close }) {
     ${asked && html`<${Confirm} title=${asked.sure} act=${asked.words} run=${() => carryOut(asked)} close=${() => setAsked(null)} />`}`;
 }
 
-/** @param {{lines: any[]}} props */
+/** @param {{lines: Api.LogView[]}} props */
 function Lines({ lines }) {
   return html`<pre class="trace" tabindex="0" aria-label="Last log lines">${lines.slice(-LAST_LINES).map((line) => line.text).join("\n")}</pre>`;
 }

@@ -81,7 +81,7 @@ function useNames(/** @type {string} */ field, /** @type {string} */ part) {
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       const found = await ask(withQuery("api/ui/find", { text: wanted }), { signal: stop.signal }).catch(() => []);
-      if (!stop.signal.aborted) setNames(found.filter((/** @type {any} */ one) => one.kind === field).map((/** @type {any} */ one) => quoted(one.name)));
+      if (!stop.signal.aborted) setNames(found.filter((/** @type {Api.Found} */ one) => one.kind === field).map((/** @type {Api.Found} */ one) => quoted(one.name)));
     }, PAUSE_MS);
     return () => {
       clearTimeout(timer);

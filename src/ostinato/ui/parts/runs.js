@@ -15,7 +15,7 @@ function move(/** @type {KeyboardEvent} */ event) {
   event.preventDefault();
 }
 
-/** `due` shows only when they are to begin, `progress` how far they are. @param {{runs: any[], label: string, due?: boolean, progress?: boolean}} props */
+/** `due` shows only when they are to begin, `progress` how far they are. @param {{runs: (Api.RunRow | Api.RunningRow)[], label: string, due?: boolean, progress?: boolean}} props */
 export function RunTable({ runs, label, due = false, progress = false }) {
   return html`<div class="scroll"><table class="rows" aria-label=${label} onKeyDown=${move}>
     <thead><tr>${!due && html`<th>State</th>`}<th>Run</th><th>Flow or deployment</th><th>${due ? "Due" : "When"}</th>
@@ -24,7 +24,7 @@ export function RunTable({ runs, label, due = false, progress = false }) {
   </table></div>`;
 }
 
-/** @param {{run: any, due: boolean, progress: boolean}} props */
+/** @param {{run: Api.RunRow | Api.RunningRow, due: boolean, progress: boolean}} props */
 function Row({ run, due, progress }) {
   const address = to("runs", run.id);
   return html`<tr tabindex="0" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && go(address)}>
@@ -36,7 +36,7 @@ function Row({ run, due, progress }) {
   </tr>`;
 }
 
-/** How many of the task runs so far have ended. @param {{run: {name: string, n_tasks: number, n_done: number}}} props */
+/** How many of the task runs so far have ended. @param {{run: Api.RunningRow}} props */
 function Progress({ run }) {
   if (!run.n_tasks) return html`<span class="quiet">none yet</span>`;
   const words = `${run.n_done.toLocaleString("en")} of ${run.n_tasks.toLocaleString("en")} done`;
@@ -44,6 +44,6 @@ function Progress({ run }) {
 }
 
 /** Give the message of a run, where it says more than the state. */
-export function said(/** @type {any} */ run) {
+export function said(/** @type {Api.RunRow} */ run) {
   return hasEnded(run.state) || run.state === "Late" ? run.message : "";
 }
