@@ -12,7 +12,7 @@ from tests.e2e.filled import SECOND, START, Filled
 from tests.integration.served import Served, served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 N_LINES = 6_000
 TRACE = """Failed with inputs (row=17)
@@ -60,6 +60,65 @@ FLOWS = """
 """
 
 
+def go_to_its_ends_and_copy(page: Page) -> None:
+    log = page.get_by_role("log", name="Log lines", exact=True)
+    rows = log.get_by_role("option")
+    keys = page.keyboard
+    expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
+    assert rows.count() < 150, "only what is on the screen is in the document"
+    expect(log).not_to_contain_text("1 / 0")
+    rows.filter(has_text="Failed with inputs").get_by_text("4 more lines").click()
+    expect(log).to_contain_text("1 / 0")
+    log.get_by_role("listbox").focus()
+    keys.press("Home")
+    expect(rows.first).to_contain_text("line 0")
+    assert rows.count() < 150
+    rows.filter(has_text=re.compile(r"line 3$")).click()
+    keys.press("Shift+ArrowDown")
+    keys.press("Shift+ArrowDown")
+    page.get_by_role("button", name="Copy range").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert [line.rsplit(" ", 1)[1] for line in copied.splitlines()] == ["3", "4", "5"]
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('http')")
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.goto(link)
+    expect(log.locator("[data-here=true]")).to_contain_text("line 5")
+    log.get_by_role("listbox").focus()
+    keys.press("End")
+    expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
+
+
+def search_all_lines(page: Page) -> None:
+    log = page.get_by_role("log", name="Log lines", exact=True)
+    search = page.get_by_label("Search the lines")
+    page.keyboard.press("/")
+    page.keyboard.type("NEEDLE")
+    status = page.locator(".bar [role=status]")
+    expect(status).to_have_text("hit 1 of 1")
+    expect(log.locator("mark")).to_have_text("Needle")
+    expect(log.locator("mark")).to_be_visible()
+    search.fill("line 5")
+    expect(status).to_have_text("hit 1,000 of the newest 1,000")
+    for number in (5999, 5998):
+        expect(log.locator("[data-here=true]")).to_contain_text(f"line {number}")
+        search.press("Enter")
+    search.fill("")
+
+
+def choose_by_level_and_task(page: Page) -> None:
+    rows = page.get_by_role("log", name="Log lines", exact=True).get_by_role("option")
+    page.get_by_label("Least level").select_option("WARNING")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Task", exact=True).select_option("score-1")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Least level").select_option("All levels")
+    page.get_by_label("Task", exact=True).select_option("All tasks")
+    page.get_by_label("Wrap").check()
+    expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
+
+
 def test_a_long_log_is_shown_from_its_end_searched_as_a_whole_and_copied_by_ranges(
     browser: Browser, home: Path, tmp_path: Path
 ) -> None:
@@ -75,49 +134,10 @@ def test_a_long_log_is_shown_from_its_end_searched_as_a_whole_and_copied_by_rang
         visitor = Visitor(browser, server, permissions=["clipboard-read", "clipboard-write"])
         visitor.sign_in()
         visitor.go(f"/runs/{run}?tab=logs")
-        page, keys = visitor.page, visitor.page.keyboard
-        log = page.get_by_role("log", name="Log lines", exact=True)
-        rows = log.get_by_role("option")
-        expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
-        assert rows.count() < 150, "only what is on the screen is in the document"
-        expect(log).not_to_contain_text("1 / 0")
-        rows.filter(has_text="Failed with inputs").get_by_text("4 more lines").click()
-        expect(log).to_contain_text("1 / 0")
-        log.get_by_role("listbox").focus()
-        keys.press("Home")
-        expect(rows.first).to_contain_text("line 0")
-        assert rows.count() < 150
-        rows.filter(has_text=re.compile(r"line 3$")).click()
-        keys.press("Shift+ArrowDown")
-        keys.press("Shift+ArrowDown")
-        page.get_by_role("button", name="Copy range").click()
-        expect(page.get_by_role("button", name="Copied")).to_be_visible()
-        copied = page.evaluate("navigator.clipboard.readText()")
-        assert [line.rsplit(" ", 1)[1] for line in copied.splitlines()] == ["3", "4", "5"]
-        log.get_by_role("listbox").focus()
-        keys.press("End")
-        expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
-        search = page.get_by_label("Search the lines")
-        keys.press("/")
-        keys.type("NEEDLE")
-        status = page.locator(".bar [role=status]")
-        expect(status).to_have_text("hit 1 of 1")
-        expect(log.locator("mark")).to_have_text("Needle")
-        expect(log.locator("mark")).to_be_visible()
-        search.fill("line 5")
-        expect(status).to_have_text("hit 1,000 of the newest 1,000")
-        for number in (5999, 5998):
-            expect(log.locator("[data-here=true]")).to_contain_text(f"line {number}")
-            search.press("Enter")
-        search.fill("")
-        page.get_by_label("Least level").select_option("WARNING")
-        expect(rows).to_have_count(2 + TRACE.count("\n"))  # it is still open
-        page.get_by_label("Task", exact=True).select_option("score-1")
-        expect(rows).to_have_count(1)
-        page.get_by_label("Least level").select_option("All levels")
-        page.get_by_label("Task", exact=True).select_option("All tasks")
-        page.get_by_label("Wrap").check()
-        expect(rows.filter(has_text=f"line {N_LINES - 1}")).to_be_visible()
+        page = visitor.page
+        go_to_its_ends_and_copy(page)
+        search_all_lines(page)
+        choose_by_level_and_task(page)
         with page.expect_download() as downloaded:
             page.get_by_role("link", name="Download").click()
         text = Path(downloaded.value.path()).read_text(encoding="utf-8").splitlines()

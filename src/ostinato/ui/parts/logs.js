@@ -6,10 +6,11 @@ import { listen } from "../lib/feed.js";
 import { useSearch } from "../lib/hits.js";
 import { html } from "../lib/html.js";
 import { rowsOf, Stretch } from "../lib/lines.js";
+import { place } from "../lib/route.js";
 import { clock, full, zone } from "../lib/time.js";
 import { Failure } from "./notices.js";
 
-const ROW = 20, AROUND = 20, NEAR = 600, HIGH = 640, MOST_WRAPPED = 800, FOLDED = 50;
+const ROW = 20, AROUND = 20, NEAR = 600, HIGH = 640, MOST_WRAPPED = 600, FOLDED = 50;
 /** As many lines come with the page of a run. */
 const FIRST = 200;
 const LEVELS = /** @type {const} */ ([[0, "All levels"], [20, "INFO"], [30, "WARNING"], [40, "ERROR"]]);
@@ -43,6 +44,10 @@ export function Logs({ run, lines: first, span, task }) {
   useEffect(() => {
     if (!level && no === (task ?? ANY)) void stretch.later(); // what came since the page was asked for
   }, [stretch]);
+  useEffect(() => {
+    const line = Number(place.value.query.get("line"));
+    if (line) show(line);
+  }, []);
   stretch.most = wrap ? MOST_WRAPPED : 3000;
   const rows = useMemo(() => rowsOf(stretch.lines, open), [stretch, stretch.lines, open]);
   const search = useSearch(path, filter, show);
@@ -92,7 +97,7 @@ export function Logs({ run, lines: first, span, task }) {
     const pane = box.current;
     if (!pane) return;
     const { scrollTop: top, clientHeight: height, scrollHeight: whole } = pane;
-    if (top !== view.top || height !== view.height) setView({ top, height });
+    if (!wrap && (top !== view.top || height !== view.height)) setView({ top, height });
     let at = Math.floor(top / ROW);
     if (wrap) at = rows.findIndex((_, index) => topOf(index + 1) > top);
     const row = rows[at];
@@ -103,7 +108,7 @@ export function Logs({ run, lines: first, span, task }) {
     const below = look() ?? 0;
     const atEnd = below < 2 * ROW;
     if (follows && !atEnd) setFollows(false);
-    if (!follows && atEnd && stretch.ended) setFollows(true);
+    if (!follows && atEnd && stretch.ended && !wanted.current) setFollows(true);
     if ((box.current?.scrollTop ?? NEAR) < NEAR) void stretch.earlier();
     if (below < NEAR && !stretch.ended) void stretch.later();
   }
@@ -210,6 +215,7 @@ export function Logs({ run, lines: first, span, task }) {
         localStorage.setItem("ostinato.wrap", event.currentTarget.checked ? "yes" : "");
       }} /> Wrap</label>
       ${range && range.from !== range.to && html`<${CopyText} words="Copy range" text=${chosen} />`}
+      ${range && html`<${CopyText} words="Copy link" text=${async () => linkTo(range.to)} />`}
       <${CopyText} words="Copy all" text=${async () => (await fetch(new URL(text, document.baseURI), { credentials: "same-origin" })).text()} />
       <a href=${text} download>Download</a>
       <span class="quiet" role="status">${search.text ? search.said : whole ? `${stretch.lines.length.toLocaleString("en")} lines` : "part of the log"}</span>
@@ -225,7 +231,7 @@ export function Logs({ run, lines: first, span, task }) {
         </div></div>`}
       ${!rows.length && html`<p class="quiet">${level || no !== (task ?? ANY) ? "No line of this level and task." : "No line yet."}</p>`}
     </div>
-    ${!whole && html`<label class="place">Place in the log <input type="range" min=${span[0]} max=${Math.max(span[1], stretch.to)} value=${rows[Math.min(rows.length - 1, Math.floor(view.top / ROW))]?.line.id ?? span[1]}
+    ${!whole && html`<label class="place">Place in the log <input type="range" min=${span[0]} max=${Math.max(span[1], stretch.to)} value=${Number(held.current?.key.split(".")[0]) || span[1]}
       onChange=${(/** @type {any} */ event) => void toPlace(Number(event.currentTarget.value))} /></label>`}
     ${!follows && !stretch.ended && html`<button onClick=${toEnd}>Newest lines ↓</button>`}`;
 }
@@ -250,6 +256,13 @@ function CopyText({ words, text }) {
     }
     setTimeout(setSaid, 1200, "");
   }}>${said || words}</button>`;
+}
+
+/** Give the address of this view at a line. */
+function linkTo(/** @type {string} */ key) {
+  const address = new URL(location.href);
+  address.searchParams.set("line", key.split(".")[0] ?? "");
+  return address.href;
 }
 
 const copy = async (/** @type {Promise<string>} */ text) => navigator.clipboard.writeText(await text);
