@@ -63,8 +63,8 @@ function Deployed({ found, flow }) {
 /** What the flow takes: as its hints say when it is deployed, else as its newest run had it. @param {{schema: any, values: Record<string, any>}} props */
 function Parameters({ schema, values }) {
   const rows = useMemo(() => rowsOf(schema, values), [schema, values]);
-  if (!rows.length) return html`<p class="quiet">It takes none.</p>`;
   const isKnown = schema.properties !== undefined;
+  if (!rows.length) return html`<p class="quiet">${isKnown ? "It takes none." : "None is recorded."}</p>`;
   return html`<div class="scroll"><table class="rows" aria-label="Parameters">
     <thead><tr><th>Name</th><th>Type</th><th>${isKnown ? "Default" : "In its newest run"}</th>${isKnown && html`<th>Description</th>`}</tr></thead>
     <tbody>${rows.map((one) => html`<tr key=${one.name}><td><code dir="auto">${one.name}</code></td><td>${one.type}</td>

@@ -5,7 +5,7 @@ import { to } from "../lib/route.js";
 import { glyphOf, hasEnded, isBad, kindOf, ORDER } from "../lib/states.js";
 import { full, span } from "../lib/time.js";
 
-const WIDE = 17, HIGH = 72;
+const WIDE = 17, HIGH = 64;
 const STEPS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] });
 
 /** @param {{runs: any[], tasks: any[], p50: number | null}} props */
@@ -13,6 +13,7 @@ export function Grid({ runs, tasks, p50 }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [[row, column], setAt] = useState([0, Math.max(0, runs.length - 1)]);
   const last = runs.length - 1;
+  const most = Math.max(0.001, ...runs.map((run) => run.duration_s ?? 0));
   const here = [Math.min(row, tasks.length), Math.min(column, last)];
   useLayoutEffect(() => {
     if (box.current) box.current.scrollLeft = box.current.scrollWidth; // the newest run is at the right
@@ -33,7 +34,7 @@ export function Grid({ runs, tasks, p50 }) {
       : html`<td key=${runs[x].id} role="gridcell" ...${spot} />`;
   }
   return html`<div class="scroll grid" ref=${box}><table role="grid" aria-label="Tasks by runs" onKeyDown=${move}>
-    <thead aria-hidden="true"><tr><th class="quiet">took</th><td colspan=${runs.length}><${Trend} runs=${runs} p50=${p50} /></td></tr></thead>
+    <thead aria-hidden="true"><tr><th class="quiet">took ${span(most)} at most</th><td colspan=${runs.length}><${Trend} runs=${runs} most=${most} p50=${p50} /></td></tr></thead>
     <tbody><tr><th scope="row" role="rowheader">Run</th>${runs.map((run, x) => cell(0, x, `${run.name}, ${run.state}${run.duration_s === null ? "" : `, took ${span(run.duration_s)}`}${run.started_at ? `, began ${full(run.started_at)}` : ""}`, run.state, to("runs", run.id)))}</tr>
       ${tasks.map((task, y) => html`<tr key=${task.task}><th scope="row" role="rowheader" dir="auto" title=${task.task}>${task.task}</th>${task.cells.map((/** @type {any} */ one, /** @type {number} */ x) => {
         const run = runs[x];
@@ -48,13 +49,11 @@ export function Grid({ runs, tasks, p50 }) {
 
 const clamp = (/** @type {number} */ at, /** @type {number} */ most) => Math.max(0, Math.min(at, most));
 
-/** How long each run took, and what half of those that completed did not exceed. @param {{runs: any[], p50: number | null}} props */
-function Trend({ runs, p50 }) {
-  const most = Math.max(0.001, ...runs.map((run) => run.duration_s ?? 0));
-  const y = (/** @type {number} */ seconds) => HIGH - 2 - ((HIGH - 16) * seconds) / most;
+/** How long each run took, and what half of those that completed did not exceed. @param {{runs: any[], most: number, p50: number | null}} props */
+function Trend({ runs, most, p50 }) {
+  const y = (/** @type {number} */ seconds) => HIGH - 2 - ((HIGH - 6) * seconds) / most;
   return html`<svg class="trend" width=${runs.length * WIDE} height=${HIGH}>
     ${runs.map((run, x) => run.duration_s !== null && html`<rect key=${run.id} x=${x * WIDE + 3} y=${Math.min(y(run.duration_s), HIGH - 4)} width=${WIDE - 6} height=${Math.max(2, HIGH - 2 - y(run.duration_s))} data-kind=${kindOf(run.state)} data-ended=${hasEnded(run.state)} />`)}
     ${p50 !== null && html`<line x1="0" x2=${runs.length * WIDE} y1=${y(p50)} y2=${y(p50)} />`}
-    <text x="2" y="10">longest ${span(most)}${p50 !== null && `, half within ${span(p50)}`}</text>
   </svg>`;
 }
