@@ -18,7 +18,7 @@ export function Ticks({ ticks, label, none = "no run" }) {
     ${[...rowsBy(ticks, cut)].map(([date, row]) => html`<div key=${date}><b>${date}</b> <div>${row.map((one) => (one.run_id
       ? html`<a key=${one.at} href=${to("runs", one.run_id)} data-kind=${kindOf(one.state ?? "")} data-backfill=${one.is_backfill} aria-label=${words(one)} title=${words(one)}>${glyphOf(one.state ?? "")}</a>`
       : html`<span key=${one.at} role="img" aria-label=${words(one)} title=${words(one)}>·</span>`))}</div></div>`)}
-    <p class="quiet">${Object.entries(counts).map(([state, n]) => `${n} ${state}`).join(", ")}</p></div>`;
+    <p class="quiet">${Object.entries(counts).map(([state, n]) => `${n} ${state}`).join(", ")}${ticks.some((one) => one.is_backfill) && "; dashed: by a backfill"}</p></div>`;
 }
 
 /** Give the cells by the first letters of their dates. */
