@@ -82,7 +82,7 @@ def test_a_run_is_made_with_the_parameters_of_the_form(visitor: Visitor, server:
     visitor.go("/deployments/score/test")
     page, keys = visitor.page, visitor.page.keyboard
     expect(page.get_by_label("Parameters").get_by_role("row").filter(has_text="rows")).to_contain_text("list of text")
-    keys.press("w")
+    keys.press("r")  # it needs parameters
     box = page.get_by_role("dialog")
     expect(field(visitor, "n")).to_have_value("7")
     expect(box.get_by_text("The day that is scored.")).to_be_visible()

@@ -4,6 +4,7 @@ import { ask, withQuery } from "../lib/api.js";
 import { useAttempt } from "../lib/attempt.js";
 import { own } from "../lib/commands.js";
 import { html } from "../lib/html.js";
+import { launch } from "../lib/launch.js";
 import { quoted } from "../lib/query.js";
 import { go, place, setQuery, to } from "../lib/route.js";
 import { useView } from "../lib/view.js";
@@ -42,7 +43,7 @@ function Page({ data, error, again }) {
   const form = place.value.query.get("form") ?? "";
   const close = () => setQuery("form", "");
   const post = (/** @type {string} */ act, /** @type {any} */ body) => ask(`api/deployments/${one.id}/${act}`, { method: "POST", body });
-  const run = () => attempt(async () => go(to("runs", (await post("runs", {})).id)));
+  const run = () => attempt(() => launch(one));
   const pause = (slug = "", paused = !one.paused) => attempt(async () => {
     await post("pause", { slug, paused });
     again();

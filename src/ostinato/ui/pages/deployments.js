@@ -2,6 +2,7 @@
 import { ask, withQuery } from "../lib/api.js";
 import { useAttempt } from "../lib/attempt.js";
 import { html } from "../lib/html.js";
+import { launch } from "../lib/launch.js";
 import { useMore } from "../lib/pages.js";
 import { go, to } from "../lib/route.js";
 import { useView } from "../lib/view.js";
@@ -37,7 +38,7 @@ function Table({ first, may, again }) {
 function Row({ one, may, again }) {
   const { attempt, error, busy } = useAttempt();
   const here = to("deployments", one.flow, one.name);
-  const run = () => attempt(async () => go(to("runs", (await ask(`api/deployments/${one.id}/runs`, { method: "POST", body: {} })).id)));
+  const run = () => attempt(() => launch(one));
   const pause = () => attempt(async () => {
     await ask(`api/deployments/${one.id}/pause`, { method: "POST", body: { paused: !one.paused } });
     again();
