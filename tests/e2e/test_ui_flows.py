@@ -182,9 +182,12 @@ def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: 
     expect(page.get_by_text("300 more rows.")).to_be_visible()
     assert page.locator("a[href^='javascript']").count() == 0
     assert "evil" not in page.title()
-    visitor.go(f"/runs/{runs['ride-3']}")
-    assert server.http.delete(f"/api/runs/{runs['ride-3']}").status_code == 204
-    expect(page.get_by_role("alert")).to_contain_text("run-not-found")
+    visitor.go("/artifacts?name=verdict")
+    page.get_by_role("link", name="verdict").click()
+    expect(prose).to_be_visible()
+    assert server.http.delete(f"/api/runs/{runs['ride-11']}").status_code == 204
+    expect(page.get_by_role("alert")).to_contain_text("artifact-not-found")
+    expect(prose).to_be_visible()
 
 
 def test_events_appear_as_they_happen_and_are_found_by_kind_and_run(visitor: Visitor, server: Served) -> None:
