@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 from tests.e2e.browser import FLOWS
 
+from ostinato.core.commands import SetLimit, TakeSlots
+from ostinato.core.deployments import Limit
+
 if TYPE_CHECKING:
     from tests.e2e.browser import Visitor
     from tests.integration.served import Served
@@ -38,11 +41,15 @@ def test_it_says_why_each_run_waits_who_has_the_slots_and_what_comes(visitor: Vi
     expect(waits).to_contain_text("no worker serves queue 'default'")
     fleet.worker("--queue", "default", "--limit", "2", "--name", "near", "--lease", "2")
     fleet.wait(first, "Running")
+    fleet.do(SetLimit(limit=Limit(name="db", slots=2)))
+    fleet.do(TakeSlots(name="db", holder=f"{first.id}/block"))
     fleet.run(slow, name="second one")
     fleet.run(fleet.deploy(file, "slow", "far"), name="distant one")
     expect(waits.get_by_role("row").filter(has_text="second one")).to_contain_text("tag 'gpu' runs 1 of at most 1")
     expect(waits.get_by_role("row").filter(has_text="distant one")).to_contain_text("no worker serves queue 'far'")
-    expect(limits.get_by_role("link", name="first one")).to_be_visible()
+    expect(limits.get_by_role("row").filter(has_text="tag:gpu").get_by_role("link", name="first one")).to_be_visible()
+    expect(limits.get_by_role("row").filter(has_text="db")).to_contain_text("1 of 2")
+    expect(limits.get_by_role("row").filter(has_text="db").get_by_role("link", name="first one")).to_be_visible()
     expect(page.get_by_label("Workers", exact=True)).to_contain_text("1 of 2")
     expect(page.get_by_label("Workers", exact=True)).to_contain_text("ready")
     queue = page.get_by_label("Queues").get_by_role("row").filter(has_text="far")
@@ -53,8 +60,8 @@ def test_it_says_why_each_run_waits_who_has_the_slots_and_what_comes(visitor: Vi
     expect(queue).to_contain_text("paused")
     expect(waits.get_by_role("row").filter(has_text="distant one")).to_contain_text("queue 'far' is paused")
     assert fleet.reader.queues()[-1].description == "machines elsewhere"
-    limits.get_by_role("button", name="Change").click()
+    limits.get_by_role("row").filter(has_text="tag:gpu").get_by_role("button", name="Change").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
-    expect(page.get_by_text("bounds how many blocks of code")).to_be_visible()
+    expect(limits.get_by_role("row").filter(has_text="tag:gpu")).to_have_count(0)
     fleet.programs[-1].kill()
     expect(page.get_by_label("Workers that are gone")).to_contain_text("near")
