@@ -18,13 +18,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from children import tree_cpu_s
 from environments import clean_environ, interpreter
 from homes import temporary_home
 from lines import Bar, Sheet, at_most
 
+from ostinato.core.events import Block
+from ostinato.core.tracking import MetricsLogged, ParamsLogged, Point, TrackingBegun
+from ostinato.store.append import Entry, Writer, append
+from ostinato.store.sqlite import SqliteDatabase
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ostinato.core.events import Event
 
 API = "/api/2.0/mlflow"
 PATIENCE_S = 180.0
@@ -58,9 +67,11 @@ class Door:
 
 
 @contextlib.contextmanager
-def ostinato() -> Iterator[Door]:
-    """Give our server on a new home."""
+def ostinato(n_runs: int = 0) -> Iterator[Door]:
+    """Give our server on a new home, with so many tracking runs in it."""
     with temporary_home() as home:
+        if n_runs:
+            write(home.path, n_runs)
         command = [interpreter("ostinato"), "-m", "ostinato.cli", "server", "--port", "0"]
         with subprocess.Popen(command, env=home.environ(), stdout=subprocess.DEVNULL) as process:
             try:
@@ -73,8 +84,8 @@ def ostinato() -> Iterator[Door]:
 
 
 @contextlib.contextmanager
-def mlflow(python: str) -> Iterator[Door]:
-    """Give MLflow's server on a new SQLite file."""
+def mlflow(python: str, *words: str) -> Iterator[Door]:
+    """Give MLflow's server on a new SQLite file; `words` are options of its command."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,6 +99,7 @@ def mlflow(python: str) -> Iterator[Door]:
             str(port),
             "--backend-store-uri",
             f"sqlite:///{folder}/db",
+            *words,
         ]
         with subprocess.Popen(
             command, env=clean_environ(), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -137,6 +149,43 @@ def fill(one: Door, n: int) -> None:
         one.post("runs/log-batch", run_id=run, metrics=metrics, params=params)
 
 
+def write(folder: Path, n_runs: int) -> None:
+    """Write runs into a home by the real append and projection, as many as nobody wants to send one by one."""
+    (folder / "journal").mkdir(parents=True)
+    draw = random.Random(1)
+    database = SqliteDatabase(str(folder / "ostinato.db"))
+    database.db.executescript("PRAGMA cache_size = -200000")
+    for begin in range(0, n_runs, 1_000):
+        events: list[Event] = []
+        for number in range(begin, min(begin + 1_000, n_runs)):
+            run_id, at = f"{draw.getrandbits(128):032x}", 1_700_000_000_000_000 + number * 1_000_000
+            values = {"rmse_valid": 6 + 2 * draw.random(), "inference_time": 4e-5 * draw.random(), "mae": draw.random()}
+            points = tuple(Point(key, value, 0, at) for key, value in values.items())
+            events.append(TrackingBegun(run_id, at, "Default", f"run-{number}"))
+            events.append(ParamsLogged(run_id, at, {f"p{place}": str(number) for place in range(5)}))
+            events.append(MetricsLogged(run_id, at, 1, points))
+        stream = f"{begin:032x}"
+        entry = Entry(1, len(events), msgspec.msgpack.encode(Block(stream, 1, events)), events)
+        with database.writing(sync=False) as db:
+            append(db, Writer(stream, 1, "host", 1), [entry], 1)
+    database.tidy()
+    database.close()
+
+
+def search(one: Door, order: str) -> float:
+    """Give the CPU of the server for a search with a filter, sorted so."""
+    found = {"experiment_ids": ["0"], "filter": M7, "max_results": 5, "order_by": [order]}
+    return one.cpu_ms(lambda _: one.post("runs/search", **found), 20)
+
+
+def measure_many(sheet: Sheet, one: Door, n_runs: int) -> None:
+    """Print what the search costs among many runs; where no index has the order, all that match are sorted."""
+    for order in ("metrics.rmse_valid ASC", "metrics.mae DESC", "start_time DESC", "params.p0 ASC"):
+        what = f"ms CPU for a search among {n_runs} runs, by {order}"
+        bar = None if order.startswith("params") else at_most(30)
+        sheet.add("ostinato", search(one, order), what, n=20, bar=bar)
+
+
 def measure(sheet: Sheet, name: str, one: Door, n_runs: int, bars: dict[str, Bar]) -> None:
     """Print what calls cost a server."""
     run = one.post("runs/create", experiment_id="0", start_time=1)["run"]["info"]["run_id"]
@@ -149,8 +198,7 @@ def measure(sheet: Sheet, name: str, one: Door, n_runs: int, bars: dict[str, Bar
     listed = {"experiment_ids": ["0"], "max_results": min(n_runs, 1000)}
     cost = one.cpu_ms(lambda _: one.post("runs/search", **listed), 10)
     sheet.add(name, cost, f"ms CPU for a list of {listed['max_results']} runs", n=10, bar=bars.get("list"))
-    found = {"experiment_ids": ["0"], "filter": M7, "max_results": 5, "order_by": ["metrics.rmse_valid ASC"]}
-    cost = one.cpu_ms(lambda _: one.post("runs/search", **found), 20)
+    cost = search(one, "metrics.rmse_valid ASC")
     sheet.add(name, cost, f"ms CPU for a search among {n_runs} runs", n=20, bar=bars.get("search"))
 
 
@@ -158,12 +206,16 @@ def main() -> int:
     """Measure what the arguments ask for; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--many", type=int, default=100_000, help="runs of the larger home; 0 leaves it out")
     parser.add_argument("--mlflow", default="", help="a Python that has MLflow, to measure its server too")
     options = parser.parse_args()
     sheet = Sheet("mlflow_door")
     with ostinato() as one:
         bars = {"log": at_most(0.8), "list": at_most(50), "search": at_most(10)}
         measure(sheet, "ostinato", one, options.runs, bars)
+    if options.many:
+        with ostinato(options.many) as one:
+            measure_many(sheet, one, options.many)
     if options.mlflow:
         with mlflow(options.mlflow) as one:
             measure(sheet, "mlflow", one, options.runs, {})

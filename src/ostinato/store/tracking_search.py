@@ -1,8 +1,8 @@
 """Search with MLflow's filter grammar: filters and orders as portable SQL, paged by keyset tokens.
 
-A list is chosen in one of three ways. Of few things all are looked at. Among many, when a bound on a metric leaves few,
-those are looked at; else, when the list is sorted by a metric, its index is followed from the first value on until the
-page is full. What neither finds soon is found by looking at all.
+Of few things all are looked at. Among many, a list that is sorted by a metric is found along its index: the first
+values are followed until the page is full. Else, when the bounds on a metric leave few, those are looked at. What
+neither finds soon is found by looking at all.
 """
 
 from __future__ import annotations
@@ -256,14 +256,13 @@ def _found_soon(db: Connection, wanted: Wanted) -> list[Row] | None:
         first = None
     if not (bounded or first) or not _is_long(db, wanted):
         return None
-    few = _fewest(db, wanted, bounded)
-    if few is not None:
-        return _rows(db, wanted, few)
-    if first is None or (wanted.last and wanted.last[0] != 0):  # or past all that have a value
-        return None
-    lead = _along(db, wanted, first)
-    rows = _rows(db, wanted, lead)
-    return rows if lead.is_all or len(rows) == wanted.limit else None
+    few, n = _fewest(db, wanted, bounded)
+    if first is not None and not (wanted.last and wanted.last[0] != 0):  # that is past all that have a value
+        lead = _along(db, wanted, first, n)
+        rows = _rows(db, wanted, lead)
+        if lead.is_all or len(rows) == wanted.limit:
+            return rows
+    return None if few is None else _rows(db, wanted, few)
 
 
 def _is_long(db: Connection, wanted: Wanted) -> bool:
@@ -272,8 +271,8 @@ def _is_long(db: Connection, wanted: Wanted) -> bool:
     return int(db.execute(query, [*wanted.among[1], LONG]).fetchone()[0]) == LONG
 
 
-def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> Lead | None:
-    """Give the metric whose bounds leave the fewest values, None where all leave many."""
+def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> tuple[Lead | None, int]:
+    """Give the metric whose bounds leave the fewest values, None where all leave many, and how many they leave."""
     table, found, fewest = wanted.shape.sides["metric"].table, None, LONG
     for key in keys:
         lead = Lead(key=key, bounds=wanted.bounds(key))
@@ -282,11 +281,11 @@ def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> Lead | None:
         n = int(db.execute(query, [*values, fewest]).fetchone()[0])
         if n < fewest:
             found, fewest = lead, n
-    return found
+    return found, fewest
 
 
-def _along(db: Connection, wanted: Wanted, first: Order) -> Lead:
-    """Give the values that come next in the order of a metric: no more than are soon looked at."""
+def _along(db: Connection, wanted: Wanted, first: Order, most: int) -> Lead:
+    """Give the values that come next in the order of a metric, so many at most."""
     since, until, order = ("<=", ">", "m.value DESC") if first.descending else (">=", "<", "m.value")
     lead = Lead(key=first.key, bounds=wanted.bounds(first.key), sorts=True)
     if wanted.last:
@@ -294,7 +293,7 @@ def _along(db: Connection, wanted: Wanted, first: Order) -> Lead:
     text, values = lead.in_index()
     table = wanted.shape.sides["metric"].table
     query = f"SELECT m.value FROM {table} AS m WHERE {text} ORDER BY {order} LIMIT 1 OFFSET ?"  # noqa: S608  (our own words)
-    row = db.execute(query, [*values, LONG]).fetchone()
+    row = db.execute(query, [*values, most]).fetchone()
     if row is None:
         return replace(lead, is_all=bool(lead.bounds))
     return replace(lead, part=_all((lead.part, (f"m.value {until} ?", [row[0]]))))
