@@ -38,7 +38,8 @@ def prefect(sheet: Sheet, browser: Browser, n: int, n_runs: int) -> None:
 
 def mlflow(sheet: Sheet, browser: Browser, n: int, n_runs: int) -> None:
     """Look at MLflow's interface."""
-    with mlflow_door.mlflow(interpreter("mlflow")) as door:
+    # One process: on a busy machine the one that looks after several takes those for dead that are slow to begin.
+    with mlflow_door.mlflow(interpreter("mlflow"), "--workers", "1") as door:
         mlflow_door.fill(door, n_runs)
         listed: Any = door.post("runs/search", experiment_ids=["0"], max_results=1)
         name = listed["runs"][0]["info"]["run_name"]
