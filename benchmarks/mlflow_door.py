@@ -100,7 +100,6 @@ def mlflow(python: str, *words: str) -> Iterator[Door]:
             "--backend-store-uri",
             f"sqlite:///{folder}/db",
             *words,
-            *words,
         ]
         with subprocess.Popen(
             command, env=clean_environ(), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
