@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FRAME: Final = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<where>.+))?$')
 _PACKAGE: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w+)")
+_COMPILED: Final = re.compile(r"(\w+)[/\\].+\.(?:pyx|pxi|pxd)$")
 _PYTHON: Final = re.compile(r"[/\\]lib[/\\]python3\.\d+[/\\]|^<")
 _CARETS: Final = re.compile(r"^\s*[\^~]+\s*$")
 
@@ -59,7 +60,7 @@ def _trace_lines(error: Error) -> list[Line]:
 
 def _library_of(file: str) -> str:
     """Give the installed package that a file belongs to, "Python" for its own library, nothing for user code."""
-    package = _PACKAGE.search(file)
+    package = _PACKAGE.search(file) or _COMPILED.match(file)
     if package:
         return package[1]
     return "Python" if _PYTHON.search(file) else ""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OWN_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 EXAMPLE_FOLDERS: Final = (OWN_FOLDER + "demo" + os.sep,)
 LIBRARY_FOLDER: Final = os.path.dirname(os.__file__) + os.sep
+COMPILED: Final = (".pyx", ".pxi", ".pxd")
+"""Sources of compiled modules: their frames name them as they were on the machine that compiled."""
 TEXT_MOST: Final = 64 * 1024
 INPUT_MOST: Final = 120
 SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
@@ -145,7 +147,8 @@ def _last_user_line(step: TracebackType | None) -> tuple[str, int]:
         file = step.tb_frame.f_code.co_filename
         if not is_own(file):
             last = (file, step.tb_lineno)
-            if "site-packages" not in file and not file.startswith((LIBRARY_FOLDER, "<")):
+            is_library = "site-packages" in file or file.startswith((LIBRARY_FOLDER, "<")) or file.endswith(COMPILED)
+            if not is_library:
                 users = last
         step = step.tb_next
     return users if users[0] else last
