@@ -112,6 +112,7 @@ async def timeline_screen(request: Ask, terms: Terms = "", hours: Window = 24, a
         query = parse(terms, RUN_FIELDS, now=now)
         inside = (
             *query.terms,
+            Term(field="created", op="<=", values=(until,)),  # bounds the ids that are looked at
             Term(field="started", op="<", values=(until,)),
             Term(field="ended", op="<", values=(since,), negated=True),
         )
