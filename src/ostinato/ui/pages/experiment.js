@@ -1,6 +1,7 @@
 /** One experiment: its runs as a table of chosen columns, the best one pinned, some compared, two fields in a scatter. */
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { withQuery } from "../lib/api.js";
+import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { useMore } from "../lib/pages.js";
 import { place, setQuery, to } from "../lib/route.js";
@@ -33,6 +34,8 @@ export function Experiment({ name }) {
   if (fresh) kept.current = { address, data: fresh };
   const data = fresh ?? (error ? null : kept.current.data);
   const columns = picked.length ? picked : (data?.columns ?? []);
+  const isDrawn = Boolean(x || y);
+  useLayoutEffect(() => offer([{ keys: "s", words: "Show or hide the scatter", group: "Experiment", run: () => swap(columns, isDrawn) }]), [columns.join(), isDrawn]);
   const open = (/** @type {any} */ run) => to("experiments", name, run.id);
   return html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a> /</p><h1 dir="auto">${name}</h1>
     <form class="query" role="search" onSubmit=${(/** @type {any} */ event) => {
@@ -45,7 +48,7 @@ export function Experiment({ name }) {
     ${data && !data.items.length && html`<${Empty} title=${where ? "No run matches" : "No run yet"}><p>${where ? html`All terms must hold: <code>metrics.NAME</code>, <code>params.NAME</code>, <code>tags.NAME</code>, <code>attributes.status</code>, with <code>and</code> between them.` : "Runs of this experiment appear here by themselves."}</p><//>`}
     ${chosen.length > 1 && html`<${Compared} runs=${chosen} address=${open} close=${() => setQuery("runs", "")} />`}
     ${data && data.items.length > 0 && html`<div class="bar"><${Picker} fields=${data.fields} columns=${columns} /><${Best} columns=${columns} best=${best} />
-        <button aria-pressed=${Boolean(x || y)} onClick=${() => swap(columns, Boolean(x || y))}>Scatter</button>
+        <button aria-pressed=${isDrawn} onClick=${() => swap(columns, isDrawn)}>Scatter</button>
         ${chosen.length < 2 && html`<span class="quiet">Choose two to four runs to compare them.</span>`}</div>
       <${Rows} address=${kept.current.address} first=${data} order=${order} axes=${{ x, y }} chosen=${chosen} open=${open} />`}`;
 }

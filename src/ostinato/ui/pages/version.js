@@ -1,5 +1,6 @@
 /** One version of a model: where it comes from and what came of it, what it takes and gives, what its checks gave. */
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
+import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { to } from "../lib/route.js";
 import { full } from "../lib/time.js";
@@ -19,6 +20,7 @@ export function Version({ name, version }) {
   const path = `${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
   const { data, error, again } = useView(`api/ui/models/${path}`, (event) => CONCERNS.test(event.kind) && event.data?.name === name, 500);
   const [promotes, setPromotes] = useState(false);
+  useLayoutEffect(() => offer([{ keys: "p", words: "Promote this version", group: "Model", run: () => setPromotes(true) }]), []);
   const crumbs = html`<p class="crumbs"><a href=${to("models")}>Models</a> / <a href=${to("models", name)} dir="auto">${name}</a> /</p>`;
   if (!data) return html`${crumbs}<h1>Version ${version}</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { model, version: one } = data;
