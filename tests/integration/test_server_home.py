@@ -10,7 +10,7 @@ from tests.e2e.filled import ERROR, Filled
 from tests.integration.served import DEPLOYMENT, Served, problem, served
 
 from ostinato.core.events import Error, RunCreated, RunMoved, Source
-from ostinato.core.ids import new_id
+from ostinato.core.ids import id_bound, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def ran(
     filled: Filled, name: str, begin: int, end: int = 0, state: StateName = "Completed", *, error: Error | None = None
 ) -> str:
     """Record a run of now that ran from one instant to another, or still does; give its id."""
-    run_id = new_id()
+    run_id = id_bound(begin) + new_id()[12:]
     source = Source("/code/train.py", "train", "/code", "/usr/bin/python")
     filled.record(
         RunCreated(
