@@ -1,6 +1,7 @@
 /** One run: what it is, what went wrong, its tasks, graph, log lines, metrics, artifacts, history and code. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { act, actsOf } from "../lib/acts.js";
+import { withQuery } from "../lib/api.js";
 import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { go, place, setQuery, to } from "../lib/route.js";
@@ -121,7 +122,7 @@ function tabsOf(data, jump) {
     data.subflows.length && { name: "subflows", words: "Subflows", n: data.subflows.length, show: () => html`<${RunTable} runs=${data.subflows} label="Subflows" />` },
     data.artifacts.length && { name: "artifacts", words: "Artifacts", n: data.artifacts.length, show: () => html`<${Artifacts} found=${data.artifacts} />` },
     data.tracked.length && { name: "metrics", words: "Metrics", show: () => html`<${Metrics} run=${run} tracked=${data.tracked} />` },
-    { name: "history", words: "History", show: () => html`<${History} changes=${data.history} />` },
+    { name: "history", words: "History", show: () => html`<${History} run=${run} changes=${data.history} />` },
     { name: "code", words: "Code", show: () => html`<${CodeFacts} run=${run} />` },
     { name: "details", words: "Details", show: () => html`<${Details} run=${run} />` },
   ].filter(Boolean));
@@ -134,9 +135,10 @@ function Metrics({ run, tracked }) {
       <tbody>${Object.entries(one.metrics).map(([key, value]) => html`<tr key=${key}><td dir="auto">${key}</td><td class="number">${number(value)}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet">No metric yet.</p>`}</section>`);
 }
 
-/** @param {{changes: any[]}} props */
-function History({ changes }) {
-  return html`<div class="scroll"><table class="rows" aria-label="History"><thead><tr><th>When</th><th>State</th><th class="number">Epoch</th><th class="number">Attempt</th><th>Message</th></tr></thead>
+/** @param {{run: any, changes: any[]}} props */
+function History({ run, changes }) {
+  return html`<p><a href=${withQuery(to("events"), { run: run.id })}>All events of this run</a></p>
+    <div class="scroll"><table class="rows" aria-label="History"><thead><tr><th>When</th><th>State</th><th class="number">Epoch</th><th class="number">Attempt</th><th>Message</th></tr></thead>
     <tbody>${changes.map((one, at) => html`<tr key=${at}><td><time datetime=${one.at}>${full(one.at)}</time></td><td><${State} state=${one.state} /></td>
       <td class="number">${one.epoch}</td><td class="number">${one.attempt}</td><td dir="auto">${one.message}</td></tr>`)}</tbody></table></div>`;
 }
