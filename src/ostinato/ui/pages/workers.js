@@ -15,6 +15,9 @@ import { When } from "../parts/when.js";
 const CONCERNS = new Set(["worker-joined", "worker-left", "queue-set", "run-created", "run-moved", "run-claimed", "run-released", "run-dropped"]);
 const HOURS = 24, MOST = 50;
 
+/** What can be set of a queue. @typedef {Omit<Api.QueueView, "n_waiting" | "n_late" | "n_later" | "n_running" | "oldest_due_at">} QueueSet */
+/** What can be set of a limit. @typedef {Pick<Api.LimitRow, "name" | "slots">} LimitSet */
+
 export function Workers() {
   const { data, error, again } = useView("api/ui/workers", (event) => CONCERNS.has(event.kind), 1000);
   return html`<h1>Workers</h1>
@@ -27,7 +30,7 @@ export function Workers() {
       ${data.gone.length > 0 && html`<h2>Gone</h2><${Gone} workers=${data.gone} />`}`}`;
 }
 
-/** @param {{workers: any[]}} props */
+/** @param {{workers: Api.WorkerView[]}} props */
 function Here({ workers }) {
   if (!workers.length) return html`<${Empty} title="No worker is here" code="ostinato worker"><p>A worker takes runs of deployments and starts them. <code>ostinato up</code> brings one.</p><//>`;
   return html`<div class="scroll"><table class="rows" aria-label="Workers">
@@ -37,7 +40,7 @@ function Here({ workers }) {
       <td>${Object.entries(one.resources).map(([name, n]) => `${name}: ${n}`).join(", ")}</td><td><${When} at=${one.seen_at} /></td><td><${When} at=${one.joined_at} /></td><td><code>${one.host}:${one.pid}</code></td></tr>`)}</tbody></table></div>`;
 }
 
-/** Whether a worker is heard of: its runs are taken over when its lease ends. @param {{worker: any}} props */
+/** Whether a worker is heard of: its runs are taken over when its lease ends. @param {{worker: Api.WorkerView}} props */
 function Beat({ worker }) {
   const left_s = (Date.parse(worker.lease_until) - now.value) / 1000;
   const lease_s = (Date.parse(worker.lease_until) - Date.parse(worker.seen_at)) / 1000;
@@ -46,7 +49,7 @@ function Beat({ worker }) {
   return html`<span class="state" data-kind=${kind}><i aria-hidden="true">${glyph}</i>${word}</span>`;
 }
 
-/** @param {{waiting: any[], queues: any[]}} props */
+/** @param {{waiting: Api.WaitingRow[], queues: Api.QueueView[]}} props */
 function Waiting({ waiting, queues }) {
   const total = queues.reduce((n, one) => n + one.n_waiting, 0);
   if (!waiting.length) return html`<p class="quiet">Nothing waits.</p>`;
@@ -59,12 +62,12 @@ function Waiting({ waiting, queues }) {
 /** Give a reason with its commands as code. */
 const told = (/** @type {string} */ why) => why.split("`").map((part, at) => (at % 2 ? html`<code key=${at}>${part}</code>` : part));
 
-/** @param {{queues: any[], again: () => void}} props */
+/** @param {{queues: Api.QueueView[], again: () => void}} props */
 function Queues({ queues, again }) {
   const { attempt, error, busy } = useAttempt();
   const [open, setOpen] = useState("");
-  const [edited, setEdited] = useState(/** @type {any} */ (null));
-  async function pause(/** @type {any} */ one) {
+  const [edited, setEdited] = useState(/** @type {QueueSet | null} */ (null));
+  async function pause(/** @type {Api.QueueView} */ one) {
     const { description, tags, deployments, concurrency, priority } = one;
     const body = { description, tags, deployments, concurrency, priority, paused: !one.paused };
     if (await attempt(() => ask(`api/queues/${encodeURIComponent(one.name)}`, { method: "PUT", body }))) again();
@@ -77,14 +80,14 @@ function Queues({ queues, again }) {
         <td class="number">${one.n_running.toLocaleString("en")}</td><td class="number">${one.n_waiting.toLocaleString("en")}</td><td class="number">${one.n_late.toLocaleString("en")}</td>
         <td>${one.oldest_due_at ? html`<span title="The run that has waited longest was due then">due ${distance(one.oldest_due_at, now.value)}</span>` : ""}</td><td class="number">${one.n_later.toLocaleString("en")}</td>
         <td class="number">${one.concurrency ?? html`<span class="quiet">no limit</span>`}</td><td class="number">${one.priority}</td>
-        <td dir="auto">${[...one.tags.map((/** @type {string} */ tag) => `tag ${tag}`), ...one.deployments].join(", ") || html`<span class="quiet">${one.name === "default" ? "the rest" : "those that name it"}</span>`}</td>
+        <td dir="auto">${[...one.tags.map((tag) => `tag ${tag}`), ...one.deployments].join(", ") || html`<span class="quiet">${one.name === "default" ? "the rest" : "those that name it"}</span>`}</td>
         <td class="actions"><button aria-expanded=${open === one.name} onClick=${() => setOpen(open === one.name ? "" : one.name)}>Preview</button><button onClick=${() => setEdited(one)}>Change</button><button disabled=${busy} onClick=${() => pause(one)}>${one.paused ? "Go on" : "Pause"}</button></td></tr>`)}</tbody></table></div>
     <p><button onClick=${() => setEdited({ name: "", description: "", tags: [], deployments: [], concurrency: null, priority: 0, paused: false })}>New queue</button></p>
     ${edited && html`<${Queue} queue=${edited} done=${again} close=${() => setEdited(null)} />`}
     ${open && html`<${Preview} key=${open} queue=${open} />`}`;
 }
 
-/** What a queue takes and how many at once. @param {{queue: any, done: () => void, close: () => void}} props */
+/** What a queue takes and how many at once. @param {{queue: QueueSet, done: () => void, close: () => void}} props */
 function Queue({ queue, done, close }) {
   const { attempt, error, busy } = useAttempt();
   const act = async (/** @type {string} */ name, /** @type {{method: string, body?: unknown}} */ options) => {
@@ -125,19 +128,19 @@ function Preview({ queue }) {
       ${data.length === MOST && html`<p class="quiet">The first ${MOST}.</p>`}` : html`<p class="quiet">Nothing.</p>`}</section>`;
 }
 
-/** @param {{limits: any[], again: () => void}} props */
+/** @param {{limits: Api.LimitRow[], again: () => void}} props */
 function Limits({ limits, again }) {
-  const [edited, setEdited] = useState(/** @type {any} */ (null));
+  const [edited, setEdited] = useState(/** @type {LimitSet | null} */ (null));
   return html`${limits.length ? html`<div class="scroll"><table class="rows" aria-label="Limits"><thead><tr><th>Limit</th><th>Slots</th><th>Who has them</th><th class="number">Actions</th></tr></thead>
       <tbody>${limits.map((one) => html`<tr key=${one.name}><td dir="auto">${one.name}</td><td><meter min="0" max=${Math.max(1, one.slots)} value=${one.n_taken} aria-label=${`${one.n_taken} of ${one.slots} slots are taken`} /> <span class="number">${one.n_taken} of ${one.slots}</span></td>
-        <td class="wrap">${one.holders.map((/** @type {any} */ holder, /** @type {number} */ at) => html`<span key=${at}>${at ? ", " : ""}${holder.run_id ? html`<a href=${to("runs", holder.run_id)} dir="auto">${holder.name}</a>` : html`<code>${holder.name.slice(0, 12)}</code>`}${holder.n > 1 && ` (${holder.n})`}</span>`)}</td>
+        <td class="wrap">${one.holders.map((holder, at) => html`<span key=${at}>${at ? ", " : ""}${holder.run_id ? html`<a href=${to("runs", holder.run_id)} dir="auto">${holder.name}</a>` : html`<code>${holder.name.slice(0, 12)}</code>`}${holder.n > 1 && ` (${holder.n})`}</span>`)}</td>
         <td class="actions"><button onClick=${() => setEdited(one)}>Change</button></td></tr>`)}</tbody></table></div>`
     : html`<p class="quiet">None. A limit bounds how many blocks of code <code>with concurrency("NAME")</code>, or runs with a tag (<code>tag:NAME</code>), go on at once.</p>`}
     <p><button onClick=${() => setEdited({ name: "", slots: 1 })}>New limit</button></p>
     ${edited && html`<${Limit} limit=${edited} done=${again} close=${() => setEdited(null)} />`}`;
 }
 
-/** @param {{limit: any, done: () => void, close: () => void}} props */
+/** @param {{limit: LimitSet, done: () => void, close: () => void}} props */
 function Limit({ limit, done, close }) {
   const { attempt, error, busy } = useAttempt();
   const [name, setName] = useState(limit.name);
@@ -159,7 +162,7 @@ function Limit({ limit, done, close }) {
       <button type="button" onClick=${close}>Leave it</button><button class="main" disabled=${busy}>Set</button></p></form><//>`;
 }
 
-/** @param {{workers: any[]}} props */
+/** @param {{workers: Api.WorkerView[]}} props */
 function Gone({ workers }) {
   return html`<div class="scroll"><table class="rows" aria-label="Workers that are gone"><thead><tr><th>Worker</th><th>Left</th><th>Why</th><th>Where</th></tr></thead>
     <tbody>${workers.map((one) => html`<tr key=${one.id}><td dir="auto">${one.name}</td><td><${When} at=${one.left_at} /></td><td class="wrap" dir="auto">${one.message}</td><td><code>${one.host}:${one.pid}</code></td></tr>`)}</tbody></table></div>`;
