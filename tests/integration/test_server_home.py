@@ -97,7 +97,7 @@ def test_names_are_found_those_that_begin_so_first(server: Served, filled: Fille
 def test_home_counts_what_went_wrong_alike_and_how_far_runs_are(server: Served, filled: Filled) -> None:
     now = time.time_ns() // 1000
     for number in range(3):
-        ran(filled, f"broken-{number}", now - HOUR, now - HOUR // 2 + number, "Failed", error=ERROR)
+        ran(filled, f"broken-{number}", now - HOUR + number * SECOND, now - HOUR // 2, "Failed", error=ERROR)
     ran(filled, "other", now - HOUR, now - HOUR // 3, "Failed", error=Error("KeyError", "x", "", "", 0, "", "", ""))
     at_work = ran(filled, "at-work", now - SECOND)
     filled.tasks(at_work, "score", {"Completed": 4, "Failed": 1, "Running": 2}, at=now)
