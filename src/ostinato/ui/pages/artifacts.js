@@ -3,6 +3,7 @@ import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
 import { useMore } from "../lib/pages.js";
 import { place, setQuery, to } from "../lib/route.js";
+import { opens } from "../lib/rows.js";
 import { full } from "../lib/time.js";
 import { bytes } from "../lib/values.js";
 import { useView } from "../lib/view.js";
@@ -54,7 +55,7 @@ function Rows({ path, first, filtered }) {
   }
   return html`${pages.items.length > 0
     ? html`<div class="scroll"><table class="rows" aria-label="Artifacts"><thead><tr><th>Name</th><th>Kind</th><th>Run</th><th>Flow</th><th>When</th><th class="number">Size</th><th>Description</th></tr></thead>
-      <tbody>${pages.items.map((one) => html`<tr key=${one.id}>
+      <tbody>${pages.items.map((one) => html`<tr key=${one.id} ...${opens(to("artifacts", String(one.id)))}>
         <td><a href=${to("artifacts", String(one.id))} dir="auto" title=${one.key ?? ""}>${one.key ?? html`<i>unnamed</i>`}</a></td><td>${one.kind}</td>
         <td><a href=${to("runs", one.run_id)} dir="auto">${one.run}</a></td><td><a href=${to("flows", one.flow)} dir="auto">${one.flow}</a></td><td><${When} at=${one.at} /></td>
         <td class="number">${bytes(one.size_bytes)}</td><td class="quiet" dir="auto" title=${one.description}>${one.description}</td></tr>`)}</tbody></table></div>`

@@ -5,6 +5,7 @@ import { KINDS } from "../lib/feed.js";
 import { html } from "../lib/html.js";
 import { useMore } from "../lib/pages.js";
 import { place, setQuery, to } from "../lib/route.js";
+import { does } from "../lib/rows.js";
 import { full } from "../lib/time.js";
 import { useView } from "../lib/view.js";
 import { More } from "../parts/more.js";
@@ -58,7 +59,7 @@ function Rows({ path, first }) {
 /** @param {{one: any}} props */
 function Row({ one }) {
   const [open, setOpen] = useState(false);
-  return html`<tr><td><time datetime=${one.at}>${full(one.at)}</time></td><td>${said(one.kind)}</td>
+  return html`<tr ...${does((row) => row.querySelector("summary")?.click())}><td><time datetime=${one.at}>${full(one.at)}</time></td><td>${said(one.kind)}</td>
     <td>${one.run_id && (one.run ? html`<a href=${to("runs", one.run_id)} dir="auto" title=${one.run}>${one.run}</a>` : html`<code class="quiet" title=${one.run_id}>${one.run_id.slice(0, 12)}</code>`)}</td>
     <td class="wrap"><details onToggle=${(/** @type {any} */ event) => setOpen(event.currentTarget.open)}><summary><${Words} kind=${one.kind} data=${one.data} /></summary>
       ${open && html`<pre class="trace" tabindex="0" aria-label="The event">${JSON.stringify(one.data, null, 2)}</pre>`}</details></td></tr>`;

@@ -2,6 +2,7 @@
 import { html } from "../lib/html.js";
 import { useMore } from "../lib/pages.js";
 import { to } from "../lib/route.js";
+import { opens } from "../lib/rows.js";
 import { span } from "../lib/time.js";
 import { useView } from "../lib/view.js";
 import { More } from "../parts/more.js";
@@ -37,7 +38,7 @@ function List({ first }) {
   return html`<div class="scroll"><table class="rows" aria-label="Flows">
       <thead><tr><th>Flow</th><th>Last 30 runs</th><th class="number">Success, 24 h</th><th class="number">7 days</th>
         <th class="number">Half within</th><th class="number">95 % within</th><th>Next</th><th>Deployments</th></tr></thead>
-      <tbody>${pages.items.map((flow) => html`<tr key=${flow.name}>
+      <tbody>${pages.items.map((flow) => html`<tr key=${flow.name} ...${opens(to("flows", flow.name))}>
         <td><a href=${to("flows", flow.name)} dir="auto" title=${flow.name}>${flow.name}</a></td>
         <td><${Sparks} runs=${flow.runs} /></td>
         <td class="number"><${Rate} of=${flow.day} /></td><td class="number"><${Rate} of=${flow.week} /></td>
