@@ -78,12 +78,12 @@ def test_a_secret_is_written_and_never_shown(visitor: Visitor, server: Served) -
 
 
 def test_a_key_is_shown_once_holds_until_it_is_revoked_and_all_of_it_is_in_the_audit(
-    visitor: Visitor, server: Served
+    visitor: Visitor, server: Served, database: str
 ) -> None:
     visitor.sign_in()
     page = visitor.page
     visitor.go("/settings")
-    expect(page.get_by_role("definition").filter(has_text="SQLite")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="PostgreSQL" if database else "SQLite")).to_be_visible()
     expect(page.get_by_label("Retention")).to_contain_text("keep_runs_days")
     page.get_by_role("link", name="Users and keys").click()
     page.get_by_role("button", name="New user").click()
