@@ -72,6 +72,7 @@ def go_to_its_ends_and_copy(page: Page) -> None:
     log.get_by_role("listbox").focus()
     keys.press("Home")
     expect(rows.first).to_contain_text("line 0")
+    expect(rows.filter(has_text="Traceback")).to_contain_text("3 more lines ZeroDivisionError")
     assert rows.count() < 150
     rows.filter(has_text=re.compile(r"line 3$")).click()
     keys.press("Shift+ArrowDown")
@@ -128,6 +129,7 @@ def test_a_long_log_is_shown_from_its_end_searched_as_a_whole_and_copied_by_rang
     lines = [(0, 20, f"line {number}") for number in range(N_LINES)]
     lines[10] = (1, 30, "a Needle in the hay")
     lines[N_LINES - 9] = (2, 40, TRACE)
+    lines[20:24] = [(0, 20, text) for text in TRACE.splitlines()[1:]]  # as `print` makes them: a line each
     filled.logs(run, lines)
     filled.close()
     with served(home, tmp_path) as server:

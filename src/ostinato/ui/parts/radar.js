@@ -9,7 +9,7 @@ import { useView } from "../lib/view.js";
 import { labelOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
 import { Empty, Failure, Skeleton } from "./notices.js";
 
-const MOST = 150, SIZE = 640, MIDDLE = SIZE / 2, INNER = 70, DOT = 9, TURN = 2 * Math.PI, FEW = 40;
+const MOST = 150, SIZE = 640, MIDDLE = SIZE / 2, INNER = 70, WIDEST = 110, LEAST = 400, DOT = 9, TURN = 2 * Math.PI, FEW = 40;
 
 /** @typedef {{node: any, x: number, y: number, angle: number, radius: number, ring: number}} Dot */
 /** @typedef {Map<string, {in: string[], out: string[]}>} Links */
@@ -104,11 +104,12 @@ function Rings({ graph: whole, run, onEnter }) {
   }
   if (!layout) return html`<${Skeleton} />`;
   const at = new Map(dots.map((dot) => [dot.node.id, dot]));
-  const side = SIZE / zoom;
+  const room = Math.min(SIZE, Math.max(LEAST, 2 * (rings.at(-1) ?? 0) + 140));
+  const side = room / zoom;
   const around = zoom > 1 ? (at.get(here) ?? { x: MIDDLE, y: MIDDLE }) : { x: MIDDLE, y: MIDDLE }; // larger, it is seen around the dot that is chosen
   const dim = (/** @type {boolean} */ on) => (lit && !on ? "dim" : undefined);
   return html`${graph.n > MOST && html`<p class="notice">${graph.n.toLocaleString("en")} groups are too many for rings: these are the first ${MOST}. The graph shows all of them.</p>`}
-    <div class="radar" ref=${frame}><svg ref=${box} viewBox=${`${around.x - side / 2} ${around.y - side / 2} ${side} ${side}`} role="tree" aria-label="Radar of the run" onKeyDown=${walk} onMouseLeave=${() => setTraced("")}>
+    <div class="radar" ref=${frame}><svg ref=${box} class=${zoom > 1 ? "near" : undefined} viewBox=${`${around.x - side / 2} ${around.y - side / 2} ${side} ${side}`} style=${{ maxWidth: `${room}px` }} role="tree" aria-label="Radar of the run" onKeyDown=${walk} onMouseLeave=${() => setTraced("")}>
       <g aria-hidden="true">${rings.filter(Boolean).map((radius) => html`<circle key=${radius} class="ring" cx=${MIDDLE} cy=${MIDDLE} r=${radius} />`)}
         ${bad.map((dot) => html`<path key=${dot.node.id} class="wedge" d=${wedge(dot, rings, dots)} />`)}
         ${graph.edges.map((/** @type {[string, string]} */ [from, target]) => {
@@ -150,9 +151,9 @@ function spread(nodes, layout, links) {
   /** @type {any[][]} */
   const layers = [];
   for (const node of nodes) (layers[layout.get(node.id)?.layer ?? 0] ??= []).push(node);
-  const gap = (MIDDLE - INNER - 60) / Math.max(1, layers.length - 1);
+  const gap = Math.min(WIDEST, (MIDDLE - INNER - 60) / Math.max(1, layers.length - 1));
   const single = layers.length === 1;
-  const rings = layers.map((layer, ring) => (single ? (MIDDLE - 60) / 1.5 : ring || layer.length > 1 ? INNER + ring * gap : 0)); // what alone begins it is the middle
+  const rings = layers.map((layer, ring) => (single ? Math.min(INNER + layer.length * 8, MIDDLE - 60) : ring || layer.length > 1 ? INNER + ring * gap : 0)); // what alone begins it is the middle
   /** @type {Map<string, number>} */
   const angles = new Map();
   /** @type {Dot[]} */
