@@ -142,10 +142,13 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
     moves = page.get_by_label("Moves of aliases")
     expect(moves.get_by_role("row").nth(1)).to_contain_text("the old one is down")
     expect(moves.get_by_role("row").nth(1)).to_contain_text("override")
+    policy = {"checks": {"rmse": {"kind": "metric", "metric": "rmse", "max": 6.34}}, "aliases": ["production"]}
+    guest.server.http.put("/api/models/ride-duration/policy", json={"policy": policy})
     guest.go("/models/ride-duration/1")
     expect(page.get_by_label("Takes")).to_contain_text("double")
     expect(page.get_by_label("Takes")).to_contain_text("distance")
-    expect(page.get_by_label("Checks for @production")).to_contain_text("passed")
+    expect(page.get_by_label("Checks for @production")).to_contain_text("passed once")
+    expect(page.get_by_label("Checks for @production")).to_contain_text("checked by an older policy")
     page.get_by_label("Lineage of version 1", exact=True).get_by_role(
         "link", name=f"data, training rides {made.digests[-1][:8]}"
     ).click()

@@ -95,8 +95,8 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     """Version that has the alias, or had it last."""
     gate_run_id: str | None
     """Flow run that checked it last."""
-    unmet: list[str]
-    """Empty when it may."""
+    unmet: dict[str, str]
+    """By the name of each check that does not let it pass, why; empty when it may."""
     results: dict[str, GateResultView]
     """By the name of the check."""
 
@@ -221,12 +221,13 @@ def _gates(db: Connection, model: Model, one: ModelVersion) -> list[GateView]:
     for alias in model.policy.aliases:
         run_id, results = registry.newest_results(db, model.name, one.version, alias)
         champion = registry.champion(db, model.name, alias)
+        reasons = (reason.partition(": ") for reason in unmet(model.policy, results, champion))
         found.append(
             GateView(
                 alias=alias,
                 champion=champion or None,
                 gate_run_id=run_id or None,
-                unmet=unmet(model.policy, results, champion),
+                unmet={check: why for check, _, why in reasons},
                 results={check: result_view(result) for check, result in results.items()},
             )
         )

@@ -35,7 +35,7 @@ export function Version({ name, version }) {
     <${Card} key=${path} path=${`api/models/${encodeURIComponent(name)}/versions/${one.version}`} text=${one.description} what="description" done=${again} />
     <h2>Where it comes from, and what it is now</h2><${From} data=${data} />
     ${metrics.length > 0 && html`<h2>Metrics of its tracking run</h2><div class="scroll"><table class="rows pairs" aria-label="Metrics"><tbody>${metrics.slice(0, 200).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto">${key}</th><td>${cell(value)}</td></tr>`)}</tbody></table></div>`}
-    ${data.gates.map((/** @type {any} */ gate) => html`<h2 key=${gate.alias}>Gate of @${gate.alias} <span class="quiet">${gate.unmet.length ? gate.unmet.join("; ") : "passed"}</span></h2><${Checks} policy=${model.policy} gate=${gate} />`)}
+    ${data.gates.map((/** @type {any} */ gate) => html`<h2 key=${gate.alias}>Gate of @${gate.alias} <span class="quiet">${Object.entries(gate.unmet).map(([check, why]) => `${check}: ${why}`).join("; ") || "passed"}</span></h2><${Checks} policy=${model.policy} gate=${gate} />`)}
     <h2>What it takes and gives</h2><${Signature} signature=${data.signature} />
     ${data.requirements.length > 0 && html`<h2>What it needs</h2><${Code} text=${data.requirements.join("\n")} />`}
     ${data.checks.length > 0 && html`<h2>All checks so far</h2><${History} checks=${data.checks} />`}

@@ -29,9 +29,9 @@ export function said(/** @type {any} */ rule) {
   }
 }
 
-/** Passed, failed or not checked: shape, word and colour. @param {{passed: boolean | null}} props */
-export function Passed({ passed }) {
-  const [kind, glyph, word] = passed === null ? ["pending", "◌", "not checked"] : passed ? ["completed", "✓", "passed"] : ["failed", "✕", "failed"];
+/** Passed, failed or not checked: shape, word and colour. @param {{passed: boolean | null, counts?: boolean}} props */
+export function Passed({ passed, counts = true }) {
+  const [kind, glyph, word] = passed === null ? ["pending", "◌", "not checked"] : passed && !counts ? ["late", "△", "passed once"] : passed ? ["completed", "✓", "passed"] : ["failed", "✕", "failed"];
   return html`<span class="state" data-kind=${kind}><i aria-hidden="true">${glyph}</i>${word}</span>`;
 }
 
@@ -40,7 +40,7 @@ export function Checks({ policy, gate }) {
   return html`<div class="scroll"><table class="rows" aria-label=${`Checks for @${gate.alias}`}><thead><tr><th>Check</th><th>Result</th><th>What it asks for</th><th>What it said</th><th>When</th></tr></thead>
     <tbody>${Object.entries(policy.checks).map(([name, rule]) => {
       const result = gate.results[name];
-      return html`<tr key=${name}><td>${name}</td><td><${Passed} passed=${result ? result.passed : null} /></td><td class="wrap">${said(rule)}</td><td class="wrap" dir="auto">${result?.detail ?? ""}</td>
+      return html`<tr key=${name}><td>${name}</td><td><${Passed} passed=${result ? result.passed : null} counts=${!(name in gate.unmet)} /></td><td class="wrap">${said(rule)}</td><td class="wrap" dir="auto">${result?.detail ?? ""}${result?.passed && name in gate.unmet ? html` <span class="quiet">(${gate.unmet[name]})</span>` : ""}</td>
         <td>${result && html`<a href=${to("runs", result.gate_run_id)}><${When} at=${result.at} /></a>`}</td></tr>`;
     })}</tbody></table></div>`;
 }
@@ -55,7 +55,7 @@ export function Promote({ model, version, gates, done, close }) {
   const names = [...new Set([...gates.map((one) => one.alias), ...Object.keys(model.aliases), "staging", "production"])];
   const path = `api/models/${encodeURIComponent(model.name)}`;
   const has = version.aliases.includes(gate?.alias ?? alias);
-  const mayNot = gate && gate.unmet.length > 0 && !has;
+  const mayNot = gate && Object.keys(gate.unmet).length > 0 && !has;
   async function set(/** @type {Record<string, unknown>} */ more) {
     if (!(await attempt(() => ask(`${path}/aliases/${encodeURIComponent(alias)}`, { method: "PUT", body: { version: version.version, ...more } })))) return;
     done();
