@@ -114,6 +114,18 @@ def test_a_search_among_many_follows_an_index(
     db.close()
 
 
+def test_a_list_of_all_experiments_is_in_the_order_of_an_index() -> None:
+    db = filled(40)
+    page, token = search_runs(db, None, limit=5)
+    search_runs(db, None, limit=5, token=token)
+    for plan in db.plans:
+        assert plan[0].startswith("SEARCH r USING COVERING INDEX tracking_runs_by_start (state=?"), plan
+        assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+    assert "started_at<?" in db.plans[1][0], "a later page begins where the one before ended"
+    assert len(page) == 5
+    db.close()
+
+
 @pytest.mark.parametrize("order", ["metrics.rmse", "metrics.mae DESC", "start_time DESC", ""])
 def test_a_page_among_many_takes_as_many_steps_as_among_few(monkeypatch: pytest.MonkeyPatch, order: str) -> None:
     monkeypatch.setattr(tracking_search, "LONG", 200)

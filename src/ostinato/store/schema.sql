@@ -642,3 +642,6 @@ CREATE INDEX tracking_tags_of_versions ON tracking_tags (value) WHERE key = 'ost
 
 -- The newest values of metrics in their order.
 CREATE INDEX tracking_metrics_by_value ON tracking_metrics (key, value);
+
+-- Tracking runs of all experiments by their begin.
+CREATE INDEX tracking_runs_by_start ON tracking_runs (state, started_at, id);
