@@ -16,7 +16,7 @@ from litestar.response import Stream
 
 from ostinato.core.views import json_or_text
 from ostinato.server.blobs import PART_BYTES
-from ostinato.server.doors import MOST_INT, Ask, read_at
+from ostinato.server.doors import MOST_INT, Ask, file_at
 from ostinato.store import screens
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def content_headers(media_type: str, name: str, *, download: bool = False, scrip
     }
 
 
-@read_at("/api/artifacts/{number:int}/content")
+@file_at("/api/artifacts/{number:int}/content")
 async def give_content(request: Ask, number: Id, *, download: Download = False, scripts: Scripts = False) -> Stream:
     """Give an artifact as a file: a text as Markdown, a table as CSV, an image or a page as it is, a link as JSON."""
     one = await request.look(lambda shelf: screens.artifact(shelf.db, number))
@@ -70,7 +70,7 @@ async def give_content(request: Ask, number: Id, *, download: Download = False, 
     name = f"{one.key or f'{one.kind}-{one.id}'}{ending or '.bin'}"
     headers = content_headers(media_type, name, download=download, scripts=scripts)
     headers["content-length"] = str(size)
-    return Stream(body, media_type=headers.pop("content-type"), headers=headers)
+    return Stream(body, media_type=headers.pop("content-type").partition(";")[0], headers=headers)
 
 
 def _parts(file: Outgoing) -> Iterator[bytes]:

@@ -83,10 +83,17 @@ PROBLEMS: Final = {
     for status in (400, 401, 403, 404, 409, 413, 503)
 }
 
+FILE: Final = ResponseSpec(None, description="The file.")
+
 
 def read_at(path: str) -> Callable[[F], Any]:
     """Declare a handler of GET."""
     return get(path, responses=PROBLEMS)
+
+
+def file_at(path: str) -> Callable[[F], Any]:
+    """Declare a handler of GET that gives a file, of whatever kind."""
+    return get(path, responses={**PROBLEMS, 200: FILE})
 
 
 def make_at(path: str) -> Callable[[F], Any]:

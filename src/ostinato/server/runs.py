@@ -45,6 +45,7 @@ from ostinato.server.doors import (
     Page,
     Ref,
     act_at,
+    file_at,
     make_at,
     page,
     read_at,
@@ -277,13 +278,13 @@ TEXT_LINES: Final = 1000
 """Lines that are read at once, of a log that is sent as text."""
 
 
-@read_at("/api/runs/{ref:str}/logs.txt")
+@file_at("/api/runs/{ref:str}/logs.txt")
 async def send_log(request: Ask, ref: Ref, level: Level = 0, task: TaskNo = ANY_TASK) -> Stream:
     """Send the whole log of a run as text, or that of one of its task runs."""
     run = await request.look(lambda shelf: shelf.reader.find_run(ref))
     wanted = Wanted(run_id=run.id, level=level, no=task)
     headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(run.name, safe='')}.log"}
-    return Stream(_text(request, wanted), media_type="text/plain; charset=utf-8", headers=headers)
+    return Stream(_text(request, wanted), media_type="text/plain", headers=headers)
 
 
 async def _text(request: Ask, wanted: Wanted) -> AsyncIterator[str]:

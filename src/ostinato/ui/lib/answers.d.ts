@@ -392,7 +392,7 @@ declare namespace Api {
     alias: string;
     champion: number | null;
     gate_run_id: string | null;
-    unmet: string[];
+    unmet: Record<string, string>;
     results: Record<string, GateResultView>;
   }
   interface GraphScreen {
