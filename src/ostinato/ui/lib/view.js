@@ -11,9 +11,10 @@ import { setClock } from "./time.js";
  * @param {P} path
  * @param {(event: import("./feed.js").Happening) => boolean} concerns
  * @param {number} [pause_ms] longest pause between two requests; it is as short as answers are quick
+ * @param {number} [least_ms] shortest one, where much may happen
  * @returns {{data: Api.Answer<P> | null, error: Error | null, again: () => void}}
  */
-export function useView(path, concerns, pause_ms = 300) {
+export function useView(path, concerns, pause_ms = 300, least_ms = 0) {
   const [state, setState] = useState(/** @type {{path: string, data: any, error: any}} */ ({ path: "", data: null, error: null }));
   const [count, setCount] = useState(0);
   useEffect(() => {
@@ -38,7 +39,7 @@ export function useView(path, concerns, pause_ms = 300) {
       timer = setTimeout(() => {
         busy = false;
         if (wanted && !over) void load();
-      }, Math.min(pause_ms, 50 + 5 * (performance.now() - begunAt)));
+      }, Math.max(least_ms, Math.min(pause_ms, 50 + 5 * (performance.now() - begunAt))));
     }
     void load();
     const end = listen((events) => {

@@ -22,7 +22,7 @@ def hello(name: str = "world") -> str:
 hello()`;
 
 export function Home() {
-  const { data, error, again } = useView("api/ui/home", (event) => CONCERNS.has(event.kind), 1000);
+  const { data, error, again } = useView("api/ui/home", (event) => CONCERNS.has(event.kind), 1000, 1000);
   return html`<h1>Home</h1>
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${!data && !error && html`<${Skeleton} />`}

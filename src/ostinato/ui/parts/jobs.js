@@ -29,7 +29,7 @@ export function Jobs({ query, open }) {
   const address = place.value.query;
   const hours = Number(address.get("hours")) || 24;
   const ago = Number(address.get("ago")) || 0;
-  const { data, error, again } = useView(withQuery("api/ui/timeline", { query, hours, ago: ago || undefined }), (event) => KINDS.has(event.kind), 2000);
+  const { data, error, again } = useView(withQuery("api/ui/timeline", { query, hours, ago: ago || undefined }), (event) => KINDS.has(event.kind), 2000, 1000);
   const shift = (/** @type {number} */ by) => setQuery("ago", String(Math.max(0, ago + by) || ""));
   return html`<section class="column">
     <div class="bar" role="group" aria-label="Window">
@@ -46,15 +46,16 @@ export function Jobs({ query, open }) {
 
 /** @param {{data: Api.TimelineScreen, open: (id: string) => void}} props */
 function Plot({ data, open }) {
-  const [at, setAt] = useState(-1);
+  const [picked, setPicked] = useState(""); // the id of a run: its place moves
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const { marks, bands, height, left } = useMemo(() => placed(data), [data]);
+  const at = marks.findIndex((mark) => mark.run.id === picked);
   const chosen = marks[at];
   const since = Date.parse(data.since);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => brief(new Date(since + share * (Date.parse(data.until) - since)).toISOString()));
   function press(/** @type {KeyboardEvent} */ event) {
     const next = beside(marks, bands, at, event.key);
-    if (next >= 0) setAt(next);
+    if (marks[next]) setPicked(marks[next].run.id);
     else if (event.key === "Enter" && chosen) open(chosen.run.id);
     else return;
     event.preventDefault();
@@ -77,7 +78,7 @@ function Plot({ data, open }) {
     <p class="picked" role="status">${chosen ? html`<a href=${to("runs", chosen.run.id)} dir="auto">${chosen.run.name}</a> ${said(chosen.run, data.now)}` : html`<span class="quiet">Point at a bar, or move between them by the arrow keys; Enter opens the panel.</span>`}</p>
     <div class="jobs" tabindex="0" role="application" aria-label="Runs by time" onKeyDown=${press}><div style=${{ height: `${height}px` }}>
       ${bands.map((band) => html`<a key=${band.flow} class="flow" tabindex="-1" href=${to("flows", band.flow)} dir="auto" title=${band.flow} style=${{ top: `${band.y - 3}px` }}>${band.flow}</a>`)}
-      <div class="plot" ref=${box} onClick=${click} onMouseMove=${(/** @type {MouseEvent} */ event) => setAt(under(event))}>
+      <div class="plot" ref=${box} onClick=${click} onMouseMove=${(/** @type {MouseEvent} */ event) => setPicked(marks[under(event)]?.run.id ?? "")}>
         ${marks.length > MOST_ELEMENTS ? html`<${Painted} marks=${marks} height=${height} />` : html`<${Elements} marks=${marks} />`}
         ${chosen && html`<b class="chosen" style=${{ left: `${100 * chosen.x}%`, width: `max(4px, ${100 * chosen.width}%)`, top: `${chosen.y}px` }} />`}
       </div></div></div>
