@@ -118,3 +118,8 @@ def test_values_are_told_as_what_they_are() -> None:
 def test_kinds_are_kebab_words() -> None:
     assert all(word.replace("-", "").isalpha() and word.islower() for word in KINDS.values())
     assert set(NEEDS) <= set(KINDS)
+
+
+def test_of_a_large_artifact_only_its_size_is_told() -> None:
+    made = told(e.ArtifactMade("r", 0, AT, "key", "markdown", "", msgspec.json.encode("x" * 100_000)))
+    assert (made["data"], made["size_bytes"], made["key"]) == (None, 100_002, "key")

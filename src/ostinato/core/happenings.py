@@ -30,6 +30,8 @@ NEEDS: Final[dict[type, Action]] = {
 
 MOST_VALUES: Final = 100
 """Values of metrics that are told of one event."""
+MOST_BYTES: Final = 65_536
+"""What an artifact of more bytes holds is not told; who wants it asks for the artifact."""
 _UNTOLD: Final = frozenset({"arguments", "hash", "sealed"})
 """Exact arguments, hashes of keys, sealed values."""
 _JSON: Final = frozenset({"parameters", "value", "schema", "data", "signature"})
@@ -47,6 +49,8 @@ def told(event: e.Event) -> dict[str, Any]:
         newest = {point.key: point.value for point in event.points[-MOST_VALUES:]}
         facts = {"run_id": event.run_id, "at": instant(event.at), "epoch": event.epoch}
         return {**facts, "n_points": len(event.points), "newest": newest}
+    if isinstance(event, e.ArtifactMade) and len(event.data) > MOST_BYTES:
+        return {**_fields(msgspec.structs.replace(event, data=b"")), "size_bytes": len(event.data)}
     return _fields(event)
 
 
