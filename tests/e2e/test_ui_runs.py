@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from tests.integration.served import Served
 
+    from ostinato.core.states import StateName
+
 SECOND = 1_000_000
 MANY = 2_300
 WAITS = """
@@ -53,8 +55,8 @@ def filled(server: Served) -> Iterator[Filled]:
     found.close()
 
 
-def made(filled: Filled, names: list[str], *, flows: int = 1, state: str = "Completed") -> None:
-    """Record runs of now, a second apart, in some flows."""
+def made(filled: Filled, names: list[str], *, flows: int = 1, state: StateName = "Completed") -> str:
+    """Record runs of now, a second apart, in some flows; give the id of the last one."""
     now = time.time_ns() // 1000
     source = Source("/code/train.py", "train", "/code", "/usr/bin/python")
     for number, name in enumerate(names):
@@ -67,9 +69,11 @@ def made(filled: Filled, names: list[str], *, flows: int = 1, state: str = "Comp
             )
         )  # fmt: skip
         filled.record(RunMoved(run_id, 1, at, "Running", "Pending"))
-        error = ERROR if state == "Failed" else None
-        filled.record(RunMoved(run_id, 1, at + 3 * SECOND, state, "Running", error=error))  # type: ignore[arg-type]
+        if state != "Running":
+            error = ERROR if state == "Failed" else None
+            filled.record(RunMoved(run_id, 1, at + 3 * SECOND, state, "Running", error=error))
     filled.settle()
+    return run_id
 
 
 def fits(page: Page) -> bool:
@@ -81,6 +85,7 @@ def fits(page: Page) -> bool:
 def test_of_many_runs_only_those_in_view_are_in_the_page_and_all_can_be_reached(
     visitor: Visitor, filled: Filled
 ) -> None:
+    oldest = made(filled, ["at-work"], state="Running")
     made(filled, [f"run-{number}" for number in range(MANY)], flows=3)
     visitor.sign_in()
     page = visitor.page
@@ -91,10 +96,14 @@ def test_of_many_runs_only_those_in_view_are_in_the_page_and_all_can_be_reached(
     for _ in range(60):
         scroller.evaluate("box => box.scrollTo(0, box.scrollHeight)")
         page.wait_for_timeout(60)
-        if table.get_attribute("aria-rowcount") == str(MANY + 1):
+        if table.get_attribute("aria-rowcount") == str(MANY + 2):
             break
     scroller.evaluate("box => box.scrollTo(0, box.scrollHeight)")
     expect(page.get_by_role("link", name="run-0", exact=True)).to_be_visible()
+    last = page.locator("tr[tabindex]").filter(has_text="at-work")
+    expect(last).to_contain_text("Running")
+    filled.record(RunMoved(oldest, 1, time.time_ns() // 1000, "Completed", "Running"))
+    expect(last).to_contain_text("Completed")
     heights = table.evaluate("table => [...table.querySelectorAll('tr[tabindex]')].map((row) => row.offsetHeight)")
     assert set(heights) == {32}
     assert page.evaluate("document.querySelectorAll('body *').length") <= 600
