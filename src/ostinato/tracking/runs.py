@@ -10,8 +10,8 @@ import itertools
 import logging
 import mmap
 import os
+from _blake2 import blake2b  # hashlib would load OpenSSL too
 from collections import deque
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ostinato.core.codec import digest
