@@ -6,12 +6,17 @@ import json
 import math
 import os
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from tests.mlflow.environments import environment
 from tests.mlflow.test_client import program
@@ -172,6 +177,55 @@ def test_what_has_changed_since_is_brought_up_to_date_and_what_moved_here_stays(
     assert (report.runs.new, report.runs.same) == (1, 7)
     failed = reader.find_tracking_run(made["failed"])
     assert (failed.params, failed.status) == ({"late": "1"}, "failed")
+
+
+@contextmanager
+def mlflow_server(client: str, path: Path) -> Iterator[str]:
+    """Give the address of MLflow's own server on a database; it has ended afterwards, with its workers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    words = [environment(client), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    words += ["--backend-store-uri", f"sqlite:///{path}", "--workers", "1"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PYTHONWARNINGS"))}
+    with (path.parent / "server.log").open("wb") as log:
+        env = {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        process = subprocess.Popen(
+            words, env=env, cwd=path.parent, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            end = time.monotonic() + 90
+            while not _answers(f"{address}/health"):
+                assert time.monotonic() < end, (path.parent / "server.log").read_text(encoding="utf-8")[-3000:]
+                time.sleep(0.2)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.mark.parametrize("past", [KINDS[1]], indirect=True)
+def test_a_server_of_mlflow_gives_the_same(past: tuple[Path, dict[str, str]], reader: Reader) -> None:
+    path, made = past
+    with mlflow_server("mlflow-3", path) as address:
+        report = import_mlflow(address)
+        again = import_mlflow(f"{address}/")
+        with pytest.raises(ImportUnreadable, match="Leave --artifacts out"):
+            import_mlflow(address, artifacts=str(path.parent))
+    assert (report.runs.new, report.versions.new, report.logged_models.new) == (8, 3, 1), report.remarks
+    assert [(one[0], one[2]) for one in numbers(again).values()] == [(0, 0)] * 5, again.remarks
+    _look_at_runs(reader, made)
+    _look_at_models(reader, made)
+    with pytest.raises(ImportUnreadable, match="does not answer as MLflow does"):
+        import_mlflow(address)
 
 
 # --- what is wrong

@@ -43,11 +43,12 @@ def import_() -> None:
 
 @import_.command(
     cls=Command,
-    short_help="Bring over mlflow.db or mlruns.",
+    short_help="Bring over mlflow.db, mlruns, or what a server has.",
     examples={
         "ostinato import mlflow mlflow.db --dry-run": "say what there is, and what of it would be new",
         "ostinato import mlflow mlflow.db": "all of it; given again, what is new since then",
         "ostinato import mlflow mlruns": "from the folder of files",
+        "ostinato import mlflow http://mlflow:5000": "from MLflow's server, whatever its database is, with its files",
         "ostinato import mlflow mlflow.db --artifacts /srv/mlartifacts": "files are there now",
     },
     words={
@@ -56,18 +57,19 @@ def import_() -> None:
         "left": "not brought over; it is said why",
     },
 )
-@click.argument("path", metavar="PATH")
+@click.argument("path", metavar="PATH|URL")
 @click.option(
     "--artifacts", default="", metavar="FOLDER", help="Where the files of MLflow's server are, when they were moved."
 )
 @click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
 @json_option
 def mlflow(*, path: str, artifacts: str, dry_run: bool, as_json: bool) -> int:
-    """Bring over what MLflow has recorded in PATH: its database `mlflow.db`, or its folder `mlruns`.
+    """Bring over what MLflow has recorded: its database `mlflow.db`, its folder `mlruns`, or a server's URL.
 
     Experiments, runs with all values of their metrics, data, logged models, registered models with versions, stages
-    and aliases, and the files that are on this machine. Ids stay, so `runs:/ID/model` goes on to work. MLflow's own
-    records are not changed. An import that was interrupted goes on when the command is given again.
+    and aliases, and the files that are on this machine or kept by the server. Ids stay, so `runs:/ID/model` goes on to
+    work. MLflow's own records are not changed. An import that was interrupted goes on when the command is given again.
+    Give a server's user and password in the URL, or as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
     """
     progress = _Progress()
     try:

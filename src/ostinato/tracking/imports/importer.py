@@ -51,9 +51,8 @@ from ostinato.core.tracking import (
 )
 from ostinato.tracking.contents import media_type
 from ostinato.tracking.imports.material import Damaged
-from ostinato.tracking.imports.places import files
 from ostinato.tracking.imports.report import Report
-from ostinato.tracking.models import folders, mlmodel
+from ostinato.tracking.models import mlmodel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +62,7 @@ if TYPE_CHECKING:
     from ostinato.core.logged_models import LoggedModel, ModelStatus
     from ostinato.core.ports import Commands, Reader, Recorder
     from ostinato.core.tracking import Experiment, TrackingRun
-    from ostinato.tracking.imports.material import Source, SourceExperiment, SourceLogged, SourceRun
-    from ostinato.tracking.imports.places import FoundFile, Places
+    from ostinato.tracking.imports.material import Files, FoundFile, Source, SourceExperiment, SourceLogged, SourceRun
 
 R = TypeVar("R")
 
@@ -75,6 +73,9 @@ SETTLED_EVENTS: Final = 2000
 PATIENCE_S: Final = 60.0
 """Longest wait for that."""
 PAGE: Final = 1000
+MOST_DESCRIBED: Final = 1 << 20
+"""Bytes of a file that says what a model is."""
+REQUIREMENTS: Final = "requirements.txt"
 RUN_NAME: Final = "mlflow.runName"
 PARENT: Final = "mlflow.parentRunId"
 SOURCE: Final = "mlflow.source.name"
@@ -91,7 +92,7 @@ class Importer:
     def __init__(
         self,
         source: Source,
-        places: Places,
+        places: Files,
         *,
         dry_run: bool = False,
         tell: Callable[[Report, str], None] | None = None,
@@ -241,7 +242,7 @@ class Importer:
 
     def _run(self, one: SourceRun, experiment: SourceExperiment, here: Experiment | None) -> None:
         run_id = run_id_of(one.id)
-        found = self._files(one.location, one.id)
+        found = self.places.of(one.location, one.id)
         mark = mark_of(one, found)
         known = self._known_run(run_id)
         if known is not None and known.tags.get(IMPORTED) == mark:
@@ -249,7 +250,7 @@ class Importer:
             return
         self.report.runs.new += 1
         label = f"run {one.id}"
-        self._note_files(one.location, one.id)
+        self._note_files(one.location, found)
         tags = self.texts("tag", {key: text for key, text in one.tags.items() if key != RUN_NAME}, label)
         parent = one.tags.get(PARENT, "")
         begun_at = one.started_at or experiment.created_at
@@ -315,16 +316,11 @@ class Importer:
 
     # --- files
 
-    def _files(self, location: str, owner: str) -> list[FoundFile]:
-        """Give the files of a run or a model that are on this machine."""
-        folder = self.places.folder(location, owner)
-        return list(files(folder)) if folder else []
-
-    def _note_files(self, location: str, owner: str) -> None:
+    def _note_files(self, location: str, found: list[FoundFile]) -> None:
         """Count files that cannot be brought over by where they are."""
         place = location
         if not self.places.is_elsewhere(location):
-            place = "" if self.places.folder(location, owner) else self.places.lacks(location)
+            place = "" if found else self.places.lacks(location)
         if place:
             place = "/".join(place.split("/")[:3]) if place == location else place
             self._elsewhere[place] = self._elsewhere.get(place, 0) + 1
@@ -346,27 +342,47 @@ class Importer:
         for one in found:
             try:
                 path = artifact_path(one.path)
-                blob = "" if self.dry_run else self._put(one.place)
+                blob = "" if self.dry_run else self._put(one)
             except PathInvalid as error:
                 self.report.remark(f"{label}: {error.message}")
             except OSError as error:
                 all_read = False
-                self.report.remark(f"{label}: the file {one.place} cannot be read: {error.strerror}")
+                self.report.remark(f"{label}: the file {one.place} cannot be read: {error.strerror or error}")
             else:
                 self.report.files += 1
                 self.report.file_bytes += one.size
                 self._record(FileLogged(owner, at, path, blob, one.size, media_type(path)))
         return all_read
 
-    def _put(self, place: str) -> str:
+    def _put(self, one: FoundFile) -> str:
         """Keep the bytes of a file, before they are named in an event."""
         if self._recorder is None:
             self._recorder = resolve(RECORDER)()
-        with open(place, "rb") as file:
+        with self.places.open(one) as file:
             if not os.fstat(file.fileno()).st_size:  # nothing can be mapped
                 return self._recorder.put_blob(b"", digest(b""))
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
                 return self._recorder.put_blob(content, digest(content))
+
+    def _described(self, found: list[FoundFile], name: str) -> tuple[str, bytes, tuple[str, ...]]:
+        """Give flavor, signature and requirements of a model, as its files say; nothing of it is loaded."""
+        by_path = {one.path: one for one in found}
+        try:
+            said = mlmodel.parse(self._text(by_path.get(mlmodel.FILE)), name)
+            signed = said.signed()
+            required = self._text(by_path.get(REQUIREMENTS)).decode("utf-8", "replace").splitlines()
+        except (ModelUnfit, OSError):
+            return "", b"", ()
+        lines = tuple(line.strip() for line in required if line.strip() and not line.startswith("#"))
+        return said.flavor, b"" if signed is None else msgspec.json.encode(signed), lines
+
+    def _text(self, one: FoundFile | None) -> bytes:
+        """Give what a small file says, nothing where there is none."""
+        if one is None or one.size > MOST_DESCRIBED:
+            return b""
+        with self.places.open(one) as file:
+            text: bytes = file.read()
+        return text
 
     # --- logged models
 
@@ -383,7 +399,7 @@ class Importer:
                 self.report.logged_models.same += 1
                 continue
             self.report.logged_models.new += 1
-            found = self._files(one.location, one.id)
+            found = self.places.of(one.location, one.id)
             lost = one.status == "ready" and not found and not self.places.is_elsewhere(one.location)
             if lost:
                 self.report.remark(f"logged model {one.id} has no files in {one.location}: here it is one that failed")
@@ -404,9 +420,9 @@ class Importer:
     def _logged_model(self, one: SourceLogged, found: list[FoundFile], here: Experiment | None) -> None:
         """Record a logged model as one that is pending."""
         model_id, label = model_id_of(one.id), f"logged model {one.id}"
-        self._note_files(one.location, one.id)
+        self._note_files(one.location, found)
         self._keep_files(model_id, found, one.created_at, label)
-        flavor, signature, required = _described(self.places.folder(one.location, one.id))
+        flavor, signature, required = self._described(found, one.id)
         self._record(
             LoggedModelMade(
                 id=model_id,
@@ -454,18 +470,6 @@ def mark_of(run: SourceRun, found: list[FoundFile]) -> str:
     """Give what names a run and its files as they are now: another one when anything of them changes."""
     facts: Any = (run, [(one.path, one.size, one.changed_ns) for one in found])
     return f"mlflow:{blake2b(_pack(facts), digest_size=16).hexdigest()}"
-
-
-def _described(folder: str) -> tuple[str, bytes, tuple[str, ...]]:
-    """Give flavor, signature and requirements of a model, as its files say; nothing of it is loaded."""
-    if not folder:
-        return "", b"", ()
-    try:
-        said = mlmodel.describe(folder)
-        signed = said.signed()
-        return said.flavor, b"" if signed is None else msgspec.json.encode(signed), folders.required(folder)
-    except (ModelUnfit, OSError):
-        return "", b"", ()
 
 
 def _place_of(point: Point) -> tuple[str, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -30,6 +30,17 @@ class Damaged(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     reason: str
+
+
+class FoundFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a run or a model."""
+
+    path: str
+    """Relative, `/` between its parts."""
+    place: str
+    """Where it is read from: a path, or an address."""
+    size: int
+    changed_ns: int
 
 
 class SourceExperiment(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +163,26 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go."""
+
+
+class Files(Protocol):
+    """Gives the files of runs and models."""
+
+    def is_elsewhere(self, location: str) -> bool:
+        """Say whether a location is a URL of another kind than a path, such as `s3://bucket/1`."""
+
+    def lacks(self, location: str) -> str:
+        """Give the folder above all experiments when it is not there; "" when it is, and has no such files."""
+
+    def of(self, location: str, owner: str) -> list[FoundFile]:
+        """Give the files of a run or a model that can be read."""
+
+    def open(self, file: FoundFile) -> IO[bytes]:
+        """Open one of them for reading, as a file of this machine.
+
+        Raises:
+            OSError: it cannot be read.
+        """
 
 
 def microseconds(ms: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The import of what MLflow has recorded: which kind of place it is, then all of it."""
+"""The import of what MLflow has recorded: which kind of place it is in, then all of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from ostinato.tracking.imports.database import MlflowDatabase
 from ostinato.tracking.imports.folder import MlflowFolder
 from ostinato.tracking.imports.importer import Importer
 from ostinato.tracking.imports.places import Places
+from ostinato.tracking.imports.remote import MlflowServer
 from ostinato.tracking.imports.shelf import take_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ostinato.tracking.imports.material import Source
+    from ostinato.tracking.imports.material import Files, Source
     from ostinato.tracking.imports.report import Report
 
 _URL: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):")
@@ -28,7 +29,7 @@ _SQLITE: Final = re.compile(r"sqlite:///(?P<path>.+)")
 def import_mlflow(
     path: str, *, artifacts: str = "", dry_run: bool = False, tell: Callable[[Report, str], None] | None = None
 ) -> Report:
-    """Bring over what an MLflow has recorded in `mlflow.db` or `mlruns`; give what was done.
+    """Bring over what an MLflow has recorded in `mlflow.db` or `mlruns`, or behind its server; give what was done.
 
     `artifacts` is the folder with its files, when it is not where the records say. A dry run changes nothing. `tell`
     is told again and again how far it is, and in which experiment.
@@ -40,7 +41,7 @@ def import_mlflow(
     begun_s = time.monotonic()
     source = source_at(path)
     try:
-        importer = Importer(source, Places(source.folder, artifacts), dry_run=dry_run, tell=tell)
+        importer = Importer(source, _files_of(source, artifacts), dry_run=dry_run, tell=tell)
         try:
             importer.take_experiments()
             take_models(importer)
@@ -57,11 +58,13 @@ def import_mlflow(
 
 
 def source_at(path: str) -> Source:
-    """Give the source that a path or URL names: a database of SQLite, or a folder.
+    """Give the source that a path or URL names: a database of SQLite, a folder, or a server.
 
     Raises:
         ImportUnreadable: (import-unreadable).
     """
+    if path.startswith(("http://", "https://")):
+        return MlflowServer(path)
     place = _local(path)
     if os.path.isdir(place):
         return MlflowFolder(place)
@@ -69,6 +72,15 @@ def source_at(path: str) -> Source:
         return MlflowDatabase(place)
     fix = "Name the file mlflow.db, or the folder mlruns, of MLflow."
     raise ImportUnreadable(path=path, reason="there is no such file or folder", fix=fix)
+
+
+def _files_of(source: Source, artifacts: str) -> Files:
+    if not isinstance(source, MlflowServer):
+        return Places(source.folder, artifacts)
+    if artifacts:
+        reason = "a server gives the files itself"
+        raise ImportUnreadable(path=source.path, reason=reason, fix="Leave --artifacts out.")
+    return source
 
 
 def _local(path: str) -> str:
@@ -80,5 +92,5 @@ def _local(path: str) -> str:
     scheme = _URL.match(path)
     if scheme is None:
         return path
-    fix = "Name the file mlflow.db or the folder mlruns, on the machine where it is."
+    fix = "Name the file mlflow.db, the folder mlruns, or the address of MLflow's server: http://HOST:5000."
     raise ImportUnreadable(path=path, reason=f"a place of the kind {scheme['scheme']}: is not read", fix=fix)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
 from ostinato.core.errors import ImportUnreadable
+from ostinato.tracking.imports.material import FoundFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +20,8 @@ USUAL: Final = ("mlartifacts", "mlruns")
 TRASH: Final = ".trash"
 """Where deleted experiments are."""
 
-_URL: Final = re.compile(r"[a-z][a-z0-9+.-]+:")
-
-
-class FoundFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a run or a model."""
-
-    path: str
-    """Relative, `/` between its parts."""
-    place: str
-    size: int
-    changed_ns: int
+URL: Final = re.compile(r"[a-z][a-z0-9+.-]+:")
+"""How a location begins that is no path."""
 
 
 class Places:
@@ -55,7 +45,16 @@ class Places:
 
     def is_elsewhere(self, location: str) -> bool:
         """Say whether a location is a URL of another kind than a path, such as `s3://bucket/1`."""
-        return bool(_URL.match(location)) and not location.startswith(("file:", PROXIED))
+        return bool(URL.match(location)) and not location.startswith(("file:", PROXIED))
+
+    def of(self, location: str, owner: str) -> list[FoundFile]:
+        """Give the files of a run or a model that are on this machine."""
+        folder = self.folder(location, owner)
+        return list(files(folder)) if folder else []
+
+    def open(self, file: FoundFile) -> IO[bytes]:
+        """Open one of them for reading."""
+        return open(file.place, "rb")
 
     def folder(self, location: str, owner: str) -> str:
         """Give the folder with the files of a run or a model, "" when there is none on this machine.
