@@ -32,9 +32,6 @@ function step(/** @type {1 | -1} */ by) {
   focusOn(rows[here < 0 ? 0 : here + by]);
 }
 
-/** Commands of the view that is shown. */
-export const own = signal(/** @type {Command[]} */ ([]));
-
 const offered = signal(/** @type {Command[][]} */ ([]));
 
 /** Have commands until what is given back is called; they come before those that were there. */
@@ -43,7 +40,7 @@ export function offer(/** @type {Command[]} */ commands) {
   return () => void (offered.value = offered.peek().filter((one) => one !== commands));
 }
 
-const now = computed(() => [...own.value, ...offered.value.flat(), ...COMMANDS]);
+const now = computed(() => [...offered.value.flat(), ...COMMANDS]);
 
 /** Give all commands that hold now. */
 export const all = () => now.value;

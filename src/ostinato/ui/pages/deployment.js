@@ -2,7 +2,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
 import { useAttempt } from "../lib/attempt.js";
-import { own } from "../lib/commands.js";
+import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { launch } from "../lib/launch.js";
 import { quoted } from "../lib/query.js";
@@ -57,10 +57,7 @@ function Page({ data, error, again }) {
     ] : []),
     { keys: "", words: "Remove…", needs: "deploy", run: () => setRemoving(true) },
   ].map((act) => ({ ...act, off: busy || !may.includes(act.needs) }));
-  useLayoutEffect(() => {
-    own.value = acts.filter((act) => !act.off).map((act) => ({ keys: act.keys, words: `${act.words.replace("…", "")} this deployment`, group: "Deployment", run: () => void act.run() }));
-    return () => void (own.value = []);
-  }, [one.id, one.paused, one.schedules.length, busy]);
+  useLayoutEffect(() => offer(acts.filter((act) => !act.off).map((act) => ({ keys: act.keys, words: `${act.words.replace("…", "")} this deployment`, group: "Deployment", run: () => void act.run() }))), [one.id, one.paused, one.schedules.length, busy]);
   return html`<header class="head">
       <p class="crumbs"><a href=${to("deployments")}>Deployments</a> / <a href=${to("flows", one.flow)} dir="auto">${one.flow}</a></p>
       <div class="title"><h1 dir="auto">${one.title}</h1>${one.paused && html`<b>‖ paused</b>`}
