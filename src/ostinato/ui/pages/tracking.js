@@ -15,7 +15,7 @@ import { Status } from "../parts/status.js";
 import { When } from "../parts/when.js";
 
 const NOTE = "mlflow.note.content";
-const MOST_SHOWN = 200;
+const MOST_SHOWN = 40, MORE = 200;
 const CONCERNS = new Set(["tracking-changed", "tags-logged", "params-logged", "metrics-logged", "file-logged", "input-logged"]);
 
 /** @param {{experiment: string, id: string}} props */
@@ -78,8 +78,9 @@ function Links({ data }) {
 /** Names with values; of very many those that are looked for. @param {{label: string, pairs: [string, any][]}} props */
 function Pairs({ label, pairs }) {
   const [text, setText] = useState("");
+  const [most, setMost] = useState(MOST_SHOWN);
   const found = pairs.filter(([key]) => key.toLowerCase().includes(text.toLowerCase()));
   return html`${pairs.length > 20 && html`<p><input type="search" aria-label=${`Search ${label.toLowerCase()}`} placeholder="Part of a name" value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} /></p>`}
-    <div class="scroll"><table class="rows pairs" aria-label=${label}><tbody>${found.slice(0, MOST_SHOWN).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td dir="auto" title=${value}>${cell(value)}</td></tr>`)}</tbody></table></div>
-    ${found.length > MOST_SHOWN && html`<p class="quiet">${(found.length - MOST_SHOWN).toLocaleString("en")} more: write a part of the name.</p>`}`;
+    <div class="scroll"><table class="rows pairs" aria-label=${label}><tbody>${found.slice(0, most).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td dir="auto" title=${value}>${cell(value)}</td></tr>`)}</tbody></table></div>
+    ${found.length > most && html`<button class="more" onClick=${() => setMost(most + MORE)}>Show more of ${found.length.toLocaleString("en")}</button>`}`;
 }

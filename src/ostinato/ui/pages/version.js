@@ -13,6 +13,7 @@ import { Lineage } from "../parts/lineage.js";
 import { Code, Failure, Skeleton } from "../parts/notices.js";
 import { When } from "../parts/when.js";
 
+const MOST_METRICS = 30;
 const CONCERNS = /^(model|version|alias|stage|gate)-/;
 
 /** @param {{name: string, version: string}} props */
@@ -34,7 +35,8 @@ export function Version({ name, version }) {
     ${promotes && html`<${Promote} model=${model} version=${one} gates=${data.gates} done=${again} close=${() => setPromotes(false)} />`}
     <${Card} key=${path} path=${`api/models/${encodeURIComponent(name)}/versions/${one.version}`} text=${one.description} what="description" done=${again} />
     <h2>Where it comes from, and what it is now</h2><${From} data=${data} />
-    ${metrics.length > 0 && html`<h2>Metrics of its tracking run</h2><div class="scroll"><table class="rows pairs" aria-label="Metrics"><tbody>${metrics.slice(0, 200).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto">${key}</th><td>${cell(value)}</td></tr>`)}</tbody></table></div>`}
+    ${metrics.length > 0 && html`<h2>Metrics of its tracking run</h2><div class="scroll"><table class="rows pairs" aria-label="Metrics"><tbody>${metrics.slice(0, MOST_METRICS).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td>${cell(value)}</td></tr>`)}</tbody></table></div>
+      ${metrics.length > MOST_METRICS && html`<p class="quiet">${(metrics.length - MOST_METRICS).toLocaleString("en")} more are on the page of its tracking run.</p>`}`}
     ${data.gates.map((/** @type {any} */ gate) => html`<h2 key=${gate.alias}>Gate of @${gate.alias} <span class="quiet">${Object.entries(gate.unmet).map(([check, why]) => `${check}: ${why}`).join("; ") || "passed"}</span></h2><${Checks} policy=${model.policy} gate=${gate} />`)}
     <h2>What it takes and gives</h2><${Signature} signature=${data.signature} />
     ${data.requirements.length > 0 && html`<h2>What it needs</h2><${Code} text=${data.requirements.join("\n")} />`}
@@ -60,7 +62,7 @@ function From({ data }) {
   ]);
   const facts = [
     ["Files", html`<code>${from.source}</code> <span class="quiet">${[data.flavor, bytes(data.size_bytes)].filter(Boolean).join(", ")}</span>`],
-    ["Code", from.code_file && html`<code>${from.code_file}</code> <span class="quiet">version ${from.code_version}</span>`],
+    ["Code", from.code_file && html`<code>${from.code_file}</code> <span class="quiet">${from.code_version && `version ${from.code_version}`}</span>`],
     ["Task run", from.task_run && html`<a href=${to("runs", from.flow_run_id, "tasks", String(from.task_no))} dir="auto">${from.task_run}</a>`],
     ["Task code", from.task_version && html`<code>${from.task_version}</code>`],
   ].filter(([, value]) => value);

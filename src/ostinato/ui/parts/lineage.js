@@ -44,7 +44,7 @@ export function Lineage({ items: all, edges: links, label }) {
 /** @param {{item: Item, spot: {x: number, y: number} | undefined}} props */
 function Box({ item, spot }) {
   const label = `${item.kind} ${item.words}`;
-  const inner = html`<title>${label}</title><rect width=${WIDE} height=${HIGH} rx="6" /><text x="12" y="17" class="small">${shorten(item.kind, 24)}</text><text x="12" y="35">${shorten(item.words, 22)}</text>`;
+  const inner = html`<title>${label}</title><rect width=${WIDE} height=${HIGH} rx="6" /><svg x="12" width=${WIDE - 18} height=${HIGH}><text y="17" class="small">${shorten(item.kind)}</text><text y="35">${shorten(item.words)}</text></svg>`;
   const kind = item.main ? "running" : "pending";
   const place = `translate(${spot?.x ?? 0} ${spot?.y ?? 0})`;
   const open = (/** @type {MouseEvent} */ event) => {
@@ -55,4 +55,4 @@ function Box({ item, spot }) {
   return item.href ? html`<a href=${item.href} onClick=${open} class="node" data-kind=${kind} aria-label=${label} transform=${place}>${inner}</a>` : html`<g class=${item.main ? "node main" : "node"} data-kind=${kind} transform=${place}>${inner}</g>`;
 }
 
-const shorten = (/** @type {string} */ text, /** @type {number} */ n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
+const shorten = (/** @type {string} */ text) => (text.length > 23 ? `${text.slice(0, 22)}…` : text);
