@@ -25,7 +25,7 @@ from ostinato.core.tracking_views import (
 )
 from ostinato.core.views import instant
 from ostinato.server.doors import Ask, Limit, Ref, read_at
-from ostinato.server.experiments import Key, Most, Orders, Text, Token
+from ostinato.server.experiments import Key, Most, Text, Token
 from ostinato.store import logged_models, registry, tracking
 
 if TYPE_CHECKING:
@@ -51,10 +51,14 @@ OURS: Final = ("mlflow.", "ostinato.")
 
 Part = Literal["metrics", "params", "tags", "code", "data", "environment"]
 Name = Annotated[str, QueryParameter(min_length=1, max_length=1000, description="Name or id.")]
-Best = Annotated[str, QueryParameter(max_length=300, description="Such as `metrics.rmse ASC`: the first run by it.")]
+Best = Annotated[str, QueryParameter(max_length=320, description="Such as `metrics.rmse ASC`: the first run by it.")]
 Field = Annotated[str, Meta(max_length=300)]
 Fields = Annotated[
     list[Field] | None, QueryParameter(max_items=MOST_CHOSEN, description="Such as `metrics.rmse` or `params.depth`.")
+]
+Orders = Annotated[
+    list[Annotated[str, Meta(max_length=320)]] | None,
+    QueryParameter(max_items=3, description="Such as `metrics.rmse ASC`."),
 ]
 RunIds = Annotated[
     list[Annotated[str, Meta(max_length=64)]],
