@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
 
 from tests.e2e.browser import Visitor, launched
 from tests.integration.fleet import OSTINATO
@@ -31,7 +32,7 @@ REPORT: Final = '''
     from pathlib import Path
 
     import pandas as pd
-    from ostinato import flow, get_run_logger, task
+    from ostinato import flow, get_run_logger, task, unmapped
 
     COLUMNS = ["lpep_pickup_datetime", "trip_distance"]
 
@@ -61,7 +62,7 @@ REPORT: Final = '''
     def ride_report(file: str, month: str = "2021-02", folder: str = "reports") -> int:
         """Count the rides of a month by hour, and publish them as a table."""
         rides = load.submit(file)
-        return publish(by_hour.map(rides, list(range(24))), folder, month)
+        return publish(by_hour.map(unmapped(rides), list(range(24))), folder, month)
 '''
 
 
@@ -112,6 +113,11 @@ class Tour:
         ):
             self.runs[name] = self.fleet.reader.runs(parse(terms, RUN_FIELDS), limit=1)[0][0]
 
+    def experiment(self) -> str:
+        """Give the name of the experiment of the demo."""
+        names = [one.name for one in self.fleet.reader.experiments()]
+        return next(name for name in names if name.startswith("ride-duration"))
+
     def stops(self) -> list[Stop]:
         """Give the pictures, in the order of the tour."""
         failed, trained, waiting = (f"/runs/{self.runs[name].id}" for name in ("failed", "trained", "waiting"))
@@ -125,7 +131,7 @@ class Tour:
             Stop("runs", "/runs", "[aria-label='Runs']"),
             Stop("flow", "/flows/ride-report", "h1"),
             Stop("deployment", "/deployments/ride-report%2Fnightly", "h1"),
-            Stop("experiment", "/experiments/ride-duration", "h1"),
+            Stop("experiment", f"/experiments/{quote(self.experiment())}", "h1"),
             Stop("model", "/models/ride-duration", "h1"),
             Stop("workers", "/workers", "h1"),
         ]

@@ -127,25 +127,30 @@ def preprocess(train: str | Path, valid: str | Path) -> tuple[Dataset, list[Heal
 @task
 def fit_linear(dataset: Dataset, setting: Setting) -> Fitted:
     """Give least squares."""
-    return _tracked(training.fit_linear(dataset), setting)
+    with start_run("linear", experiment=setting.experiment):
+        return _logged(training.fit_linear(dataset), setting)
 
 
 @task
 def fit_forest(dataset: Dataset, setting: Setting) -> Fitted:
     """Give a random forest of 100 trees."""
-    return _tracked(training.fit_forest(dataset), setting)
+    with start_run("forest", experiment=setting.experiment):
+        return _logged(training.fit_forest(dataset), setting)
 
 
 @task
 def fit_xgboost(dataset: Dataset, setting: Setting) -> Fitted:
     """Give boosted trees with the parameters that XGBoost comes with."""
-    return _tracked(training.fit_boosted(dataset), setting)
+    with start_run("xgboost", experiment=setting.experiment):
+        return _logged(training.fit_boosted(dataset), setting)
 
 
 @task(task_run_name="fit-trial-{number}")
 def fit_trial(number: int, params: dict[str, Any], dataset: Dataset, setting: Setting) -> Fitted:
     """Give boosted trees with parameters that the search proposed."""
-    return _tracked(training.fit_boosted(dataset, name=f"xgboost, trial {number}", params=params), setting)
+    name = f"xgboost, trial {number}"
+    with start_run(name, experiment=setting.experiment):
+        return _logged(training.fit_boosted(dataset, name=name, params=params), setting)
 
 
 def search(dataset: Dataset, setting: Setting, n_trials: int, max_depth: int, seed: int) -> list[Fitted]:
@@ -220,15 +225,14 @@ def train_ride_duration(
     )
 
 
-def _tracked(model: Fitted, setting: Setting) -> Fitted:
-    """Keep a model as a tracking run of its own."""
+def _logged(model: Fitted, setting: Setting) -> Fitted:
+    """Keep a model, and what it was made from, with the tracking run that is open."""
     score = model.score
-    with start_run(score.model, experiment=setting.experiment):
-        for source, context in ((setting.train, "training"), (setting.valid, "validation")):
-            ostinato.dataset(source, context=context)
-        log_params({"model": score.model.partition(",")[0], **model.params})
-        log_metrics({name: value for name, value in asdict(score).items() if name != "model"})
-        # For the 13,221 words of the vectorizer skops, the form that needs no trust, takes seven seconds.
-        log_model(model.pipeline(), "model", example=features.features(pd.DataFrame([RIDE])), how="pickle")
+    for source, context in ((setting.train, "training"), (setting.valid, "validation")):
+        ostinato.dataset(source, context=context)
+    log_params({"model": score.model.partition(",")[0], **model.params})
+    log_metrics({name: value for name, value in asdict(score).items() if name != "model"})
+    # For the 13,221 words of the vectorizer skops, the form that needs no trust, takes seven seconds.
+    log_model(model.pipeline(), "model", example=features.features(pd.DataFrame([RIDE])), how="pickle")
     get_run_logger().info("%s: RMSE %.4f (training %.4f)", score.model, score.rmse_valid, score.rmse_train)
     return model
