@@ -142,3 +142,4 @@ def test_the_steps_of_task_runs_are_those_that_their_writer_told(db: Connection)
     assert whole
     assert [(step.no, step.state, step.attempt) for step in steps] == [(42, "Running", 1), (42, "Failed", 1)]
     assert briefs.steps(db, run.stream, run.id, 0, 1, {42}) == ([], True)
+    assert briefs.steps(db, "a later one", run.id, 0, END, {42}) == (steps, True)

@@ -57,6 +57,7 @@ LISTS = (
 
 LOOPED_ELSEWHERE = (
     ("briefs", "blocks_between"),
+    ("briefs", "blocks_of_all_between"),
     ("briefs", "calls_after"),
     ("briefs", "calls_before"),
     ("briefs", "calls_in_states"),

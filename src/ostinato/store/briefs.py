@@ -11,7 +11,8 @@ from ostinato.core.records import TaskBrief, TaskStep
 from ostinato.store import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from ostinato.core.records import TaskCount
     from ostinato.core.states import StateName
@@ -92,19 +93,32 @@ def calls_before(db: Connection, run_id: str, no: int, keys: Iterable[bytes]) ->
 
 
 def steps(
-    db: Connection, stream: str, run_id: str, begin: int, end: int, wanted: Container[int]
+    db: Connection, stream: str, run_id: str, begin: int, end: int, wanted: AbstractSet[int]
 ) -> tuple[list[TaskStep], bool]:
-    """Give the steps of some task runs that a writer told between two instants, as far as its events are kept.
+    """Give the steps of some task runs between two instants, as far as events are kept, and whether all were seen.
 
-    The second value says whether all of them were looked at.
+    A writer has told of them; of a run that was taken up again it may have been an earlier one.
     """
+    between = (begin - EARLY_US, end + LATE_US)
+    found, whole = _told(db, "blocks_between", (*between, stream, MOST_BLOCKS), run_id, wanted)
+    left = wanted - {step.no for step in found}
+    if left:
+        others, whole = _told(db, "blocks_of_all_between", (*between, MOST_BLOCKS), run_id, left)
+        found += others
+    return found, whole
+
+
+def _told(
+    db: Connection, query: str, values: tuple[object, ...], run_id: str, wanted: AbstractSet[int]
+) -> tuple[list[TaskStep], bool]:
+    """Give what blocks tell of some task runs, and whether all of these blocks were looked at."""
     found: list[TaskStep] = []
+    name = run_id.encode()
     size = n_blocks = 0
-    between = (begin - EARLY_US, end + LATE_US, stream, MOST_BLOCKS)
-    for (payload,) in db.execute(sql.load("briefs")["blocks_between"], between):
+    for (payload,) in db.execute(sql.load("briefs")[query], values):
         size += len(payload)
         n_blocks += 1
-        for event in _block(payload).events:
+        for event in _block(payload).events if name in payload else ():  # most blocks are about other runs
             if isinstance(event, TaskStarted | TaskMoved) and event.run_id == run_id and event.no in wanted:
                 attempt = event.attempt if isinstance(event, TaskMoved) else 1
                 found.append(

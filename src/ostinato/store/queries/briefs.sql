@@ -36,3 +36,7 @@ SELECT max(no) FROM task_runs WHERE run_id = ?;
 -- blocks_between --
 -- Blocks of a writer that were committed between two instants, in commit order.
 SELECT payload FROM blocks INDEXED BY blocks_by_age WHERE at >= ? AND at <= ? AND stream = ? ORDER BY at, id LIMIT ?;
+
+-- blocks_of_all_between --
+-- Blocks of all writers that were committed between two instants, in commit order.
+SELECT payload FROM blocks INDEXED BY blocks_by_age WHERE at >= ? AND at <= ? ORDER BY at, id LIMIT ?;

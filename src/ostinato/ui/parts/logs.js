@@ -218,7 +218,7 @@ export function Logs({ run, lines: first, span, task }) {
       ${range && html`<${CopyText} words="Copy link" text=${async () => linkTo(range.to)} />`}
       <${CopyText} words="Copy all" text=${async () => (await fetch(new URL(text, document.baseURI), { credentials: "same-origin" })).text()} />
       <a href=${text} download>Download</a>
-      <span class="quiet" role="status">${search.text ? search.said : whole ? `${stretch.lines.length.toLocaleString("en")} lines` : "part of the log"}</span>
+      <span class="quiet" role="status">${search.text ? search.said : whole ? `${stretch.lines.length.toLocaleString("en")} ${stretch.lines.length === 1 ? "line" : "lines"}` : "part of the log"}</span>
     </div>
     ${run.n_logs_dropped ? html`<p class="notice">${run.n_logs_dropped.toLocaleString("en")} lines were dropped under pressure.</p>` : null}
     ${(stretch.error || search.error) && html`<${Failure} error=${stretch.error || search.error} again=${() => void stretch.tail()} />`}

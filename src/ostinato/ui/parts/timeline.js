@@ -86,10 +86,10 @@ function Chart({ tasks, run, history }) {
     <div class="timeline" ref=${box} onKeyDown=${press} title="Ctrl and the wheel show more or less time, Shift and the wheel move along">
       <${Bars} bars=${bars} n=${n} run=${run} zoom=${zoom} onSay=${setSaid} />
       ${parts.slice(1).map((part) => html`<i key=${part.begin} class="cut" aria-hidden="true" style=${{ left: `${view(part.x - 0.01)}%` }} />`)}
-      ${marks.map((mark) => html`<b key=${mark.x} class="attempt" style=${{ left: `${view(mark.x)}%` }}>${mark.words}</b>`)}
+      ${marks.map((mark) => html`<b key=${mark.x} class=${`attempt${mark.x > 0.8 ? " late" : ""}`} style=${mark.x > 0.8 ? { right: `${100 - view(mark.x)}%` } : { left: `${view(mark.x)}%` }}><span>${mark.words}</span></b>`)}
     </div>
-    <p class="times quiet">${parts.map((part, index) => html`<span key=${part.begin} style=${{ left: `${view(part.x)}%` }}>${index ? `${span((part.begin - (parts[index - 1]?.end ?? 0)) / 1000)} later` : "0s"}</span>`)}
-      <span class="end">${span(((parts.at(-1)?.end ?? 0) - (parts[0]?.begin ?? 0)) / 1000)}</span></p>`;
+    <p class="times quiet">${parts.map((part, index) => html`<span key=${part.begin} style=${part.x > 0.5 ? { right: `${100 - view(part.x)}%` } : { left: `${view(part.x)}%` }}>${index ? `${span((part.begin - (parts[index - 1]?.end ?? 0)) / 1000)} later` : "0s"}</span>`)}
+      ${view(parts.at(-1)?.x ?? 0) < 80 && html`<span class="end">${span(((parts.at(-1)?.end ?? 0) - (parts[0]?.begin ?? 0)) / 1000)}</span>`}</p>`;
 }
 
 /** Give bars with their places, in the order in which they begin. */
@@ -134,7 +134,9 @@ function attempts(/** @type {any[]} */ history, /** @type {import("../lib/scale.
   for (const change of history) {
     if (change.state !== "Running" && change.state !== "Retrying") continue;
     const words = change.epoch > 1 ? `epoch ${change.epoch}${change.attempt > 1 ? `, attempt ${change.attempt}` : ""}` : `attempt ${change.attempt}`;
-    if (last && words !== last) found.push({ x: placeOf(parts, Date.parse(change.at)), words });
+    const at = Date.parse(change.at);
+    const next = parts.find((part) => part.end >= at); // one that begins in a gap is seen at its end
+    if (last && words !== last) found.push({ x: placeOf(parts, Math.max(at, next?.begin ?? at)), words });
     last = words;
   }
   return found;
