@@ -1,5 +1,5 @@
 /** What can be done by key or palette: one registry feeds the keys, the palette and the help. */
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { changeZone } from "./time.js";
 import { changeTheme } from "./theme.js";
 
@@ -40,10 +40,8 @@ export function offer(/** @type {Command[]} */ commands) {
   return () => void (offered.value = offered.peek().filter((one) => one !== commands));
 }
 
-const now = computed(() => [...offered.value.flat(), ...COMMANDS]);
-
 /** Give all commands that hold now. */
-export const all = () => now.value;
+export const all = () => [...offered.value.flat(), ...COMMANDS];
 
 /** What lies over the view: `palette`, `help` or nothing. */
 export const overlay = signal("");

@@ -1,5 +1,5 @@
 /** Boxes over the view: they keep the focus while they are open, and give it back. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { useAttempt } from "../lib/attempt.js";
 import { html } from "../lib/html.js";
 import { Failure } from "./notices.js";
@@ -7,7 +7,7 @@ import { Failure } from "./notices.js";
 /** A box with a title; Escape closes it. @param {{label: string, close: () => void, children: any}} props */
 export function Dialog({ label, close, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current?.showModal();
     return () => {

@@ -25,13 +25,12 @@ export function QueryBar({ query }) {
   useEffect(() => setText({ text: query, caret: query.length }), [query]);
 
   function take(/** @type {string} */ word) {
-    const rest = text.slice(caret);
-    const end = found.from + word.length;
-    setText({ text: text.slice(0, found.from) + word + rest, caret: end });
+    const box = /** @type {HTMLInputElement} */ (input.current);
+    box.setRangeText(word, found.from, caret, "end"); // at once: keys that follow go behind it
+    box.focus();
+    setText({ text: box.value, caret: found.from + word.length });
     setAt(-1);
     setOpen(word.endsWith(":"));
-    requestAnimationFrame(() => input.current?.setSelectionRange(end, end));
-    input.current?.focus();
   }
   function press(/** @type {KeyboardEvent} */ event) {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
