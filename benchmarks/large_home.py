@@ -68,12 +68,13 @@ SHARE_RUNNING: Final = 0.0001
 DAYS: Final = 60
 WEEK_US: Final = 7 * 86_400_000_000
 DAY_US: Final = 86_400_000_000
-EDITION: Final = 3
+EDITION: Final = 4
 """Of what is in the home; one of another edition is made anew."""
 MARK: Final = "large_home.json"
 FRESH_S: Final = 12 * 3600
 """An older home has nothing in the last hours, for which many queries ask."""
 EVENTS_A_COMMIT: Final = 20_000
+EVENTS_A_BLOCK: Final = 200
 RARE_TAG: Final = "audit-of-spring"
 QUEUES: Final = ("default", "gpu", "night")
 
@@ -314,9 +315,9 @@ def make(folder: Path, n_runs: int, url: str = "") -> Plan:
     began, told = time.monotonic(), time.monotonic()
     for number, (at, events) in enumerate(commits(plan)):
         stream = f"{number:032x}"
-        payload = _pack(Block(stream, 1, events)) if at > plan.now - WEEK_US else b""
+        entries = list(blocks(stream, events, keep=at > plan.now - WEEK_US))
         with database.writing(sync=False) as db:
-            append(db, Writer(stream, 1, "host", at), [Entry(1, len(events), payload, events)], at)
+            append(db, Writer(stream, 1, "host", at), entries, at)
         if time.monotonic() - told > 10:
             told = time.monotonic()
             sys.stderr.write(f"{plan.n_made:,} runs after {told - began:.0f} s\n")
@@ -336,6 +337,14 @@ def make(folder: Path, n_runs: int, url: str = "") -> Plan:
     }
     (folder / MARK).write_text(json.dumps(made))
     return plan
+
+
+def blocks(stream: str, events: list[Event], *, keep: bool) -> Iterator[Entry]:
+    """Give events in blocks as a process sends them; those that are not kept are empty, and deleted at the end."""
+    for at in range(0, len(events), EVENTS_A_BLOCK):
+        part = events[at : at + EVENTS_A_BLOCK]
+        payload = _pack(Block(stream, at + 1, part)) if keep else b""
+        yield Entry(at + 1, at + len(part), payload, part)
 
 
 def _in_file(folder: Path) -> SqliteDatabase:

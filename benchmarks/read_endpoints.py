@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import random
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ WHOLE = (
     *("users", "keys", "secrets", "audit", "experiments", "models", "datasets"),
 )
 """What is asked for as a whole, or its first page."""
+PAGES = (
+    *("home", "flows", "artifacts", "deployments", "datasets", "workers", "variables"),
+    *("settings", "access"),
+)
+"""Pages of the web interface that are asked for without more."""
 OF_RUN = (
     *("find_run", "subflow_runs", "task_runs", "counts", "tallies", "history", "artifacts", "recall", "inputs"),
     *("logs", "why_waiting", "tracking_runs_of", "datasets_of_run"),
@@ -87,6 +93,7 @@ SEARCHES = (
 """Filter and order; each is asked of the largest experiment and of all."""
 FOLLOWED = ("no-such-word", "attempt:>1", "version:v3")
 N_SAMPLES = 500
+_TYPED = re.compile(":(str|int)}")
 EVERY = (
     "SELECT id, name FROM (SELECT id, name, row_number() OVER (ORDER BY id) AS n FROM flow_runs) AS r WHERE n % ? = 0"
 )
@@ -197,15 +204,49 @@ class Rest:
 
     def screen_cases(self) -> Iterator[Case]:
         """Give requests for the pages of the web interface."""
-        get = partial(partial, self.get)
-        yield Case("page: home", get("/api/ui/home"), "/api/ui/home")
+        get, ui, run = partial(partial, self.get), "/api/ui", "/api/ui/runs/{ref}"
         for text in ("", "state:failed", "flow:flow-003 state:failed since:7d", "no-such-word"):
-            yield Case(f"page: runs, {text or 'all'}", get("/api/ui/runs", query=text), "/api/ui/runs")
-        large = self.some.examples["large run"]
-        for part in ("", "/graph"):
-            door = f"/api/ui/runs/{{ref}}{part}"
-            yield Case(f"page: a run{part}", partial(self.page_of_run, part), door)
-            yield Case(f"page: a large run{part}", get(f"/api/ui/runs/{large}{part}"), door)
+            yield Case(f"page: runs, {text or 'all'}", get(f"{ui}/runs", query=text), f"{ui}/runs")
+        for hours in (24, 720):
+            yield Case(f"page: all runs by time, {hours} h", get(f"{ui}/timeline", hours=hours), f"{ui}/timeline")
+        large = f"{ui}/runs/{self.some.examples['large run']}"
+        for part in ("", "/graph", "/logs", "/tasks"):
+            yield Case(f"page: a run{part}", partial(self.page_of_run, part), run + part)
+            yield Case(f"page: a large run{part}", get(large + part), run + part)
+        yield Case("page: a task run", partial(self.page_of_run, "/tasks/1"), f"{run}/tasks/{{no}}")
+        yield Case("page: a task run of a large run", get(f"{large}/tasks/19000"), f"{run}/tasks/{{no}}")
+        yield Case("page: words in a log", get(f"{large}/logs/hits", text="empty"), f"{run}/logs/hits")
+        model, data, experiment = self.some.model, large_tracking.digest(0), large_tracking.experiment(0)
+        two = [row[0] for row in self.some.tracked[:2]]
+        asked: dict[str, dict[str, Any]] = {
+            **{name: {} for name in PAGES},
+            "find": {"text": "otter"},
+            "flow": {"name": "flow-000"},
+            "deployment": {"ref": self.some.deployment},
+            "tracking-runs": {"experiment": experiment},
+            "comparison": {"run": two},
+            "series": {"run": two, "key": "rmse_valid"},
+        }
+        for name, query in asked.items():
+            yield Case(f"page: {name}", get(f"{ui}/{name}", **query), f"{ui}/{name}")
+        artifact = self.some.artifact
+        for door, path in (
+            ("artifacts/{number}", f"artifacts/{artifact}"),
+            ("datasets/{ref}", f"datasets/{data}"),
+            ("models/{name}", f"models/{model}"),
+            ("models/{name}/{version}", f"models/{model}/1"),
+        ):
+            yield Case(f"page: {door}", get(f"{ui}/{path}"), f"{ui}/{door}")
+        yield Case("page: a tracking run", self.page_of_tracking, f"{ui}/tracking-runs/{{ref}}")
+        content = f"/api/artifacts/{artifact}/content"
+        yield Case("an artifact", get(content), "/api/artifacts/{number}/content")
+        yield Case("events", get("/api/events"), "/api/events")
+        yield Case("events of a kind that is rare", get("/api/events", kinds="variable-set"), "/api/events")
+        yield Case("a log as text", partial(self.of_run, "/logs.txt"), "/api/runs/{ref}/logs.txt")
+
+    def page_of_tracking(self) -> bytes:
+        """Ask for the page of a tracking run."""
+        return self.get(f"/api/ui/tracking-runs/{self.some.tracking_run()}")
 
     def page_of_run(self, part: str) -> bytes:
         """Ask for the page of a run, or for something of it."""
@@ -214,7 +255,7 @@ class Rest:
     def doors(self) -> set[str]:
         """Give the paths that the description of the API says can be read."""
         described = json.loads(self.get("/api/openapi.json"))["paths"]
-        return {path.replace(":str}", "}") for path, methods in described.items() if "get" in methods} - UNTIMED
+        return {_TYPED.sub("}", path) for path, methods in described.items() if "get" in methods} - UNTIMED
 
     def follow(self, text: str) -> tuple[int, int, float]:
         """Follow a query to its end; give the number of runs and pages, and the seconds."""
@@ -301,6 +342,7 @@ class Sample:
             self.name = rows[len(rows) // 2][1]
             query = "SELECT id FROM deployments WHERE flow = 'flow-000' AND name = 'nightly'"
             self.deployment = database.execute(query).fetchone()[0]
+            self.artifact = database.execute("SELECT max(id) FROM artifacts").fetchone()[0]
             self.tracked = database.execute(TRACKED, (N_SAMPLES,)).fetchall()
         self.model = quote(examples["model"])
 
