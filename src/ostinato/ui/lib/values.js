@@ -1,6 +1,15 @@
 /** Fields of tracking runs (`metrics.rmse`, `params.depth`, `tags.team`) and their values, as tables show them. */
 
-export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined ? "" : value === null ? "not finite" : Number(value.toPrecision(6)).toString());
+const SMALL = 1e-4, LARGE = 1e9;
+
+/** Give a number in six digits, with an exponent when it is very small or large; whole ones are exact. */
+function digits(/** @type {number} */ value) {
+  const size = Math.abs(value);
+  if (size && (size < SMALL || size >= LARGE)) return Number(value.toPrecision(6)).toExponential();
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined ? "" : value === null ? "not finite" : digits(value));
 
 /** Give a value as a table shows it: a number in six digits, a text as it is. */
 export const cell = (/** @type {number | string | null | undefined} */ value) => (typeof value === "number" ? shown(value) : (value ?? ""));

@@ -16,7 +16,7 @@ export function Data({ name }) {
   const path = withQuery("api/datasets", { name, limit: 100 });
   const { data, error, again } = useView(path, (event) => event.kind.startsWith("dataset-"), 1000);
   const chosen = apart(place.value.query.get("compare"));
-  return html`<p class="crumbs"><a href=${to("datasets")}>Datasets</a> /</p><h1 dir="auto">${name}</h1>
+  return html`<p class="crumbs"><a href=${to("datasets")}>Datasets</a></p><h1 dir="auto">${name}</h1>
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${!data && !error && html`<${Skeleton} />`}
     ${data && !data.items.length && html`<p class="quiet">No data has this name.</p>`}

@@ -11,7 +11,7 @@ import { When } from "../parts/when.js";
 /** @param {{name: string, digest: string}} props */
 export function Dataset({ name, digest }) {
   const { data, error, again } = useView(`api/ui/datasets/${encodeURIComponent(digest)}`, (event) => /^(dataset|version|alias|input)-/.test(event.kind), 2000);
-  const head = html`<p class="crumbs"><a href=${to("datasets")}>Datasets</a> / <a href=${to("datasets", name)} dir="auto">${name}</a> /</p>`;
+  const head = html`<p class="crumbs"><a href=${to("datasets")}>Datasets</a> / <a href=${to("datasets", name)} dir="auto">${name}</a></p>`;
   if (!data) return html`${head}<h1><code>${digest.slice(0, 12)}</code></h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { version } = data;
   return html`${head}<div class="title"><h1><span dir="auto">${name}</span> <code>${data.digest.slice(0, 12)}</code></h1></div>

@@ -37,7 +37,7 @@ export function Experiment({ name }) {
   const isDrawn = Boolean(x || y);
   useLayoutEffect(() => offer([{ keys: "s", words: "Show or hide the scatter", group: "Experiment", run: () => swap(columns, isDrawn) }]), [columns.join(), isDrawn]);
   const open = (/** @type {any} */ run) => to("experiments", name, run.id);
-  return html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a> /</p><h1 dir="auto">${name}</h1>
+  return html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a></p><h1 dir="auto">${name}</h1>
     <form class="query" role="search" onSubmit=${(/** @type {any} */ event) => {
       event.preventDefault();
       setQuery("q", event.currentTarget.elements.q.value.trim(), false);

@@ -17,7 +17,7 @@ const CONCERNS = /^(model|version|alias|stage|gate)-/;
 export function Model({ name }) {
   const path = encodeURIComponent(name);
   const { data, error, again } = useView(`api/ui/models/${path}`, (event) => CONCERNS.test(event.kind) && event.data?.name === name, 500);
-  const head = html`<p class="crumbs"><a href=${to("models")}>Models</a> /</p><h1 dir="auto">${name}</h1>`;
+  const head = html`<p class="crumbs"><a href=${to("models")}>Models</a></p><h1 dir="auto">${name}</h1>`;
   if (!data) return html`${head}${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { model } = data;
   return html`${head}${error && html`<${Failure} error=${error} again=${again} />`}

@@ -22,7 +22,7 @@ const CONCERNS = new Set(["tracking-changed", "tags-logged", "params-logged", "m
 export function TrackingRun({ experiment, id }) {
   const { data, error, again } = useView(`api/ui/tracking-runs/${encodeURIComponent(id)}`, (event) => (CONCERNS.has(event.kind) && event.data?.run_id === id) || event.kind.startsWith("version-"), 1000);
   const place = data?.experiment || experiment;
-  const crumbs = html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a> / <a href=${to("experiments", place)} dir="auto">${place}</a> /</p>`;
+  const crumbs = html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a> / <a href=${to("experiments", place)} dir="auto">${place}</a></p>`;
   if (!data) return html`${crumbs}<h1>Tracking run</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { run } = data;
   const metrics = Object.keys(data.metrics), params = Object.entries(run.params);

@@ -22,7 +22,7 @@ export function Version({ name, version }) {
   const { data, error, again } = useView(`api/ui/models/${path}`, (event) => CONCERNS.test(event.kind) && event.data?.name === name, 500);
   const [promotes, setPromotes] = useState(false);
   useLayoutEffect(() => offer([{ keys: "p", words: "Promote this version", group: "Model", run: () => setPromotes(true) }]), []);
-  const crumbs = html`<p class="crumbs"><a href=${to("models")}>Models</a> / <a href=${to("models", name)} dir="auto">${name}</a> /</p>`;
+  const crumbs = html`<p class="crumbs"><a href=${to("models")}>Models</a> / <a href=${to("models", name)} dir="auto">${name}</a></p>`;
   if (!data) return html`${crumbs}<h1>Version ${version}</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { model, version: one } = data;
   const metrics = Object.entries(data.metrics);
