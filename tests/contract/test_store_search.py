@@ -165,8 +165,9 @@ def test_along_the_index_of_a_metric_the_same_is_found(
 ) -> None:
     text = (f"metrics.loss {bound} and " if bound else "") + "params.depth != '3'"
     expected = {order: searched.names(text, order) for order in ORDERS}
-    for few, order in itertools.product((1, 2, 4), ORDERS):
+    for (few, many), order in itertools.product(((1, 1), (2, 99), (4, 4)), ORDERS):
         monkeypatch.setattr(tracking_search, "LONG", few)
+        monkeypatch.setattr(tracking_search, "MANY", many)
         assert searched.names(text, order) == expected[order]
         found: list[str] = []
         token = ""

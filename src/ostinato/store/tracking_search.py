@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LONG: Final = 10_000
 """So many are few: things that are all looked at, values within a bound, values along an index."""
+MANY: Final = 50_000
+"""So many values within a bound are better looked at than all things, where no index has the order of the list."""
 _GLOB: Final = re.compile(r"[*?\[]")
 
 _json = msgspec.json.Encoder().encode
@@ -175,6 +177,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the last row of the page before was sorted by; empty for the first page."""
     limit: int
 
+    @property
+    def is_in_own_order(self) -> bool:
+        """Whether the list has the order of the things themselves, in which the first page is soon found."""
+        return not self.orders or self.orders[0].key in self.shape.sorted_by
+
     def bounds(self, key: str) -> tuple[Comparison, ...]:
         """Give the comparisons that leave a part of a metric's values, one behind the other."""
         return tuple(one for one in self.comparisons if (one.kind, one.key) == ("metric", key) and one.op != "!=")
@@ -256,13 +263,15 @@ def _found_soon(db: Connection, wanted: Wanted) -> list[Row] | None:
         first = None
     if not (bounded or first) or not _is_long(db, wanted):
         return None
-    few, n = _fewest(db, wanted, bounded)
+    fewest, n = _fewest(db, wanted, bounded)
     if first is not None and not (wanted.last and wanted.last[0] != 0):  # that is past all that have a value
-        lead = _along(db, wanted, first, n)
+        lead = _along(db, wanted, first, min(n, LONG))
         rows = _rows(db, wanted, lead)
         if lead.is_all or len(rows) == wanted.limit:
             return rows
-    return None if few is None else _rows(db, wanted, few)
+    if fewest is None or (n >= LONG and wanted.is_in_own_order):
+        return None
+    return _rows(db, wanted, fewest)
 
 
 def _is_long(db: Connection, wanted: Wanted) -> bool:
@@ -272,8 +281,8 @@ def _is_long(db: Connection, wanted: Wanted) -> bool:
 
 
 def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> tuple[Lead | None, int]:
-    """Give the metric whose bounds leave the fewest values, None where all leave many, and how many they leave."""
-    table, found, fewest = wanted.shape.sides["metric"].table, None, LONG
+    """Give the metric whose bounds leave the fewest values, None where all leave too many, and how many they leave."""
+    table, found, fewest = wanted.shape.sides["metric"].table, None, MANY
     for key in keys:
         lead = Lead(key=key, bounds=wanted.bounds(key))
         part, values = lead.in_index()
