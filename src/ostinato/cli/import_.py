@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 20
 """Remarks that are printed."""
+EVERY_S: Final = 0.1
+"""How often it is said how far it is."""
 KINDS: Final = {
     "experiments": "experiments",
     "runs": "runs",
@@ -91,10 +94,12 @@ class _Progress:
 
     def __init__(self) -> None:
         self._screen = screen_of(sys.stderr)
+        self._drawn_s = 0.0
 
     def tell(self, report: Report, experiment: str) -> None:
         """Say it anew."""
-        if self._screen.live:
+        if self._screen.live and time.monotonic() - self._drawn_s > EVERY_S:
+            self._drawn_s = time.monotonic()
             n_runs = report.runs.new + report.runs.same
             text = f"{one_line(experiment)}: {n_runs:,} runs, {report.points:,} values, {size(report.file_bytes)}"
             sys.stderr.write(f"\r\x1b[2K{clip(text, self._screen.columns - 1)}")
