@@ -12,6 +12,7 @@ import pytest
 
 import ostinato.store
 from ostinato.store import sql, tracking_search
+from ostinato.store.sqlite import SqliteConnection
 from ostinato.store.tracking_search import search_runs
 
 SCHEMA = (Path(ostinato.store.__file__).parent / "schema.sql").read_text(encoding="utf-8")
@@ -20,7 +21,7 @@ BY_HAND = {"run_by_name"}
 QUERIES = sorted(set(sql.load("tracking")) - BY_HAND)
 
 
-class Watched(sqlite3.Connection):
+class Watched(SqliteConnection):
     """Keeps the plan of each query that is asked."""
 
     plans: list[list[str]]
