@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from ostinato.core.commands import Command
     from ostinato.core.events import Event
-    from ostinato.core.logged_models import LoggedModel, ModelStatus
+    from ostinato.core.logged_models import LoggedModel
     from ostinato.core.ports import Commands, Reader, Recorder
     from ostinato.core.tracking import Experiment, TrackingRun
     from ostinato.tracking.imports.material import Files, FoundFile, Source, SourceExperiment, SourceLogged, SourceRun
@@ -388,7 +388,7 @@ class Importer:
 
     def _logged_models(self, experiment: SourceExperiment, here: Experiment | None) -> int:
         """Import the logged models of an experiment; give how many were new."""
-        pending: list[tuple[SourceLogged, ModelStatus]] = []
+        pending: list[SourceLogged] = []
         for one in self.source.logged_models(experiment.id):
             if isinstance(one, Damaged):
                 self.report.logged_models.left += 1
@@ -398,17 +398,18 @@ class Importer:
             if known is not None and (known.state == "deleted" or known.status == one.status):
                 self.report.logged_models.same += 1
                 continue
-            self.report.logged_models.new += 1
             found = self.places.of(one.location, one.id)
-            lost = one.status == "ready" and not found and not self.places.is_elsewhere(one.location)
-            if lost:
-                self.report.remark(f"logged model {one.id} has no files in {one.location}: here it is one that failed")
+            if one.status == "ready" and not found and not self.places.is_elsewhere(one.location):
+                self.report.logged_models.left += 1
+                self.report.remark(f"logged model {one.id} is left: it has no files at {one.location}")
+                continue
+            self.report.logged_models.new += 1
             self._logged_model(one, found, here)
-            pending.append((one, "failed" if lost else one.status))
+            pending.append(one)
         if pending:
             self.settle()
-        for one, status in pending:
-            self._finish(one, status)
+        for one in pending:
+            self._finish(one)
         return len(pending)
 
     def _known_model(self, model_id: str) -> LoggedModel | None:
@@ -441,7 +442,7 @@ class Importer:
             )
         )
 
-    def _finish(self, one: SourceLogged, status: ModelStatus) -> None:
+    def _finish(self, one: SourceLogged) -> None:
         """Give a logged model its metrics, then its status: now it is whole."""
         model_id = model_id_of(one.id)
         groups: dict[tuple[str, str, str], list[Point]] = {}
@@ -453,7 +454,7 @@ class Importer:
                 LogModelMetrics(model=model_id, run=run_id, metrics=tuple(points), dataset=dataset, digest=data_digest)
             )
         state = one.state if one.state == "deleted" else None
-        self.do(ChangeLoggedModel(model=model_id, status=status, state=state))
+        self.do(ChangeLoggedModel(model=model_id, status=one.status, state=state))
 
 
 def run_id_of(text: str) -> str:
