@@ -25,7 +25,7 @@ from ostinato.store.transaction import Tx
 
 if TYPE_CHECKING:
     from ostinato.session.home import Home
-    from ostinato.store.database import Connection
+    from ostinato.store.database import WriteConnection
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ class Ledger:
             for listener in self.listeners:
                 listener(wakes)
 
-    def _take(self, db: Connection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
+    def _take(self, db: WriteConnection, jobs: list[Job], *, relaxed: bool) -> tuple[int, bool]:
         """Run queued commands for a while; give the last seq, and whether workers should look again."""
         begin = time.monotonic()
         if self._seq is None or begin - self._wrote_s > SURE_S:

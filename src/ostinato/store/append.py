@@ -15,7 +15,7 @@ from ostinato.store.tracking_fold import TrackingFold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ostinato.store.database import Connection
+    from ostinato.store.database import Connection, WriteConnection
 
 MOST_ROWS: Final = 64
 """Rows written by one statement: below the least limit of variables (32,766) for every query here."""
@@ -56,7 +56,7 @@ class Appended(msgspec.Struct, frozen=True):
     """Root runs of which old events came, with their newer epoch."""
 
 
-def append(db: Connection, writer: Writer, entries: Sequence[Entry], now: int) -> Appended:
+def append(db: WriteConnection, writer: Writer, entries: Sequence[Entry], now: int) -> Appended:
     """Write blocks of one stream, in the transaction that the caller has begun.
 
     Blocks that are known are left out, of one that is partly known the rest goes in.

@@ -44,6 +44,10 @@ class Connection(Protocol):
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> Cursor: ...
 
+
+class WriteConnection(Connection, Protocol):
+    """Runs statements that write, too."""
+
     def together(self) -> AbstractContextManager[object]:
         """Send the statements of a block without waiting for each; what they give is not to be asked for."""
 
@@ -60,7 +64,7 @@ class Database(Protocol):
     """Of the home; for messages."""
 
     @property
-    def db(self) -> Connection:
+    def db(self) -> WriteConnection:
         """The connection."""
 
     def close(self) -> None:
@@ -78,7 +82,7 @@ class Database(Protocol):
     def rollback(self) -> None:
         """Undo, and let the next one write."""
 
-    def writing(self, *, sync: bool = True) -> AbstractContextManager[Connection]:
+    def writing(self, *, sync: bool = True) -> AbstractContextManager[WriteConnection]:
         """Hold the right to write for one transaction; without `sync` a power cut may undo it.
 
         Raises:

@@ -15,7 +15,7 @@ from ostinato.store.append import Entry, Writer, append
 
 if TYPE_CHECKING:
     from ostinato.core.events import Event
-    from ostinato.store.database import Connection
+    from ostinato.store.database import WriteConnection
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -28,7 +28,7 @@ class Tx:
 
     __slots__ = ("_writer", "actor", "db", "home", "now", "seq", "wakes")
 
-    def __init__(self, db: Connection, writer: Writer, seq: int, now: int, actor: str, home: str) -> None:
+    def __init__(self, db: WriteConnection, writer: Writer, seq: int, now: int, actor: str, home: str) -> None:
         self.db = db
         self._writer = writer
         self.seq = seq
@@ -53,7 +53,7 @@ class Tx:
         self.seq = last
 
 
-def alone(db: Connection, home: str) -> Tx:
+def alone(db: WriteConnection, home: str) -> Tx:
     """Give the view of a transaction that is all of its stream: for who has no ledger."""
     now = time.time_ns() // 1000
     return Tx(db, Writer(new_id(), os.getpid(), os.uname().nodename, now), 0, now, "", home)
