@@ -149,6 +149,21 @@ def test_a_long_log_is_shown_from_its_end_searched_as_a_whole_and_copied_by_rang
         visitor.context.close()
 
 
+def test_the_line_that_failed_is_that_of_the_user_not_the_last_one_of_a_library(visitor: Visitor) -> None:
+    visitor.sign_in()
+    found = visitor.page.evaluate(
+        """async () => {
+            const file = document.querySelector('link[rel=icon]').href.replace('icon.svg', 'lib/traces.js');
+            const { failingSource } = await import(file);
+            const frame = (file, line, text) => `  File "${file}", line ${line}, in x\\n    ${text}\\n`;
+            const trace = frame('/code/train.py', 12, 'frame["x"]') + frame('/lib/frames.py', 9, 'raise');
+            const places = [['/code/train.py', 12], ['/lib/frames.py', 9], ['/code/train.py', 1]];
+            return places.map(([file, line]) => failingSource({ trace, file, line }));
+        }"""
+    )
+    assert found == ['frame["x"]', "raise", "raise"]
+
+
 def test_a_run_is_understood_by_its_timeline_graph_radar_and_task_runs(visitor: Visitor, server: Served) -> None:
     fleet = server.fleet
     fleet.worker()

@@ -96,6 +96,9 @@ def span(db: Connection, run_id: str) -> tuple[int, int]:
 
 def _bound(db: Connection, query: str, wanted: Wanted, begin: int, otherwise: int, most: int) -> tuple[int, bool]:
     """Give the line where a look ends, and whether there may be more behind it."""
+    first, last = span(db, wanted.run_id)
+    if last - first < most:
+        return otherwise, False
     n_lines, end = db.execute(sql.load("logs")[query], (wanted.run_id, begin, most)).fetchone()
     return (end, True) if n_lines == most else (otherwise, False)
 

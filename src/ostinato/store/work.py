@@ -105,6 +105,12 @@ def workers(db: Connection, limit: int = 200) -> list[Worker]:
     ]
 
 
+def worker_name(db: Connection, worker_id: str) -> str:
+    """Give the name of a worker that is here or was, empty when it is not known any more."""
+    row = db.execute(sql.load("work")["worker_info"], (worker_id,)).fetchone()
+    return "" if row is None else _info(row[0]).name
+
+
 def load(db: Connection) -> Load:
     """Give what is in the hands of workers."""
     return Load(

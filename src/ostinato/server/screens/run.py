@@ -25,7 +25,7 @@ from ostinato.server.doors import Ask, Ref, read_at
 from ostinato.server.screens.artifacts import ArtifactCard, artifact_cards
 from ostinato.server.screens.logs import LogRow, log_rows
 from ostinato.server.screens.rows import RunRow, row
-from ostinato.store import briefs, logs, tracking
+from ostinato.store import briefs, logs, tracking, work
 from ostinato.store.logs import END, Wanted
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class RunScreen(msgspec.Struct, frozen=True, kw_only=True):
     run: RunView
     why: str
     """Why it waits; empty when nothing keeps it."""
+    worker_name: str | None
+    """Of the worker that has, or had, it."""
     counts: list[TaskCountView]
     history: list[ChangeView]
     logs: list[LogRow]
@@ -111,6 +113,7 @@ async def run_screen(request: Ask, ref: Ref) -> RunScreen:
         return RunScreen(
             run=run_view(run),
             why=reader.why_waiting(run.id) if waits else "",
+            worker_name=(work.worker_name(shelf.db, run.worker) if run.worker else "") or None,
             counts=count_views(reader.counts(run.id)),
             history=[change_view(one) for one in reader.history(run.id)],
             logs=log_rows(logs.lines_before(shelf.db, Wanted(run_id=run.id), END, N_LOGS)[0]),

@@ -204,6 +204,10 @@ DELETE FROM taken_slots WHERE holder >= ?1 || '/' AND holder < ?1 || '0';
 -- What a run waited for.
 SELECT key, asked_at, until, schema, given_at, value, actor FROM run_inputs WHERE run_id = ? ORDER BY asked_at, key;
 
+-- worker_info --
+-- What a worker told of itself, whether it is there or has left.
+SELECT info FROM workers WHERE id = ?;
+
 -- worker --
 -- A worker that is there.
 SELECT info FROM workers WHERE id = ? AND left_at IS NULL;

@@ -726,6 +726,7 @@ declare namespace Api {
   interface RunScreen {
     run: RunView;
     why: string;
+    worker_name: string | null;
     counts: TaskCountView[];
     history: ChangeView[];
     logs: LogRow[];

@@ -3,6 +3,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "./api.js";
 
 const MOST = 1000;
+/** As fast as one types, only the last word is sought. */
+const PAUSE_MS = 30;
 
 /**
  * Give the lines in which a text is found, the oldest first, from the end backwards; `told` gets what is found so far.
@@ -43,8 +45,11 @@ export function useSearch(path, filter, show) {
     setFound(nothing);
     if (!text) return;
     const own = (stop.current = new AbortController());
-    void run(undefined, own.signal);
-    return () => own.abort();
+    const timer = setTimeout(run, PAUSE_MS, undefined, own.signal);
+    return () => {
+      clearTimeout(timer);
+      own.abort();
+    };
   }, [path, filter, text]);
   useLayoutEffect(() => {
     if (!start.current || !(found.done || found.ids.length)) return;

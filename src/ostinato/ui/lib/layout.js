@@ -61,6 +61,11 @@ const FEW = 300;
 let worker = null;
 let asked = 0;
 
+/** Have what works beside the page ready, when that many nodes may come. */
+export function expect(/** @type {number} */ n) {
+  if (n > FEW) worker ??= new Worker(new URL("./layout_worker.js", import.meta.url), { type: "module" });
+}
+
 /**
  * Give the layout, worked out beside the page when the graph is large.
  * @param {string[]} ids in call order
@@ -72,9 +77,9 @@ export async function layoutOf(ids, edges) {
   let places;
   if (ids.length <= FEW) places = layout(ids, edges);
   else {
-    worker ??= new Worker(new URL("./layout_worker.js", import.meta.url), { type: "module" });
+    expect(ids.length);
     const no = ++asked;
-    const beside = worker;
+    const beside = /** @type {Worker} */ (worker);
     places = await new Promise((done, fail) => {
       beside.addEventListener("error", fail, { once: true });
       beside.addEventListener("message", function take({ data }) {

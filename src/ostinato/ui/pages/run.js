@@ -14,7 +14,7 @@ import { Broken, CodeFacts } from "../parts/broken.js";
 import { Confirm } from "../parts/dialog.js";
 import { Lazy } from "../parts/lazy.js";
 import { Logs } from "../parts/logs.js";
-import { Code, Copy, Failure, Skeleton } from "../parts/notices.js";
+import { Code, coded, Copy, Failure, Skeleton } from "../parts/notices.js";
 import { RunTable } from "../parts/runs.js";
 import { State } from "../parts/state.js";
 import { Tasks } from "../parts/tasks.js";
@@ -76,14 +76,14 @@ function Page({ data, error, again }) {
         ${run.epoch > 1 && html`<span>taken up ${run.epoch - 1} ${run.epoch === 2 ? "time" : "times"}</span>`}
         ${run.attempt > 1 && html`<span>attempt ${run.attempt}</span>`}
         ${run.n_reused > 0 && html`<span>${run.n_reused.toLocaleString("en")} results reused</span>`}
-        ${run.worker && html`<span>worker <code>${run.worker.slice(0, 12)}</code></span>`}
+        ${run.worker && html`<span>worker <a href=${to("workers")} dir="auto">${data.worker_name ?? run.worker.slice(0, 12)}</a></span>`}
         <span><code>${run.id}</code> <${Copy} text=${run.id} words="Copy id" /></span>
       </p>
     </header>
     ${asked && html`<${Confirm} title=${asked.sure} act=${asked.words} run=${() => carryOut(asked)} close=${() => setAsked(null)} />`}
     ${refusal && html`<${Failure} error=${refusal} />`}
     ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${data.why && html`<p class="notice">It waits: ${data.why}</p>`}
+    ${data.why && html`<p class="notice">It waits: ${coded(data.why)}</p>`}
     ${questions.map((/** @type {any} */ input) => html`<${Lazy} key=${input.key} load=${answer} props=${{ run, input, done: again }} />`)}
     ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs} brief=${tab?.name !== "tasks"}>
       <p class="quiet">In a terminal: <code>ostinato retry ${/^[\w-]+$/.test(run.name) ? run.name : run.id}</code></p><//>`}
@@ -116,7 +116,7 @@ function tabsOf(data, jump) {
   return /** @type {Tab[]} */ ([
     total && { name: "tasks", words: "Tasks", n: total, show: () => html`<${Tasks} run=${run} counts=${data.counts} />
       <${Lazy} key="timeline" load=${timeline} props=${{ key: run.id, run, counts: data.counts, history: data.history }} />` },
-    calls && { name: "graph", words: "Graph", show: () => html`<${Lazy} key="graph" load=${graph} props=${{ run, jump }} />` },
+    calls && { name: "graph", words: "Graph", show: () => html`<${Lazy} key="graph" load=${graph} props=${{ run, jump, n: total }} />` },
     { name: "logs", words: "Logs", show: () => html`<${Logs} key=${run.id} run=${run} lines=${data.logs} span=${data.log_span} />` },
     calls && { name: "radar", words: "Radar", show: () => html`<${Lazy} key="radar" load=${radar} props=${{ key: run.id, run }} />` },
     data.subflows.length && { name: "subflows", words: "Subflows", n: data.subflows.length, show: () => html`<${RunTable} runs=${data.subflows} label="Subflows" />` },

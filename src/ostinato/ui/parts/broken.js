@@ -7,7 +7,7 @@ const LAST_LINES = 12;
 
 /** @param {{error: any, message: string, state: string, lines: any[], brief?: boolean, children?: any}} props `brief` folds the lines */
 export function Broken({ error, message, state, lines, brief = false, children }) {
-  const source = error?.trace ? failingSource(error.trace) : "";
+  const source = error?.trace ? failingSource(error) : "";
   return html`<section class="broken" aria-label="What went wrong">
     <h2 tabindex="0">${error ? html`<code>${error.type}</code> <span dir="auto">${error.message}</span>` : html`<span dir="auto">${message || state}</span>`}</h2>
     ${error && html`<p>${error.task && html`in task <b dir="auto">${error.task}</b>`} ${error.file && html`<code>${error.file}:${error.line}</code>`}
@@ -23,7 +23,7 @@ export function Broken({ error, message, state, lines, brief = false, children }
 /** The line that failed, and where the code of a run is. @param {{run: any}} props */
 export function CodeFacts({ run }) {
   const { error, source } = run;
-  const shown = error?.trace ? failingSource(error.trace) : "";
+  const shown = error?.trace ? failingSource(error) : "";
   const [flow = "", name = ""] = run.deployment?.split("/") ?? [];
   const facts = /** @type {[string, any][]} */ ([
     ["File", source.file], ["Function", source.function], ["Version of the code", run.version], ["Working directory", source.directory],

@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
-import { layoutOf } from "../lib/layout.js";
+import { expect, layoutOf } from "../lib/layout.js";
 import { go } from "../lib/route.js";
 import { glyphOf, isBad, kindOf } from "../lib/states.js";
 import { useView } from "../lib/view.js";
@@ -17,8 +17,9 @@ const LEAST_ZOOM = 0.1, MOST_ZOOM = 2;
 /** @typedef {{x: number, y: number}} Spot */
 /** @typedef {{left: string[], right: string[]}} Near */
 
-/** @param {{run: any, jump: number}} props `jump` grows when the first failure is to be shown */
-export function Graph({ run, jump }) {
+/** @param {{run: any, jump: number, n: number}} props `jump` grows when the first failure is to be shown; of so many task runs */
+export function Graph({ run, jump, n }) {
+  useEffect(() => expect(n), []);
   const { data, error, again } = useView(`api/ui/runs/${run.id}/graph`, (event) => event.kind.startsWith("task-") && event.data.run_id === run.id, 500);
   if (!data) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`;
   return html`${!data.whole && html`<p class="notice">Some edges may be missing: there are more task runs than a graph is drawn from. The numbers are whole.</p>`}<${Drawing} graph=${data} run=${run} jump=${jump} />`;

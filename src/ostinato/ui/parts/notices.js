@@ -15,6 +15,9 @@ export function Failure({ error, again }) {
   </div>`;
 }
 
+/** Give text with what stands between backticks as code. */
+export const coded = (/** @type {string} */ text) => text.split("`").map((part, at) => (at % 2 ? html`<code key=${at}>${part}</code>` : part));
+
 /** The shape of what comes, on first load only. */
 export function Skeleton({ rows = 8 }) {
   return html`<div class="skeleton" role="status" aria-label="Loading">${Array.from({ length: rows }, () => html`<i />`)}</div>`;
