@@ -18,7 +18,7 @@ REASONS: Final[dict[str, str]] = {
     "experiment-not-found": "An experiment is named by its name or its id; there is none of this one.",
     "experiment-exists": "Names of experiments are unique, those of deleted ones too: these can come back.",
     "experiment-deleted": "Nothing begins in an experiment that was deleted, so that it stays as it was.",
-    "task-run-not-found": "Task runs of a flow run are numbered from 1 in the order of their calls; there is none of this number.",
+    "task-run-not-found": "Task runs of a flow run are numbered from 1, in the order of their calls.",
     "tracking-run-not-found": "A tracking run is named by its id, at least four first characters of it, or its name.",
     "tracking-run-ambiguous": "The first characters of an id fit more than one tracking run.",
     "tracking-run-deleted": "Nothing is logged into a tracking run that was deleted, so that it stays as it was.",
