@@ -140,6 +140,7 @@ LOOPED = (
     "waiting_in_queue",
     "waiting_runs_of_deployment",
     "worker",
+    "worker_info",
     "workers",
 )
 """Queries of work.sql that run for each poll, look of the scheduler, command or page."""
