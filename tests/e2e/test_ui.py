@@ -122,6 +122,18 @@ def test_what_happens_is_on_the_screen_by_itself(visitor: Visitor, server: Serve
     expect(page.locator(".title .state")).to_have_text(re.compile("Cancelled"))
 
 
+def test_a_second_tab_is_live_and_goes_on_when_the_first_one_closes(visitor: Visitor, server: Served) -> None:
+    visitor.sign_in()
+    expect(visitor.page.locator('[data-link="live"]')).to_be_visible()
+    second = visitor.context.new_page()
+    second.goto(f"{server.card.url}/variables")
+    expect(second.locator('[data-link="live"]')).to_be_visible()
+    visitor.page.close()
+    server.http.put("/api/variables/late", json={"value": 1})
+    expect(second.get_by_text("late")).to_be_visible()
+    expect(second.locator('[data-link="live"]')).to_be_visible()
+
+
 def test_a_page_that_is_open_goes_on_after_a_restart_of_the_server(
     browser: Browser, home: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +173,8 @@ def test_runs_are_found_by_the_query_which_is_the_address(visitor: Visitor, serv
     expect(visitor.page.get_by_role("link", name="good one")).to_be_visible()
     visitor.go("/runs/0123456789")
     expect(visitor.page.get_by_role("alert")).to_contain_text("run-not-found")
+    visitor.go("/flows/100%")
+    expect(visitor.page.get_by_role("heading", name="100%")).to_be_visible()
 
 
 def test_a_graph_is_laid_out_in_layers_and_quickly(visitor: Visitor) -> None:

@@ -113,6 +113,8 @@ def test_everything_works_below_a_path(visitor: Visitor, server: Served, *, tell
         page.keyboard.press("r")
         expect(page.get_by_role("link", name="first one")).to_be_visible()
         assert proxy.lost == []
+        held = page.evaluate("navigator.locks.query().then((found) => found.held.map((one) => one.name))")
+        assert held == [f"ostinato.feed {PREFIX}/"]  # another server below another path has a stream of its own
         with contextlib.closing(Client(Address(url=proxy.url, token=server.card.token))) as client:
             assert b'"first one"' in client.call(f"/api/runs/{first.id}", method="GET")
         page.goto("about:blank")

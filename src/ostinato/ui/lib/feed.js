@@ -13,7 +13,9 @@ const PAUSE_MS = 150;
 /** Events of one commit come together. */
 const LEAST_MS = 10;
 const AGAIN_MS = 1000;
-const channel = new BroadcastChannel("ostinato.feed");
+const NAME = `ostinato.feed ${new URL(document.baseURI).pathname}`;
+/** Servers that one proxy shows below different paths are apart. */
+const channel = new BroadcastChannel(NAME);
 /** @type {Set<(events: Happening[]) => void>} */
 const listeners = new Set();
 /** @type {Happening[]} */
@@ -21,6 +23,8 @@ let waiting = [];
 let timer = 0;
 let toldAt = 0;
 let last = "";
+/** Whether this tab reads the stream. */
+let reads = false;
 
 /** @typedef {{id: string, kind: string, data: any}} Happening */
 
@@ -45,6 +49,8 @@ function take(/** @type {Happening} */ event) {
 channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
   if (data.event) take(data.event);
   if (data.link) link.value = data.link;
+  if (data.last) last = data.last;
+  if (data.joins && reads) channel.postMessage({ link: link.value, last });
 };
 
 function tell(/** @type {string} */ word) {
@@ -89,7 +95,9 @@ export const KINDS = ["run-created", "run-moved", "task-started", "task-moved", 
 
 /** Begin. */
 export function begin() {
-  void navigator.locks.request("ostinato.feed", async () => {
+  channel.postMessage({ joins: true }); // whoever reads says how it stands
+  void navigator.locks.request(NAME, async () => {
+    reads = true;
     for (;;) await read();
   });
 }

@@ -7,9 +7,18 @@ const base = new URL(document.baseURI).pathname;
 function read() {
   const path = location.pathname.startsWith(base) ? location.pathname.slice(base.length) : "";
   return {
-    parts: path.split("/").filter(Boolean).map(decodeURIComponent),
+    parts: path.split("/").filter(Boolean).map(decoded),
     query: new URLSearchParams(location.search),
   };
+}
+
+/** Give a part as it was meant; one that somebody wrote with a bare % is meant as it stands. */
+function decoded(/** @type {string} */ part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Where we are. */
