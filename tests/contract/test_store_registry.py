@@ -150,7 +150,7 @@ def test_a_model_is_made_described_tagged_renamed_and_removed(doors: Doors) -> N
     assert doors.reader.alias_steps("durations") == []
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a/b", "a:b", "a@b", "x" * 257, "a\nb"])
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "a:b", "a@b", "x" * 257, "a\nb", "."])
 def test_names_that_an_address_could_not_hold_are_refused(doors: Doors, name: str) -> None:
     with pytest.raises(ModelInvalid):
         doors.commands.do(CreateModel(name=name))

@@ -14,6 +14,7 @@ from tests.e2e.browser import Visitor
 from tests.e2e.filled import SECOND, Filled
 from tests.integration.served import DEPLOYMENT, Served, served
 
+from ostinato import log_params, session, start_run
 from ostinato.core.codec import digest
 from ostinato.core.events import ArtifactMade
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EVIL = "<img src=x onerror=document.title='evil'>"
 RIGHT = "تدريب/نموذج"
 LONG = "long-" * 40
+DOTS = ".."
 MARKDOWN = f"""# Verdict
 
 **Boosted** wins by *1.12* minutes, see [the data](https://example.org/data)
@@ -69,13 +71,14 @@ def fill(filled: Filled) -> dict[str, str]:
         filled.tasks(run, "score", {"Completed": 20, "Failed": int(state == "Failed")}, group="g1")
         if number > 3:
             filled.tasks(run, EVIL, {"Completed": 1})
-    for name in (EVIL, RIGHT, LONG):
+    for name in (EVIL, RIGHT, LONG, DOTS):
         filled.run("one", flow=name, at=now)
     last = runs["ride-11"]
     rows = [[f"m{n}", n / 7, EVIL] for n in range(500)]
     filled.artifact(last, "table", "scores", json.dumps({"columns": ["model", "rmse", "note"], "rows": rows}).encode())
     filled.artifact(last, "markdown", "verdict", json.dumps(MARKDOWN).encode())
     filled.artifact(last, "markdown", "huge", json.dumps("one line of many\n\n" * 600_000).encode())
+    filled.artifact(last, "markdown", LONG, json.dumps("x" * 400).encode())
     filled.artifact(last, "link", "where", json.dumps({"url": "javascript:alert(1)", "text": "a trap"}).encode())
     for kind, media_type, data in (("image", "image/svg+xml", SVG), ("html", "text/html", PAGE.encode())):
         blob = filled._recorder.put_blob(data, digest(data))
@@ -110,8 +113,13 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
     page = visitor.page
     visitor.go("/flows")
     table = page.get_by_label("Flows", exact=True)
-    for name in (EVIL, RIGHT, LONG):
+    for name in (EVIL, RIGHT, LONG, DOTS):
         expect(table.get_by_role("link", name=name, exact=True)).to_be_visible()
+    table.get_by_role("link", name=DOTS, exact=True).click()
+    expect(page.get_by_role("heading", name=DOTS, exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name=DOTS, exact=True)).to_be_visible()
+    visitor.go("/flows")
     row = table.get_by_role("row").filter(has_text="nightly")
     expect(row).to_contain_text("92 %")
     expect(row.locator(".sparks a")).to_have_count(12)
@@ -147,9 +155,12 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
 def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: Served, runs: dict[str, str]) -> None:
     visitor.sign_in()
     page = visitor.page
+    visitor.go(f"/runs/{runs['ride-11']}?tab=artifacts")
+    expect(page.get_by_role("heading", name=LONG)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     visitor.go("/artifacts")
     rows = page.get_by_label("Artifacts", exact=True).get_by_role("row")
-    expect(rows).to_have_count(7)
+    expect(rows).to_have_count(8)
     page.get_by_label("Part of the name").fill("VERD")
     page.keyboard.press("Enter")
     expect(rows).to_have_count(2)
@@ -176,7 +187,7 @@ def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: 
         page.get_by_role("link", name="Download all of it").click()
     assert download.value.suggested_filename == "huge.md"
     visitor.go(f"/runs/{runs['ride-11']}?tab=artifacts")
-    expect(page.get_by_role("article")).to_have_count(6)
+    expect(page.get_by_role("article")).to_have_count(7)
     image = page.get_by_role("img", name="the image")
     image.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.artifact img').naturalWidth === 60")
@@ -201,6 +212,12 @@ def test_events_appear_as_they_happen_and_are_found_by_kind_and_run(visitor: Vis
     expect(rows.nth(1)).to_be_visible()
     assert server.http.put("/api/variables/champion", json={"value": EVIL}).status_code == 200
     expect(rows.filter(has_text="variable set")).to_contain_text("champion")
+    with start_run("one", experiment="rides") as run:
+        log_params({"depth": 3})
+        run.log_text("text", "report.md")
+    assert session.recorder().settle("database", 30)
+    expect(rows.filter(has_text="file logged")).to_contain_text("report.md")
+    expect(page.locator("summary").filter(has_text=re.compile(r"^\s*$"))).to_have_count(0)
     rows.filter(has_text="variable set").press("Enter")
     expect(rows.filter(has_text="variable set").locator("pre")).to_contain_text(EVIL)
     page.get_by_label("Kind").select_option("task-moved")

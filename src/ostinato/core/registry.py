@@ -440,6 +440,8 @@ def check_model_name(name: str) -> None:
         reason = "it has one of the signs / : @, which part it from its version in `models:/NAME/VERSION`"
     elif not name.isprintable():
         reason = "it is no printable text"
+    elif name in (".", ".."):
+        reason = "it means another place in the address of a page or a file"
     if reason:
         raise ModelInvalid(what=f"the name {name!r}", reason=reason)
 

@@ -3,6 +3,9 @@ import { signal } from "@preact/signals";
 
 const base = new URL(document.baseURI).pathname;
 
+/** Names that mean another place in an address: they are written in a way of their own. */
+const DOTS = /^(%252E){1,2}$/;
+
 /** Give the parts of the address below the base, and its query. */
 function read() {
   const path = location.pathname.startsWith(base) ? location.pathname.slice(base.length) : "";
@@ -15,7 +18,7 @@ function read() {
 /** Give a part as it was meant; one that somebody wrote with a bare % is meant as it stands. */
 function decoded(/** @type {string} */ part) {
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(DOTS.test(part) ? part.replaceAll("%252E", ".") : part);
   } catch {
     return part;
   }
@@ -26,7 +29,7 @@ export const place = signal(read());
 
 /** Give the address of a view, relative to the base. */
 export function to(/** @type {string[]} */ ...parts) {
-  return base + parts.map(encodeURIComponent).join("/");
+  return base + parts.map((part) => (/^\.{1,2}$/.test(part) ? part.replaceAll(".", "%252E") : encodeURIComponent(part))).join("/");
 }
 
 /**

@@ -73,7 +73,9 @@ function Words({ kind, data }) {
     const what = kind === "task-started" ? data.name : kind === "task-moved" ? `task run ${data.no}` : kind === "run-created" ? `flow ${data.flow}` : "";
     return html`<span dir="auto">${what} <${State} state=${data.state} /> <span class="quiet">${data.message ?? ""}</span></span>`;
   }
-  const one = data.deployment?.title ?? data.worker?.name ?? data.name ?? data.key ?? data.model ?? data.id ?? "";
-  const words = kind === "logged" ? [data.text] : kind === "audited" ? [data.action, data.subject, data.detail] : [data.kind, one, data.version && `version ${data.version}`, data.alias && `@${data.alias}`, data.message];
-  return html`<span dir="auto">${words.filter(Boolean).map((word) => (typeof word === "string" ? word : JSON.stringify(word))).join(" ").slice(0, 300)}${data.actor && html` <span class="quiet">by ${data.actor}</span>`}</span>`;
+  const one = data.deployment?.title ?? data.worker?.name ?? data.name ?? data.key ?? data.model ?? data.path ?? data.id ?? "";
+  const keys = Object.keys(data.params ?? data.newest ?? data.tags ?? {}).join(", ");
+  const words = kind === "logged" ? [data.text] : kind === "audited" ? [data.action, data.subject, data.detail] : [data.kind, one || keys, data.version && `version ${data.version}`, data.alias && `@${data.alias}`, data.status ?? data.state, data.message];
+  const text = words.filter(Boolean).map((word) => (typeof word === "string" ? word : JSON.stringify(word))).join(" ");
+  return html`<span dir="auto">${text.slice(0, 300) || said(kind)}${data.actor && html` <span class="quiet">by ${data.actor}</span>`}</span>`;
 }
