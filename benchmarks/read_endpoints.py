@@ -85,7 +85,7 @@ SEARCHES = (
     ("", ("metrics.rmse_valid ASC",)),
     ("metrics.rmse_valid < 5.2 and metrics.inference_time < 20e-6", ("metrics.rmse_valid ASC",)),
     ("metrics.rmse_valid < 6.5 and metrics.inference_time < 20e-6", ()),
-    ("params.depth = '7' and tags.phase = 'final'", ("metrics.mae DESC",)),
+    ("params.depth = '6' and tags.phase = 'final'", ("metrics.mae DESC",)),
     ("params.model = 'no-such-model'", ()),
     ("attributes.status = 'FAILED'", ("attributes.start_time DESC",)),
     ("attributes.run_name LIKE 'quick-%'", ()),
@@ -380,6 +380,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=None, help="folder of the large home; made when it is not there")
     parser.add_argument("--runs", type=int, default=large_home.N_RUNS)
     parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--only", default="", help="only the cases with this text in their names")
     parser.add_argument("--settle-s", type=float, default=3)
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, kept with the home")
     options = parser.parse_args()
@@ -400,19 +401,20 @@ def main() -> int:
             line = fleets.Line(fleets.card(home))
             some = Sample(home, made["examples"], made["n_runs"])
             rest, wire = Rest(line, some), Wire(line, some)
-            cases = [*rest.cases(), *wire.cases()]
+            cases = [case for case in (*rest.cases(), *wire.cases()) if options.only in case.name]
             try:
                 for case in cases:
                     measure(sheet, case, options.calls, bar)
             except RuntimeError:
                 sys.stderr.write(fleet.told())
                 raise
-            for text in FOLLOWED:
+            for text in () if options.only else FOLLOWED:
                 n_runs, n_pages, seconds = rest.follow(text)
                 sheet.add(f"runs, {text}, to the end", seconds, "s, all pages", n=n_runs, pages=n_pages)
             missing = (rest.doors() | READS.keys()) - {"blob"} - {case.door for case in cases}
             line.close()
-    sheet.add("reads that are not measured", len(missing), "doors", bar=at_most(0), doors=sorted(missing))
+    if not options.only:
+        sheet.add("reads that are not measured", len(missing), "doors", bar=at_most(0), doors=sorted(missing))
     return sheet.exit_code
 
 

@@ -297,3 +297,9 @@ def test_runs_of_a_flow_run_come_in_the_order_of_its_tasks(doors: Doors) -> None
     for no in (3, 1, 2):
         doors.commands.do(StartTracking(flow_run_id="f" * 32, task_no=no, started_at=time.time_ns() // 1000))
     assert [run.task_no for run in doors.reader.tracking_runs_of("f" * 32)] == [1, 2, 3]
+
+
+def test_a_reference_of_any_characters_is_not_found_and_is_no_fault(doors: Doors) -> None:
+    for ref in ("a\0b", "\\u0000", "\\\\u0000", "'; --"):
+        with pytest.raises(TrackingRunNotFound):
+            doors.reader.find_tracking_run(ref)

@@ -325,7 +325,7 @@ def test_a_logged_model_is_found_by_id_and_by_run(home: Path) -> None:
 def test_a_name_that_is_no_folder_of_the_run_is_refused_before_anything_begins(home: Path, name: str) -> None:
     with pytest.raises(PathInvalid):
         log_model(_linear(), name)
-    assert not home.exists()
+    assert not (home / "journal").exists()
 
 
 def test_a_newer_model_of_the_same_name_leaves_the_older_one_as_it_was(home: Path) -> None:

@@ -43,7 +43,7 @@ STEPS = """
     def steps(seconds: float, size: int = 0):
         end = time.monotonic() + seconds
         n = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or n < 20:
             step(n, size)
             n += 1
             time.sleep(0.002)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ostinato.store.database import Connection
 
 MOST_BLOCKS: Final = 2_000
-MOST_EVENTS: Final = 20_000
+MOST_EVENTS: Final = 10_000
 """What one request looks through for what is rare."""
 MOST_CHARACTERS: Final = 2_000
 MOST_ITEMS: Final = 50

@@ -87,7 +87,7 @@ Hours = Annotated[
 
 
 @read_at("/api/flows")
-async def list_flows(request: Ask, hours: Hours = 0, limit: Limit = 100, after: After = "") -> Page[FlowView]:
+async def list_flows(request: Ask, hours: Hours = 0, limit: Limit = 50, after: After = "") -> Page[FlowView]:
     """List flows by name, with how many of their runs are in which state."""
     since = max(0, time.time_ns() // 1000 - hours * HOUR_US) if hours else 0
     found = await request.look(lambda shelf: overview.flows(shelf.db, since=since, after=after, limit=limit + 1))

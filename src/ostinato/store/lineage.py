@@ -66,7 +66,7 @@ def models_from_data(db: Connection, ref: str) -> list[DataModel]:
     is_used = _ask(db, "input", ref).fetchone() is not None
     digest = ref if is_used else datasets.find_dataset(db, ref).digest
     direct = _ask(db, "versions_from_inputs", digest, digest, MOST).fetchall()
-    wider = _ask(db, "versions_from_flow_runs", digest, digest, MOST).fetchall()
+    wider = _ask(db, "versions_from_flow_runs", digest, MOST).fetchall()
     rows = [(*row, "tracking-run") for row in direct] + [(*row, "flow-run") for row in wider]
     found: dict[tuple[str, int], DataModel] = {}
     for name, version, stage, run_id, context, via in rows:

@@ -79,6 +79,8 @@ _READ_ONLY: Final = "SET default_transaction_read_only = on; SET plan_cache_mode
 """Which index of a list is best depends on what is looked for."""
 
 
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""NUL as JSON writes it."""
 _NOT_LET_IN: Final = re.compile(
     r" failed: .*(password|authentication|pg_hba\.conf|permission denied|role .* does not exist)"
 )
@@ -162,7 +164,7 @@ class PostgresConnection:
     def execute(self, query: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run a statement written for SQLite."""
         text = dialect.statement(query)
-        given = [_storable(value) if type(value) is str else value for value in values]
+        given = [_storable(value, text) if type(value) is str else value for value in values]
         return self.run(text, given)
 
     def run(self, text: str, values: Sequence[Any] | None = None) -> psycopg.Cursor[Any]:
@@ -407,7 +409,11 @@ class PostgresDatabase:
 
     def version(self) -> int:
         """Give the number of the newest migration that the database has."""
-        there: Any = self.db.run("SELECT to_regclass('ostinato_schema') IS NOT NULL").fetchone()
+        # Not by to_regclass: what it has not found once it may not find either when another has made it meanwhile.
+        there: Any = self.db.run(
+            "SELECT count(*) FROM pg_class WHERE relname = 'ostinato_schema'"
+            " AND relnamespace = current_schema()::regnamespace"
+        ).fetchone()
         if not there[0]:
             return 0
         row: Any = self.db.run("SELECT coalesce(max(version), 0) FROM ostinato_schema").fetchone()
@@ -485,9 +491,13 @@ def explain(error: psycopg.Error, path: str) -> Exception:
             return error
 
 
-def _storable(text: str) -> str:
-    """Give text as PostgreSQL takes it: it knows no NUL."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
+def _storable(text: str, statement: str) -> str:
+    """Give text as PostgreSQL takes it: it knows no NUL, in a list that it reads as JSON neither."""
+    if "\0" in text:
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if "\\u0000" in text and "::json" in statement:
+        return _NUL.sub(r"\1\\ufffd", text)
+    return text
 
 
 _INHERITED: Final[list[psycopg.Connection[Any]]] = []

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-N_LOOKS: Final = 10
+N_LOOKS: Final = 4
 """A look takes in a bounded number of runs; what is rare is looked for so often by one request."""
 HOUR_US: Final = 3_600_000_000
 MOST_HOURS: Final = 24 * 31

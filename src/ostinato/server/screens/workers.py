@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ostinato.server.office import Shelf
 
 N_GONE: Final = 10
-N_WAITING: Final = 30
+N_WAITING: Final = 20
 N_OF_QUEUE: Final = 10
 """Runs of one queue that are told to wait."""
 N_HOLDERS: Final = 200

@@ -72,14 +72,15 @@ ORDER BY found.name;
 
 -- users --
 -- The flow runs and tracking runs that used a version, with their names and their flow or experiment, newest first.
-SELECT 'flow-run' AS kind, l.run_id AS run_id, coalesce(r.name, '') AS name, coalesce(r.flow, '') AS place,
-    l.context AS context, l.at AS at
-FROM dataset_links AS l LEFT JOIN flow_runs AS r ON r.id = l.run_id
-WHERE l.digest = ?1 AND l.no = 0
-UNION ALL
-SELECT 'tracking-run' AS kind, i.run_id AS run_id, coalesce(t.name, '') AS name, coalesce(e.name, '') AS place,
-    i.context AS context, i.at AS at
-FROM tracking_inputs AS i LEFT JOIN tracking_runs AS t ON t.id = i.run_id
+WITH used (kind, run_id, context, at) AS (
+    SELECT 'flow-run', run_id, context, at FROM dataset_links WHERE digest = ?1 AND no = 0
+    UNION ALL
+    SELECT 'tracking-run', run_id, context, at FROM tracking_inputs WHERE digest = ?1
+    ORDER BY 4 DESC, 1, 2, 3 LIMIT ?2
+)
+SELECT used.kind, used.run_id, coalesce(r.name, t.name, ''), coalesce(r.flow, e.name, ''), used.context, used.at
+FROM used
+LEFT JOIN flow_runs AS r ON used.kind = 'flow-run' AND r.id = used.run_id
+LEFT JOIN tracking_runs AS t ON used.kind = 'tracking-run' AND t.id = used.run_id
 LEFT JOIN experiments AS e ON e.id = t.experiment_id
-WHERE i.digest = ?1
-ORDER BY at DESC, kind, run_id, context LIMIT ?2;
+ORDER BY used.at DESC, used.kind, used.run_id, used.context;

@@ -365,14 +365,14 @@ ORDER BY 1, 2, 5 LIMIT ?;
 
 -- versions_from_flow_runs --
 -- Versions of models made or registered in a root run that read a version of data: name, version, stage, run, what for.
-SELECT v.name, v.version, v.stage, v.run_id, l.context
-FROM dataset_links AS l JOIN flow_runs AS r ON r.root_id = l.run_id
-JOIN tracking_runs AS t ON t.flow_run_id = r.id AND t.flow_run_id <> ''
+WITH below (id, context) AS MATERIALIZED (
+    SELECT r.id, l.context FROM dataset_links AS l JOIN flow_runs AS r ON r.root_id = l.run_id
+    WHERE l.digest = ? AND l.no = 0
+)
+SELECT v.name, v.version, v.stage, v.run_id, below.context
+FROM below JOIN tracking_runs AS t ON t.flow_run_id = below.id AND t.flow_run_id <> ''
 JOIN model_versions AS v ON v.run_id = t.id AND v.run_id <> ''
-WHERE l.digest = ? AND l.no = 0
 UNION
-SELECT v.name, v.version, v.stage, v.run_id, l.context
-FROM dataset_links AS l JOIN flow_runs AS r ON r.root_id = l.run_id
-JOIN model_versions AS v ON v.flow_run_id = r.id AND v.flow_run_id <> ''
-WHERE l.digest = ? AND l.no = 0
+SELECT v.name, v.version, v.stage, v.run_id, below.context
+FROM below JOIN model_versions AS v ON v.flow_run_id = below.id AND v.flow_run_id <> ''
 ORDER BY 1, 2, 5 LIMIT ?;

@@ -9,8 +9,10 @@ export function Dialog({ label, close, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
     const before = document.activeElement;
-    box.current?.showModal();
+    const shown = box.current;
+    shown?.showModal();
     return () => {
+      shown?.remove(); // nothing else takes the focus while it is there
       const next = before?.isConnected ? before : document.getElementById("main");
       if (next instanceof HTMLElement) next.focus();
     };
