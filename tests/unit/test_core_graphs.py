@@ -1,4 +1,4 @@
-"""Graphs of runs: nodes, those of maps together, edges between them, the chain that decided how long it took."""
+"""Graphs of runs: nodes, those of maps together, edges between them, the chain that took longest."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[Node]
     edges: list[tuple[str, str]]
     critical: list[str]
-    """Nodes of the chain that decided how long the run took, the first one first."""
+    """Nodes of the chain of results that took longest, the first one first."""
 
 
 def graph_of(tasks: Iterable[TaskBrief], counts: Sequence[TaskCount], subflows: Iterable[FlowRun]) -> Graph:

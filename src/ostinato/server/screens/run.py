@@ -97,7 +97,7 @@ class GraphScreen(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[NodeView]
     edges: list[tuple[str, str]]
     critical: list[str]
-    """Nodes of the chain that decided how long the run took."""
+    """Nodes of the chain of results that took longest."""
     whole: bool
     """False when an edge may be missing: there are more single task runs than were looked at. Numbers are whole."""
 

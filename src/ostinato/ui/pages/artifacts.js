@@ -66,7 +66,7 @@ function Rows({ path, first, filtered }) {
 /** @param {{id: string}} props */
 function One({ id }) {
   const { data, error, again } = useView(`api/ui/artifacts/${encodeURIComponent(id)}`, (event) => event.kind === "artifact-made" || event.kind === "run-dropped", 1000);
-  const head = html`<p class="crumbs"><a href=${to("artifacts")}>Artifacts</a> /</p>`;
+  const head = html`<p class="crumbs"><a href=${to("artifacts")}>Artifacts</a></p>`;
   if (!data) return html`${head}<h1>Artifact ${id}</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const one = data.artifact;
   return html`${head}<div class="title"><h1 dir="auto">${one.key ?? one.kind}</h1><span class="actions"><${Download} one=${one} /></span></div>

@@ -28,7 +28,7 @@ export function Deployment({ title }) {
   kept.current = data ?? kept.current;
   const gone = /** @type {any} */ (error)?.status === 404;
   if (!kept.current || gone) {
-    return html`<p class="crumbs"><a href=${to("deployments")}>Deployments</a> /</p><h1 dir="auto">${title}</h1>
+    return html`<p class="crumbs"><a href=${to("deployments")}>Deployments</a></p><h1 dir="auto">${title}</h1>
       ${gone && kept.current && html`<p class="notice">It was removed while this page was open.</p>`}
       ${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   }

@@ -23,7 +23,7 @@ export function Flow({ name }) {
     if (event.kind.startsWith("deployment-")) return event.data.deployment?.flow === name || event.kind === "deployment-removed";
     return event.kind === "stream-lost" || (OF_RUNS.has(event.kind) && known.current.has(event.data.run_id));
   }, 1000);
-  const head = html`<p class="crumbs"><a href=${to("flows")}>Flows</a> /</p>`;
+  const head = html`<p class="crumbs"><a href=${to("flows")}>Flows</a></p>`;
   if (!data) return html`${head}<h1 dir="auto">${name}</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   known.current = new Set(data.runs.map((/** @type {any} */ run) => run.id));
   const runs = withQuery(to("runs"), { q: term("flow", name) });

@@ -71,7 +71,7 @@ function Page({ data, error, again }) {
       <div class="title"><h1 dir="auto">${run.name}</h1><span aria-live="polite"><${State} state=${run.state} /></span>
         <span class="actions">${acts.map((one) => html`<button key=${one.words} class=${one.main ? "main" : ""} onClick=${() => begin(one)}>${one.words}</button>`)}</span></div>
       <p class="facts">
-        <span><${Took} run=${run} /></span>
+        ${run.started_at && html`<span><${Took} run=${run} /></span>`}
         <span>${run.started_at ? html`began <${When} at=${run.started_at} />` : html`due <${When} at=${run.due_at ?? run.expected_at} />`}</span>
         ${run.epoch > 1 && html`<span>taken up ${run.epoch - 1} ${run.epoch === 2 ? "time" : "times"}</span>`}
         ${run.attempt > 1 && html`<span>attempt ${run.attempt}</span>`}

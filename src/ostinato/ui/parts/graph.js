@@ -1,4 +1,4 @@
-/** The graph of a run: what flows between its tasks, mapped ones as one node, and the chain that decided how long it took. */
+/** The graph of a run: what flows between its tasks, mapped ones as one node, and the longest chain of results. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
@@ -141,7 +141,7 @@ function Drawing({ graph, run, jump }) {
   const { places, near, width, height } = found;
   return html`<div class="bar">
       <button onClick=${() => scale(1.25)} aria-label="Larger">+</button><button onClick=${() => scale(0.8)} aria-label="Smaller">−</button><button onClick=${fit}>Fit</button>
-      ${critical.size > 0 && html`<span class="legend quiet"><i class="critical" /> decided how long the run took</span>`}
+      ${critical.size > 0 && html`<span class="legend quiet"><i class="critical" /> longest chain of results</span>`}
       <span class="quiet">${graph.nodes.length.toLocaleString("en")} ${graph.nodes.length === 1 ? "node" : "nodes"}</span></div>
     <div class="graph scroll" ref=${box} onScroll=${look} onPointerDown=${drag}><svg width=${width * zoom} height=${height * zoom} viewBox=${`0 0 ${width} ${height}`} role="tree" aria-label="Graph of the run" onKeyDown=${walk}>
     <g class="edges" aria-hidden="true">${graph.edges.map((/** @type {[string, string]} */ [from, target]) => {
