@@ -25,13 +25,17 @@ KILLED_AT = (500.0, 2_500.0)
 LOGGING = f"""
 from concurrent.futures import ThreadPoolExecutor
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 client = MlflowClient()
 run_id = client.create_run("0").info.run_id
 print(run_id, flush=True)
 
 def log(step):
-    client.log_metric(run_id, "loss", step * 0.5, 1_700_000_000_000 + step, step)
+    try:
+        client.log_metric(run_id, "loss", step * 0.5, 1_700_000_000_000 + step, step)
+    except MlflowException:  # an answer that broke off: the client sends again only when there is none
+        log(step)
 
 with ThreadPoolExecutor({N_THREADS}) as threads:
     list(threads.map(log, range({N_POINTS})))

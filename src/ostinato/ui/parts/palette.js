@@ -21,7 +21,11 @@ const KINDS = /** @type {Record<string, [string, string]>} */ ({
   run: ["run", "runs"],
 });
 
-const close = () => void (overlay.value = "");
+/** Close what is open; a box tells late that it was closed, when another may be open. */
+const closing = (/** @type {string} */ name) => () => {
+  if (overlay.value === name) overlay.value = "";
+};
+const close = closing("palette");
 
 /** @param {{commands: Command[]}} props */
 export function Palette({ commands }) {
@@ -85,7 +89,7 @@ function useNamed(/** @type {string} */ text) {
 export function Help({ commands }) {
   const shown = commands.filter((one, at) => one.keys && commands.findIndex((other) => other.keys === one.keys) === at);
   const groups = [...new Set(shown.map((one) => one.group))];
-  return html`<${Dialog} label="Keys" close=${close}>
+  return html`<${Dialog} label="Keys" close=${closing("help")}>
     <div class="groups">${groups.map((group) => html`<section key=${group}><h3>${group}</h3><dl class="keys">${shown.filter((one) => one.group === group).map((one) => html`<div key=${one.keys}><dt><kbd>${one.keys}</kbd></dt><dd>${one.words}</dd></div>`)}</dl></section>`)}</div>
     <form method="dialog"><button>Close</button></form>
   <//>`;
