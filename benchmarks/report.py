@@ -70,7 +70,7 @@ def _script(text: str) -> str:
 
 def page(figures: list[list[dict[str, Any]]], old: str = "") -> str:
     """Give both tables: the figures that have a bar, and the others; and the rows of `old` about other scripts."""
-    measured = {found[0]["bench"] for found in figures} | {COLUMNS[0]}
+    measured = {found[0]["bench"] for found in figures} | {COLUMNS[0], "---"}
     goals, _, rest = old.partition(OTHERS)
     parts = []
     for head, judged, text in ((GOALS, True, goals), (OTHERS, False, rest)):

@@ -180,12 +180,14 @@ def test_slots_of_a_run_whose_process_is_killed_are_free_at_once(fleet: Fleet) -
     fleet.do(SetLimit(limit=Limit(name="db", slots=1)))
     run = start(fleet, "occupies", cancel_grace_s=0)
     waits = fleet.run(fleet.deploy(fleet.folder / "flows.py", "occupies_briefly"))
-    fleet.wait(waits, "Running")
+
+    def waiting() -> list[str]:
+        return [line.text for line in fleet.logs(waits) if "slots" in line.text]
+
+    fleet.until(lambda: bool(waiting()), "it waits", told=lambda: fleet.told(waits))
     begin = time.monotonic()
     fleet.do(CancelRun(run=run.id))
     fleet.wait(run)
     assert fleet.wait(waits).state == "Completed", fleet.told(waits)
     assert time.monotonic() - begin < 10
-    assert [line.text for line in fleet.logs(waits) if "slots" in line.text] == [
-        "Waits for 1 of the slots of limit 'db'"
-    ]
+    assert waiting() == ["Waits for 1 of the slots of limit 'db'"]

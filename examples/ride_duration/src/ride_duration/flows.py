@@ -128,21 +128,24 @@ def preprocess(train: str | Path, valid: str | Path) -> tuple[Dataset, list[Heal
 def fit_linear(dataset: Dataset, setting: Setting) -> Fitted:
     """Give least squares."""
     with start_run("linear", experiment=setting.experiment):
-        return _logged(training.fit_linear(dataset), setting)
+        fitted = _logged(training.fit_linear(dataset), setting)
+    return _told(fitted)
 
 
 @task
 def fit_forest(dataset: Dataset, setting: Setting) -> Fitted:
     """Give a random forest of 100 trees."""
     with start_run("forest", experiment=setting.experiment):
-        return _logged(training.fit_forest(dataset), setting)
+        fitted = _logged(training.fit_forest(dataset), setting)
+    return _told(fitted)
 
 
 @task
 def fit_xgboost(dataset: Dataset, setting: Setting) -> Fitted:
     """Give boosted trees with the parameters that XGBoost comes with."""
     with start_run("xgboost", experiment=setting.experiment):
-        return _logged(training.fit_boosted(dataset), setting)
+        fitted = _logged(training.fit_boosted(dataset), setting)
+    return _told(fitted)
 
 
 @task(task_run_name="fit-trial-{number}")
@@ -150,7 +153,8 @@ def fit_trial(number: int, params: dict[str, Any], dataset: Dataset, setting: Se
     """Give boosted trees with parameters that the search proposed."""
     name = f"xgboost, trial {number}"
     with start_run(name, experiment=setting.experiment):
-        return _logged(training.fit_boosted(dataset, name=name, params=params), setting)
+        fitted = _logged(training.fit_boosted(dataset, name=name, params=params), setting)
+    return _told(fitted)
 
 
 def search(dataset: Dataset, setting: Setting, n_trials: int, max_depth: int, seed: int) -> list[Fitted]:
@@ -234,5 +238,11 @@ def _logged(model: Fitted, setting: Setting) -> Fitted:
     log_metrics({name: value for name, value in asdict(score).items() if name != "model"})
     # For the 13,221 words of the vectorizer skops, the form that needs no trust, takes seven seconds.
     log_model(model.pipeline(), "model", example=features.features(pd.DataFrame([RIDE])), how="pickle")
+    return model
+
+
+def _told(model: Fitted) -> Fitted:
+    """Say how good a model is."""
+    score = model.score
     get_run_logger().info("%s: RMSE %.4f (training %.4f)", score.model, score.rmse_valid, score.rmse_train)
     return model
