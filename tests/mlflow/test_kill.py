@@ -69,7 +69,7 @@ def test_each_value_arrives_once(server: Served, tmp_path: Path) -> None:
     env = {"MLFLOW_TRACKING_URI": uri(server), "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     words = [environment("mlflow-skinny"), "-c", LOGGING]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, env={**kept, **env}, cwd=tmp_path, text=True, **pipes) as client:  # type: ignore[call-overload]
+    with subprocess.Popen(words, env={**kept, **env}, cwd=tmp_path, text=True, **pipes) as client:  # type: ignore[call-overload]  # the pipes are given by name
         try:
             run_id = client.stdout.readline().strip()
             for wanted in KILLED_AT:

@@ -19,7 +19,7 @@ def task(
 ) -> TaskBrief:
     ended_at = None if state == "Running" else 10 * no + took
     return TaskBrief(
-        no=no, key=key(no), task=name, name=f"{name}-{no}", group=group, state=state,  # type: ignore[arg-type]
+        no=no, key=key(no), task=name, name=f"{name}-{no}", group=group, state=state,  # type: ignore[arg-type]  # a name of a state
         epoch=1, attempt=1, message="", upstream=tuple(map(key, upstream)), created_at=no, started_at=10 * no,
         ended_at=ended_at,
     )  # fmt: skip

@@ -102,7 +102,7 @@ def search_models(
         side = Side(table=f"({_METRICS}{on_data})", owner="model_id", doubles=True, values=tuple(values))
         shape = msgspec.structs.replace(shape, sides={**MODELS.sides, "metric": side})
         if not any(one.kind == "metric" for one in mlfilter.parse(text, MODELS.grammar)):
-            measured = f"EXISTS (SELECT 1 FROM logged_model_metrics AS m WHERE m.model_id = r.id AND {on_data})"  # noqa: S608
+            measured = f"EXISTS (SELECT 1 FROM logged_model_metrics AS m WHERE m.model_id = r.id AND {on_data})"  # noqa: S608  (our own words)
             among = (f"{among[0]} AND {measured}", [*among[1], *values])
     return search(
         db,

@@ -58,7 +58,7 @@ _WAIT: Final = (
     f"BEGIN; SET LOCAL lock_timeout = '{int(PATIENCE_S * 1000)}ms';"
     f" SELECT pg_advisory_xact_lock({_WRITE}, {_SCHEMA}); SELECT {_CLOCK}, {_NEWEST}"
 )
-_TELL: Final = f"SELECT newest, pg_notify({_CHANNEL}, '') FROM (SELECT {_NEWEST} AS newest) AS n WHERE newest <> $1"  # noqa: S608
+_TELL: Final = f"SELECT newest, pg_notify({_CHANNEL}, '') FROM (SELECT {_NEWEST} AS newest) AS n WHERE newest <> $1"  # noqa: S608  (our own words)
 """Whoever listens is told of new blocks, and of nothing else: the polls that this wakes commit, too."""
 _DEPOSE: Final = (
     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"

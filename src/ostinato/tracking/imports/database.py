@@ -82,7 +82,7 @@ ORDER BY key, step, timestamp, is_nan DESC, value
 _MODEL_METRICS: Final = f"""
 SELECT model_id, metric_name, metric_value, metric_step, metric_timestamp_ms, run_id, dataset_name, dataset_digest
 FROM logged_model_metrics WHERE model_id IN {_WANTED} ORDER BY metric_step, metric_timestamp_ms
-"""  # noqa: S608
+"""  # noqa: S608  (our own words)
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -162,12 +162,12 @@ class MlflowDatabase:
 
     def _batch(self, ids: Sequence[str]) -> Iterator[SourceRun]:
         wanted = _encode(ids).decode()
-        params = self._texts(f"SELECT run_uuid, key, value FROM params WHERE run_uuid IN {_WANTED}", wanted)  # noqa: S608
-        tags = self._texts(f"SELECT run_uuid, key, value FROM tags WHERE run_uuid IN {_WANTED}", wanted)  # noqa: S608
+        params = self._texts(f"SELECT run_uuid, key, value FROM params WHERE run_uuid IN {_WANTED}", wanted)  # noqa: S608  (our own words)
+        tags = self._texts(f"SELECT run_uuid, key, value FROM tags WHERE run_uuid IN {_WANTED}", wanted)  # noqa: S608  (our own words)
         marks = {
             run_id: f"{n} {newest} {step}"
             for run_id, n, newest, step in self._ask(
-                "SELECT run_uuid, count(*), max(timestamp), max(step) FROM metrics"  # noqa: S608
+                "SELECT run_uuid, count(*), max(timestamp), max(step) FROM metrics"  # noqa: S608  (our own words)
                 f" WHERE run_uuid IN {_WANTED} GROUP BY run_uuid",
                 wanted,
             )
@@ -211,8 +211,8 @@ class MlflowDatabase:
 
     def _logged(self, wanted: str) -> Iterator[SourceLogged]:
         among = f"WHERE model_id IN {_WANTED}"
-        params = self._texts(f"SELECT model_id, param_key, param_value FROM logged_model_params {among}", wanted)  # noqa: S608
-        tags = self._texts(f"SELECT model_id, tag_key, tag_value FROM logged_model_tags {among}", wanted)  # noqa: S608
+        params = self._texts(f"SELECT model_id, param_key, param_value FROM logged_model_params {among}", wanted)  # noqa: S608  (our own words)
+        tags = self._texts(f"SELECT model_id, tag_key, tag_value FROM logged_model_tags {among}", wanted)  # noqa: S608  (our own words)
         metrics: dict[str, list[ModelMetric]] = {}
         for model_id, key, value, step, at, run_id, dataset, digest in self._ask(_MODEL_METRICS, wanted):
             one = ModelMetric(
@@ -247,21 +247,21 @@ class MlflowDatabase:
     def models(self) -> Iterator[SourceModel | Damaged]:
         """Give all registered models by name."""
         own = "workspace = 'default' AND " if self._has_workspaces else ""
-        query = f"SELECT name, description, creation_time FROM registered_models WHERE {own}name > ? ORDER BY name"  # noqa: S608
+        query = f"SELECT name, description, creation_time FROM registered_models WHERE {own}name > ? ORDER BY name"  # noqa: S608  (our own words)
         for name, description, made_at in self._ask(query, ""):
             of_it = f"WHERE {own}name = ?"
-            aliases = dict(self._ask(f"SELECT alias, version FROM registered_model_aliases {of_it}", name))  # noqa: S608
+            aliases = dict(self._ask(f"SELECT alias, version FROM registered_model_aliases {of_it}", name))  # noqa: S608  (our own words)
             yield SourceModel(
                 name=name,
                 description=description or "",
-                tags=self._texts(f"SELECT name, key, value FROM registered_model_tags {of_it}", name).get(name, {}),  # noqa: S608
+                tags=self._texts(f"SELECT name, key, value FROM registered_model_tags {of_it}", name).get(name, {}),  # noqa: S608  (our own words)
                 aliases={alias: int(version) for alias, version in aliases.items()},
                 created_at=microseconds(made_at),
                 versions=tuple(self._versions(name, of_it)),
             )
 
     def _versions(self, name: str, of_it: str) -> Iterator[SourceVersion]:
-        tags = self._texts(f"SELECT version, key, value FROM model_version_tags {of_it}", name)  # noqa: S608
+        tags = self._texts(f"SELECT version, key, value FROM model_version_tags {of_it}", name)  # noqa: S608  (our own words)
         query = (
             "SELECT version, source, current_stage, description, run_id, run_link, user_id, creation_time"  # noqa: S608  (our own words)
             f" FROM model_versions {of_it} ORDER BY version"
@@ -284,7 +284,7 @@ class MlflowDatabase:
         found = {}
         for table, what in BESIDE.items():
             if table in self._tables:
-                found[what] = int(self._ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608
+                found[what] = int(self._ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  (our own words)
         if self._has_workspaces:
             query = "SELECT count(*) FROM experiments WHERE workspace <> 'default'"
             found["experiments of other workspaces"] = int(self._ask(query)[0][0])

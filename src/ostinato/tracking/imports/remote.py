@@ -422,7 +422,7 @@ class MlflowServer:
         request = urllib.request.Request(  # noqa: S310 - http or https, as the user wrote it
             f"{self.path}/{place}", body, self._headers, method=method
         )
-        return urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+        return urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - as above
 
 
 def _version(one: VersionWords) -> SourceVersion:
