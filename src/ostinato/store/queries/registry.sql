@@ -31,10 +31,6 @@ SELECT version FROM model_aliases WHERE name = ? AND alias = ?;
 SELECT h.version FROM alias_history AS h JOIN model_versions AS v ON v.name = h.name AND v.version = h.version
 WHERE h.name = ? AND h.alias = ? ORDER BY h.id DESC LIMIT 1;
 
--- aliases_of_version --
--- The aliases that mean a version.
-SELECT alias FROM model_aliases WHERE name = ? AND version = ? ORDER BY alias;
-
 -- version --
 -- One version of a model.
 SELECT name, version, description, source, run_id, model_id, run_link, stage, actor, flow_run_id, task_no,
