@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ostinato.store.database import Connection
 
 AT = 1_790_000_000_000_000
+LONG = "é" * 200
+"""Longer than what an index has of it."""
 VALUES = {"low": 1.0, "mid": 2.5, "high": 9.0, "nan": math.nan, "inf": math.inf, "less": -math.inf}
 
 
@@ -40,6 +42,7 @@ class Searched:
             started_at = AT + number * 1_000_000
             run = self.do(StartTracking(experiment="rides", name=name, started_at=started_at)).id
             params = {"depth": str(number), "max depth": "x" if number % 2 else "y", "path": f"a[{number}]\\b%c"}
+            params["long"] = f"{LONG}{number % 2}"
             tags: dict[str, str | None] = {"Case": "ABC def"} if number < 3 else {}
             metrics = [Point("loss", value, 0, AT), *([Point("other", float(number % 4), 0, AT)] if number % 2 else [])]
             self.do(LogBatch(run=run, params=params, tags=tags, metrics=tuple(metrics)))
@@ -150,20 +153,25 @@ ORDERS = (
     "bound",
     [
         "",
-        "< 9",
-        "<= 9",
-        "> 1",
-        ">= -1e300",
-        "= 2.5",
-        "!= 9",
-        "< 1e308 and metrics.loss > 1",
-        "> 0 and metrics.other < 2",
+        "metrics.loss < 9",
+        "metrics.loss <= 9",
+        "metrics.loss > 1",
+        "metrics.loss >= -1e300",
+        "metrics.loss = 2.5",
+        "metrics.loss != 9",
+        "metrics.loss < 1e308 and metrics.loss > 1",
+        "metrics.loss > 0 and metrics.other < 2",
+        "params.`max depth` = 'x'",
+        "params.`max depth` = 'x' and metrics.loss < 9",
+        "tags.Case = 'ABC def' and params.`max depth` = 'y'",
+        f"params.long = '{LONG}1'",
+        "tags.mlflow.runName = 'low'",
     ],
 )
-def test_along_the_index_of_a_metric_the_same_is_found(
+def test_along_an_index_of_values_the_same_is_found(
     searched: Searched, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    text = (f"metrics.loss {bound} and " if bound else "") + "params.depth != '3'"
+    text = (f"{bound} and " if bound else "") + "params.depth != '3'"
     expected = {order: searched.names(text, order) for order in ORDERS}
     for (few, many), order in itertools.product(((1, 1), (2, 99), (4, 4)), ORDERS):
         monkeypatch.setattr(tracking_search, "LONG", few)

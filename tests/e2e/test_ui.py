@@ -151,7 +151,7 @@ def test_a_page_that_is_open_goes_on_after_a_restart_of_the_server(
         expect(visitor.page.get_by_text("reconnecting")).to_be_visible()
         server.restart(kill=False)
         after = server.fleet.run(deployment)
-        expect(visitor.page.get_by_role("link", name=after.name)).to_be_visible(timeout=15_000)
+        expect(visitor.page.get_by_role("link", name=after.name)).to_be_visible()
         expect(visitor.page.locator('[data-link="live"]')).to_be_visible()
         assert visitor.page.get_by_role("link", name=before.name).count() == 1
         visitor.context.close()

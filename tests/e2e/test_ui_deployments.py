@@ -88,8 +88,7 @@ def test_a_run_is_made_with_the_parameters_of_the_form(visitor: Visitor, server:
     expect(box.get_by_text("The day that is scored.")).to_be_visible()
     expect(field(visitor, "token")).to_have_attribute("type", "password")
     keys.press("Escape")
-    expect(box).to_have_count(0)
-    keys.press("w")
+    keys.press("w")  # at once: the box that closes does not take this one along
     field(visitor, "day").fill("2026-01-31")
     field(visitor, "rows").fill("a b\n ج \n")
     field(visitor, "model.depth").fill("3")
@@ -141,7 +140,7 @@ def test_past_times_are_backfilled_and_shown_by_date(visitor: Visitor, server: S
     past = page.get_by_label("Past times of daily")
     for day in (1, 2, 3):
         cell = past.get_by_role("link", name=f"2023-01-0{day} 03:00: Completed, by a backfill")
-        expect(cell).to_be_visible(timeout=30_000)
+        expect(cell).to_be_visible()
     keys.press("b")
     expect(box.get_by_label("First day")).to_be_focused()
     box.get_by_label("First day").fill("2022-12-31")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ostinato.session.discovery import Card
 
 STEPS = """
-    import sys, time
+    import os, sys, time
     from ostinato import flow, task
 
     @task
@@ -43,7 +43,7 @@ STEPS = """
     def steps(seconds: float, size: int = 0):
         end = time.monotonic() + seconds
         n = 0
-        while time.monotonic() < end or n < 20:
+        while time.monotonic() < end or n < 20 or os.path.exists("go-on"):
             step(n, size)
             n += 1
             time.sleep(0.002)
@@ -108,6 +108,11 @@ def running(fleet: Fleet) -> FlowRun:
     """Wait until the server knows the only run, and that it runs; give it."""
     fleet.until(lambda: [run.state for run in fleet.reader.runs(Query())[0]] == ["Running"], "the run is seen")
     return only_run(fleet.reader)
+
+
+def n_tasks(fleet: Fleet) -> int:
+    """Give how many tasks of the only run are known, once that runs."""
+    return sum(count.n for count in fleet.reader.counts(running(fleet).id))
 
 
 def check_complete(reader: Reader, run: FlowRun, n: int) -> None:
@@ -278,12 +283,16 @@ def test_a_wrong_key_is_refused_before_the_flow_begins(far: Far) -> None:
 
 def test_a_server_that_is_away_in_the_middle_gets_everything_later(far: Far) -> None:
     far.server()
-    with flow(far.fleet, 5.0, 10_000, env=far.env) as process:
-        time.sleep(0.2)
+    goes_on = far.fleet.folder / "go-on"
+    goes_on.touch()
+    with flow(far.fleet, 0.0, 10_000, env=far.env) as process:
+        n_known = n_tasks(far.fleet)
         far.program.kill()
         time.sleep(2)
         assert far.left()
         far.server()
+        far.fleet.until(lambda: n_tasks(far.fleet) > n_known + 100, "it delivers again")
+        goes_on.unlink()
         n, err = ended(process)
     assert err == ""
     reader = far.fleet.reader

@@ -74,6 +74,15 @@ def test_events_are_told_in_words_with_plain_values(server: Served) -> None:
     assert "arguments" not in told.data
 
 
+def test_a_reader_that_was_told_nothing_yet_comes_again_where_it_began(server: Served) -> None:
+    make_runs(server, 1)
+    with server.http.stream("GET", "/api/feed", params={"kinds": "run-created"}) as feed:
+        began = next(line.removeprefix("id: ") for line in feed.iter_lines() if line.startswith("id: "))
+    (run,) = make_runs(server, 1)
+    (told,) = read(server, 1, {"last-event-id": began}, kinds="run-created")
+    assert told.data["run_id"] == run
+
+
 def test_who_names_no_position_is_told_what_comes(server: Served) -> None:
     make_runs(server, 3)
     late: list[str] = []

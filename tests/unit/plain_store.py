@@ -255,7 +255,11 @@ class PlainStore:
         return True
 
     def crash(self, stream: str, now: int, *, killed: bool) -> None:
-        runs = [run_id for run_id, run in self.runs.items() if run["stream"] == stream]
+        runs = [
+            run_id
+            for run_id, run in self.runs.items()
+            if run["stream"] == stream and not self.runs.get(run["root_id"], {}).get("held")
+        ]
         active = ACTIVE if killed else ACTIVE - LEFT_IN_PEACE
         with_active = [
             run_id

@@ -67,7 +67,7 @@ def test_pages_come_in_the_order_of_an_index(db: sqlite3.Connection, name: str) 
 
 
 def filled(n: int) -> Watched:
-    """Give a database with so many tracking runs, each with a few metrics and a parameter."""
+    """Give a database with so many tracking runs, each with a few metrics, a parameter and a tag."""
     db = sqlite3.connect(":memory:", factory=Watched)
     db.executescript(SCHEMA)
     draw = random.Random(1)
@@ -76,12 +76,15 @@ def filled(n: int) -> Watched:
     metrics = [(one, key, draw.random(), "", 0, 0) for one in ids for key in ("rmse", "time", "mae")]
     db.executemany(f"INSERT INTO tracking_runs VALUES ({', '.join('?' * 17)})", runs)
     db.executemany("INSERT INTO tracking_metrics VALUES (?, ?, ?, ?, ?, ?)", metrics)
-    db.executemany("INSERT INTO tracking_params VALUES (?, 'depth', ?)", [(one, one[:2]) for one in ids])
+    db.executemany("INSERT INTO tracking_params VALUES (?, 'depth', ?)", [(one, one[0]) for one in ids])
+    db.executemany("INSERT INTO tracking_tags VALUES (?, 'phase', ?)", [(one, one[1]) for one in ids])
     db.plans = []
     return db
 
 
 BOTH = "metrics.rmse < 0.5 and metrics.time < 0.5"
+BY_PARAM = "SEARCH m USING INDEX tracking_params_by_value (key=? AND <expr>=?)"
+BY_TAG = "SEARCH m USING INDEX tracking_tags_by_value (key=? AND <expr>=?)"
 ALONG = "SEARCH m USING INDEX tracking_metrics_by_value"
 NEWEST = "SEARCH r USING COVERING INDEX tracking_runs_by_experiment"
 
@@ -99,6 +102,9 @@ NEWEST = "SEARCH r USING COVERING INDEX tracking_runs_by_experiment"
         ("metrics.rmse < 0.02 and metrics.time < 0.5", "params.depth", ALONG, False),
         ("metrics.rmse > 0.5 and metrics.rmse < 0.52", "", ALONG, False),
         (BOTH, "params.depth", ALONG, False),
+        ("params.depth = '3'", "end_time ASC", BY_PARAM, False),
+        ("params.depth = '3' and metrics.rmse > 0.1", "params.depth", BY_PARAM, False),
+        ("tags.phase = '3'", "params.depth", BY_TAG, False),
     ],
 )
 def test_a_search_among_many_follows_an_index(

@@ -131,7 +131,7 @@ class Feed:
         self, exchange: Exchange, identify: Callable[[], Awaitable[Identity]], wanted: Wanted, block: int, index: int
     ) -> None:
         """Send what is wanted after a position, and what comes."""
-        await exchange.more(b"retry: 1000\n\n")
+        await exchange.more(b"retry: 1000\nid: %d.%d\n\n" % (block, min(index, _MOST_EVENTS)))
         loop = asyncio.get_running_loop()
         sent_at = known_at = loop.time()
         while not self.office.closing.is_set():

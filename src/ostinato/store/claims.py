@@ -68,7 +68,8 @@ def crash_stream(tx: Tx, stream: str, message: str, *, killed: bool) -> list[str
     """Mark what a stream left active as Crashed; give the ids of its flow runs that were.
 
     A run that waits without a process (Paused, Scheduled) goes on waiting when its process ended
-    by itself, and is Crashed when it was killed.
+    by itself, and is Crashed when it was killed. One in the hands of a worker is left to it: the worker
+    knows how the process ended, and when the worker is gone too, the end of its lease decides.
     """
     db = tx.db
     active = _ACTIVE if killed else _RUNNING

@@ -645,3 +645,7 @@ CREATE INDEX tracking_metrics_by_value ON tracking_metrics (key, value);
 
 -- Tracking runs of all experiments by their begin.
 CREATE INDEX tracking_runs_by_start ON tracking_runs (state, started_at, id);
+
+-- Parameters and tags of tracking runs by the beginning of their values: PostgreSQL takes no long ones into an index.
+CREATE INDEX tracking_params_by_value ON tracking_params (key, substr(value, 1, 100));
+CREATE INDEX tracking_tags_by_value ON tracking_tags (key, substr(value, 1, 100));

@@ -1,8 +1,8 @@
 """Search with MLflow's filter grammar: filters and orders as portable SQL, paged by keyset tokens.
 
 Of few things all are looked at. Among many, a list that is sorted by a metric is found along its index: the first
-values are followed until the page is full. Else, when the bounds on a metric leave few, those are looked at. What
-neither finds soon is found by looking at all.
+values are followed until the page is full. Else, when the bounds on a metric, a parameter or a tag leave few, those
+are looked at. What neither finds soon is found by looking at all.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ from ostinato.core.mlfilter import Comparison, Grammar, Kind, Order
 from ostinato.store import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ostinato.core.tracking import Lifecycle, TrackingRun
     from ostinato.store.database import Connection
 
 LONG: Final = 10_000
 """So many are few: things that are all looked at, values within a bound, values along an index."""
+BEGINNING: Final = 100
+"""Characters of a text that an index has."""
 MANY: Final = 50_000
 """So many values within a bound are better looked at than all things, where no index has the order of the list."""
+_LEADING: Final[dict[Kind, tuple[str, ...]]] = {"metric": ("<", "<=", "=", ">=", ">"), "param": ("=",), "tag": ("=",)}
+"""Operators that leave a part of an index."""
 _GLOB: Final = re.compile(r"[*?\[]")
 
 _json = msgspec.json.Encoder().encode
@@ -46,7 +50,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     doubles: bool = False
     """Whether its values are doubles, in the columns `value` and `special`; else they are texts."""
     indexed: bool = False
-    """Whether there is an index by key and value."""
+    """Whether there is an index by key and value, of texts by their beginning."""
     values: tuple[Any, ...] = ()
     """Of the `?` in the table."""
 
@@ -114,8 +118,8 @@ RUNS: Final = Shape(
     sorted_by={"start_time": "r.started_at"},
     sides={
         "metric": Side(table="tracking_metrics", doubles=True, indexed=True),
-        "param": Side(table="tracking_params"),
-        "tag": Side(table="tracking_tags"),
+        "param": Side(table="tracking_params", indexed=True),
+        "tag": Side(table="tracking_tags", indexed=True),
         "dataset": Side(table="tracking_inputs"),
     },
     order=(("r.started_at", True),),
@@ -143,8 +147,9 @@ Row = tuple[Any, ...]
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
-    """Values of one metric, in rows called `m`, that lead to the things."""
+    """Values of one metric, parameter or tag, in rows called `m`, that lead to the things."""
 
+    kind: Kind
     key: str
     bounds: tuple[Comparison, ...]
     """What the filter says of them."""
@@ -156,12 +161,18 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """Whether no others are left to which the list could go on."""
 
     def in_index(self) -> Statement:
-        """Give the condition on them as far as the index can tell: NaN stands at 0 there."""
-        bounds = [(f"m.value {one.op} ?", [one.value]) for one in self.bounds]
+        """Give the condition on them as far as the index can tell: NaN stands at 0 there, and texts are cut."""
+        if self.kind == "metric":
+            bounds = [(f"m.value {one.op} ?", [one.value]) for one in self.bounds]
+        else:
+            bounds = [(f"substr(m.value, 1, {BEGINNING}) = ?", [str(one.value)[:BEGINNING]]) for one in self.bounds]
         return _all([("m.key = ?", [self.key]), *bounds, self.part])
 
     def condition(self) -> Statement:
         """Give the whole condition on them."""
+        if self.kind != "metric":
+            # A plain `m.value = ?` SQLite puts in place of `m.value` in the other one, which finds no index then.
+            return _all([self.in_index(), *(("m.value || '' = ?", [one.value]) for one in self.bounds)])
         bounds = [_of_double(one, "m") for one in self.bounds] or [("m.special <> 'nan'", [])]
         return _all([("m.key = ?", [self.key]), *bounds, self.part])
 
@@ -182,9 +193,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the list has the order of the things themselves, in which the first page is soon found."""
         return not self.orders or self.orders[0].key in self.shape.sorted_by
 
-    def bounds(self, key: str) -> tuple[Comparison, ...]:
-        """Give the comparisons that leave a part of a metric's values, one behind the other."""
-        return tuple(one for one in self.comparisons if (one.kind, one.key) == ("metric", key) and one.op != "!=")
+    def bounds(self) -> dict[tuple[Kind, str], tuple[Comparison, ...]]:
+        """Give the comparisons that leave a part of an index, by what they are about."""
+        found: dict[tuple[Kind, str], tuple[Comparison, ...]] = {}
+        for one in self.comparisons:
+            is_elsewhere = self.shape.column(one.kind, one.key) is None
+            if is_elsewhere and self.shape.is_indexed(one.kind) and one.op in _LEADING[one.kind]:
+                found[one.kind, one.key] = (*found.get((one.kind, one.key), ()), one)
+        return found
 
 
 def search(
@@ -258,14 +274,14 @@ def search_tracking_runs(
 def _found_soon(db: Connection, wanted: Wanted) -> list[Row] | None:
     """Give the rows of a page where an index of values leads to them, None where all things are to be looked at."""
     shape, first = wanted.shape, wanted.orders[0] if wanted.orders else None
-    bounded = dict.fromkeys(one.key for one in wanted.comparisons if shape.is_indexed(one.kind) and one.op != "!=")
-    if first is not None and not shape.is_indexed(first.kind):
+    bounds = wanted.bounds()
+    if first is not None and not (first.kind == "metric" and shape.is_indexed("metric")):
         first = None
-    if not (bounded or first) or not _is_long(db, wanted):
+    if not (bounds or first) or not _is_long(db, wanted):
         return None
-    fewest, n = _fewest(db, wanted, bounded)
+    fewest, n = _fewest(db, wanted, bounds)
     if first is not None and not (wanted.last and wanted.last[0] != 0):  # that is past all that have a value
-        lead = _along(db, wanted, first, min(n, LONG))
+        lead = _along(db, wanted, first, bounds.get(("metric", first.key), ()), min(n, LONG))
         rows = _rows(db, wanted, lead)
         if lead.is_all or len(rows) == wanted.limit:
             return rows
@@ -280,12 +296,15 @@ def _is_long(db: Connection, wanted: Wanted) -> bool:
     return int(db.execute(query, [*wanted.among[1], LONG]).fetchone()[0]) == LONG
 
 
-def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> tuple[Lead | None, int]:
-    """Give the metric whose bounds leave the fewest values, None where all leave too many, and how many they leave."""
-    table, found, fewest = wanted.shape.sides["metric"].table, None, MANY
-    for key in keys:
-        lead = Lead(key=key, bounds=wanted.bounds(key))
+def _fewest(
+    db: Connection, wanted: Wanted, bounds: Mapping[tuple[Kind, str], tuple[Comparison, ...]]
+) -> tuple[Lead | None, int]:
+    """Give what the bounds leave the fewest values of, None where all leave too many, and how many they leave."""
+    found, fewest = None, MANY
+    for (kind, key), own in bounds.items():
+        lead = Lead(kind=kind, key=key, bounds=own)
         part, values = lead.in_index()
+        table = wanted.shape.sides[kind].table
         query = f"SELECT count(*) FROM (SELECT 1 FROM {table} AS m WHERE {part} LIMIT ?) AS few"  # noqa: S608  (our own words)
         n = int(db.execute(query, [*values, fewest]).fetchone()[0])
         if n < fewest:
@@ -293,10 +312,10 @@ def _fewest(db: Connection, wanted: Wanted, keys: Iterable[str]) -> tuple[Lead |
     return found, fewest
 
 
-def _along(db: Connection, wanted: Wanted, first: Order, most: int) -> Lead:
+def _along(db: Connection, wanted: Wanted, first: Order, bounds: tuple[Comparison, ...], most: int) -> Lead:
     """Give the values that come next in the order of a metric, so many at most."""
     since, until, order = ("<=", ">", "m.value DESC") if first.descending else (">=", "<", "m.value")
-    lead = Lead(key=first.key, bounds=wanted.bounds(first.key), sorts=True)
+    lead = Lead(kind="metric", key=first.key, bounds=bounds, sorts=True)
     if wanted.last:
         lead = replace(lead, part=(f"m.value {since} ?", [wanted.last[1]]))
     text, values = lead.in_index()
@@ -309,14 +328,14 @@ def _along(db: Connection, wanted: Wanted, first: Order, most: int) -> Lead:
 
 
 def _rows(db: Connection, wanted: Wanted, lead: Lead | None = None) -> list[Row]:
-    """Give the rows of a page, and one more; among the things that a metric leads to when one does."""
+    """Give the rows of a page, and one more; among the things that an index of values leads to when one does."""
     shape, source, owner = wanted.shape, wanted.shape.source, wanted.shape.id[0]
     is_led = lead is not None and lead.sorts
     joins, keys = _keys(shape, wanted.orders, led=is_led)
     conditions = [wanted.among]
     others = wanted.comparisons
     if lead is not None:
-        side = shape.sides["metric"]
+        side = shape.sides[lead.kind]
         source = f"{side.table} AS m CROSS JOIN {source} ON {side.is_of(owner, 'm')}"
         owner = f"m.{side.owner}"  # so that what is asked of other tables is asked before the thing is looked up
         others = tuple(one for one in others if one not in lead.bounds)

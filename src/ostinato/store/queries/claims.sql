@@ -15,19 +15,22 @@ SELECT DISTINCT stream FROM flow_runs INDEXED BY flow_runs_active
 WHERE state NOT IN ('Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled', 'Skipped');
 
 -- active_runs_of_stream --
--- Flow runs of a stream in one of the states (a JSON array).
-SELECT id FROM flow_runs WHERE stream = ? AND state IN (SELECT value FROM json_each(?));
+-- Flow runs of a stream in one of the states (a JSON array) that no worker answers for.
+SELECT r.id FROM flow_runs AS r
+WHERE r.stream = ? AND r.state IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM flow_runs AS root WHERE root.id = r.root_id AND root.held = 1);
 
 -- active_subflow_runs --
 -- Subflow runs of a root run in one of the states (a JSON array).
 SELECT id FROM flow_runs WHERE root_id = ? AND id <> root_id AND state IN (SELECT value FROM json_each(?));
 
 -- runs_of_stream_with_active_tasks --
--- Flow runs of a stream with task runs in one of the states (a JSON array), by their counters.
+-- Flow runs of a stream with task runs in one of the states (a JSON array), by their counters, that no worker answers for.
 SELECT DISTINCT c.run_id
 FROM flow_runs AS r
 JOIN task_counts AS c ON c.run_id = r.id
-WHERE r.stream = ? AND c.n > 0 AND c.state IN (SELECT value FROM json_each(?));
+WHERE r.stream = ? AND c.n > 0 AND c.state IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM flow_runs AS root WHERE root.id = r.root_id AND root.held = 1);
 
 -- runs_of_root_with_active_tasks --
 -- Flow runs of a root run with task runs in one of the states (a JSON array), by their counters.

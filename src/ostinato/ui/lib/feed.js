@@ -25,6 +25,8 @@ let toldAt = 0;
 let last = "";
 /** Whether this tab reads the stream. */
 let reads = false;
+/** Whether a view of this tab has shown something. */
+let shows = false;
 
 /** @typedef {{id: string, kind: string, data: any}} Happening */
 
@@ -32,6 +34,11 @@ let reads = false;
 export function listen(/** @type {(events: Happening[]) => void} */ listener) {
   listeners.add(listener);
   return () => void listeners.delete(listener);
+}
+
+/** Be told that a view shows what the server answered. */
+export function shown() {
+  shows = true;
 }
 
 function take(/** @type {Happening} */ event) {
@@ -62,7 +69,10 @@ function tell(/** @type {string} */ word) {
 function read() {
   return new Promise((done) => {
     const source = new EventSource(new URL(`api/feed${last ? `?after=${last}` : ""}`, document.baseURI));
-    source.onopen = () => tell("live");
+    source.onopen = () => {
+      tell("live");
+      if (shows && !last) take({ id: "", kind: "reload", data: null }); // nobody knows what happened until now
+    };
     source.onerror = () => {
       tell("connecting");
       if (source.readyState !== EventSource.CLOSED) return;

@@ -1,7 +1,7 @@
 /** A view's data: loaded once, kept while it is loaded anew, and loaded again when something happens to it. */
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "./api.js";
-import { listen } from "./feed.js";
+import { listen, shown } from "./feed.js";
 import { setClock } from "./time.js";
 
 /**
@@ -33,6 +33,7 @@ export function useView(path, concerns, pause_ms = 300, least_ms = 0) {
         if (over) return;
         if (data?.now) setClock(data.now);
         setState({ path, data, error: null });
+        shown();
       } catch (error) {
         if (!over) setState((old) => ({ path, data: old.path === path ? old.data : null, error }));
       }

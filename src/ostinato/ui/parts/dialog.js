@@ -4,6 +4,14 @@ import { useAttempt } from "../lib/attempt.js";
 import { html } from "../lib/html.js";
 import { Failure } from "./notices.js";
 
+/** Close a box at Escape, and let no key that is pressed in it mean anything to the view below. */
+export const contained = (/** @type {() => void} */ close) => (/** @type {KeyboardEvent} */ event) => {
+  event.stopPropagation();
+  if (event.key !== "Escape" || event.isComposing) return;
+  event.preventDefault(); // else the browser closes it first and tells later, when another may be open
+  close();
+};
+
 /** A box with a title; Escape closes it. @param {{label: string, close: () => void, children: any}} props */
 export function Dialog({ label, close, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
@@ -17,9 +25,7 @@ export function Dialog({ label, close, children }) {
       if (next instanceof HTMLElement) next.focus();
     };
   }, []);
-  // Keys that are pressed in here mean nothing to the view below.
-  return html`<dialog ref=${box} class="box" aria-labelledby="box-title" onClose=${close}
-    onKeyDown=${(/** @type {Event} */ event) => event.stopPropagation()}><h2 id="box-title" dir="auto">${label}</h2>${children}</dialog>`;
+  return html`<dialog ref=${box} class="box" aria-labelledby="box-title" onClose=${close} onKeyDown=${contained(close)}><h2 id="box-title" dir="auto">${label}</h2>${children}</dialog>`;
 }
 
 /**
