@@ -130,7 +130,7 @@ def _feed() -> Iterator[str]:
     yield "The id of an event, `<block>.<index>`, is its position; a reader that comes again with `Last-Event-ID`"
     yield "misses nothing, whichever server answers. Without a position it is told where it begins, and what comes"
     yield "from now on. A position that retention has overtaken is refused with 410 `feed-too-old`. Every 15 s a"
-    yield "comment says that nothing is new. Of an artifact of more than 64 KiB its size is told, and not what it holds."
+    yield "comment says that nothing is new. Of an artifact of more than 64 KiB its size is told, not what it holds."
     yield ""
     yield from table(("parameter", "means"), [(f"`{name}`", text) for name, text in FEED])
     yield ""
