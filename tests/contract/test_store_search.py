@@ -44,7 +44,11 @@ class Searched:
             params = {"depth": str(number), "max depth": "x" if number % 2 else "y", "path": f"a[{number}]\\b%c"}
             params["long"] = f"{LONG}{number % 2}"
             tags: dict[str, str | None] = {"Case": "ABC def"} if number < 3 else {}
-            metrics = [Point("loss", value, 0, AT), *([Point("other", float(number % 4), 0, AT)] if number % 2 else [])]
+            metrics = [
+                Point("loss", value, 0, AT),
+                Point("same", 3.0, 0, AT),
+                *([Point("other", float(number % 4), 0, AT)] if number % 2 else []),
+            ]
             self.do(LogBatch(run=run, params=params, tags=tags, metrics=tuple(metrics)))
             if name == "low":
                 self.do(LogInput(run=run, digest="d1", name="jan", context="training"))
@@ -141,6 +145,8 @@ ORDERS = (
     "metrics.loss DESC",
     "metrics.other DESC",
     "metrics.none",
+    "metrics.same",
+    "metrics.same DESC",
     "start_time",
     "start_time DESC",
     "end_time DESC",
@@ -176,6 +182,7 @@ def test_along_an_index_of_values_the_same_is_found(
     for (few, many), order in itertools.product(((1, 1), (2, 99), (4, 4)), ORDERS):
         monkeypatch.setattr(tracking_search, "LONG", few)
         monkeypatch.setattr(tracking_search, "MANY", many)
+        monkeypatch.setattr(tracking_search, "NEWEST", few)
         assert searched.names(text, order) == expected[order]
         found: list[str] = []
         token = ""

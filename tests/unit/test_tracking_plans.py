@@ -74,6 +74,7 @@ def filled(n: int) -> Watched:
     ids = [f"{draw.getrandbits(128):032x}" for _ in range(n)]
     runs = [(one, "1", "n", "finished", "active", *[""] * 4, 0, b"", "", 1, at, 9, 9, 9) for at, one in enumerate(ids)]
     metrics = [(one, key, draw.random(), "", 0, 0) for one in ids for key in ("rmse", "time", "mae")]
+    metrics += [(one, "same", 1.0, "", 0, 0) for one in ids]
     db.executemany(f"INSERT INTO tracking_runs VALUES ({', '.join('?' * 17)})", runs)
     db.executemany("INSERT INTO tracking_metrics VALUES (?, ?, ?, ?, ?, ?)", metrics)
     db.executemany("INSERT INTO tracking_params VALUES (?, 'depth', ?)", [(one, one[0]) for one in ids])
@@ -86,6 +87,7 @@ BOTH = "metrics.rmse < 0.5 and metrics.time < 0.5"
 BY_PARAM = "SEARCH m USING INDEX tracking_params_by_value (key=? AND <expr>=?)"
 BY_TAG = "SEARCH m USING INDEX tracking_tags_by_value (key=? AND <expr>=?)"
 ALONG = "SEARCH m USING INDEX tracking_metrics_by_value"
+AMONG_NEWEST = "CO-ROUTINE r"
 NEWEST = "SEARCH r USING COVERING INDEX tracking_runs_by_experiment"
 
 
@@ -105,12 +107,14 @@ NEWEST = "SEARCH r USING COVERING INDEX tracking_runs_by_experiment"
         ("params.depth = '3'", "end_time ASC", BY_PARAM, False),
         ("params.depth = '3' and metrics.rmse > 0.1", "params.depth", BY_PARAM, False),
         ("tags.phase = '3'", "params.depth", BY_TAG, False),
+        ("metrics.rmse > 0.5", "metrics.same", AMONG_NEWEST, False),
     ],
 )
 def test_a_search_among_many_follows_an_index(
     monkeypatch: pytest.MonkeyPatch, text: str, order: str, first: str, *, is_sorted: bool
 ) -> None:
     monkeypatch.setattr(tracking_search, "LONG", 50)
+    monkeypatch.setattr(tracking_search, "NEWEST", 25)
     db = filled(400)
     page, token = search_runs(db, ["1"], text=text, order_by=[order] if order else [], limit=5)
     assert (len(page), bool(token)) == (5, True)

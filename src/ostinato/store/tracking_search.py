@@ -2,7 +2,8 @@
 
 Of few things all are looked at. Among many, a list that is sorted by a metric is found along its index: the first
 values are followed until the page is full. Else, when the bounds on a metric, a parameter or a tag leave few, those
-are looked at. What neither finds soon is found by looking at all.
+are looked at. Where very many have the same value, the newest things come first, and some of those are looked at. What
+none of these finds soon is found by looking at all.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
 
 LONG: Final = 10_000
 """So many are few: things that are all looked at, values within a bound, values along an index."""
+NEWEST: Final = LONG // 2
+"""So many of the newest things are looked at for those that are equal in what the list is sorted by."""
 BEGINNING: Final = 100
 """Characters of a text that an index has."""
 MANY: Final = 50_000
 """So many values within a bound are better looked at than all things, where no index has the order of the list."""
 _LEADING: Final[dict[Kind, tuple[str, ...]]] = {"metric": ("<", "<=", "=", ">=", ">"), "param": ("=",), "tag": ("=",)}
 """Operators that leave a part of an index."""
+_STEPS: Final = " LIMIT 1 OFFSET 0"
+"""At the end of EXISTS: PostgreSQL then joins nothing, and cannot begin with the wrong table."""
 _GLOB: Final = re.compile(r"[*?\[]")
 
 _json = msgspec.json.Encoder().encode
@@ -159,6 +164,8 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """Which of them are looked at now."""
     is_all: bool = False
     """Whether no others are left to which the list could go on."""
+    next: float | None = None
+    """The value that follows them."""
 
     def in_index(self) -> Statement:
         """Give the condition on them as far as the index can tell: NaN stands at 0 there, and texts are cut."""
@@ -285,6 +292,8 @@ def _found_soon(db: Connection, wanted: Wanted) -> list[Row] | None:
         rows = _rows(db, wanted, lead)
         if lead.is_all or len(rows) == wanted.limit:
             return rows
+        if n >= NEWEST and len(wanted.orders) == 1 and (equals := _equals(db, wanted, lead, len(rows))) is not None:
+            return rows + equals
     if fewest is None or (n >= LONG and wanted.is_in_own_order):
         return None
     return _rows(db, wanted, fewest)
@@ -324,11 +333,28 @@ def _along(db: Connection, wanted: Wanted, first: Order, bounds: tuple[Compariso
     row = db.execute(query, [*values, most]).fetchone()
     if row is None:
         return replace(lead, is_all=bool(lead.bounds))
-    return replace(lead, part=_all((lead.part, (f"m.value {until} ?", [row[0]]))))
+    half = db.execute(query, [*values, most // 2]).fetchone()
+    part = _all((lead.part, (f"m.value {until} ?", [row[0]])))
+    return replace(lead, part=part, next=row[0] if half == row else None)
 
 
-def _rows(db: Connection, wanted: Wanted, lead: Lead | None = None) -> list[Row]:
-    """Give the rows of a page, and one more; among the things that an index of values leads to when one does."""
+def _equals(db: Connection, wanted: Wanted, lead: Lead, n: int) -> list[Row] | None:
+    """Give the rows after the first `n` when very many have the value that comes then; None when they are not found."""
+    if lead.next is None:
+        return None
+    last = wanted.last[2:] if wanted.last and wanted.last[1] == lead.next else []
+    equals = replace(wanted, orders=(), last=last, limit=wanted.limit - n)
+    rows = _rows(db, equals, equal=("metric", lead.key, lead.next))
+    return [(0, lead.next, *row) for row in rows] if len(rows) == equals.limit else None
+
+
+def _rows(
+    db: Connection, wanted: Wanted, lead: Lead | None = None, *, equal: tuple[Kind, str, float] | None = None
+) -> list[Row]:
+    """Give the rows of a page, and one more; among the things that an index of values leads to when one does.
+
+    When a value is given that they all have, only some of the newest things are looked at.
+    """
     shape, source, owner = wanted.shape, wanted.shape.source, wanted.shape.id[0]
     is_led = lead is not None and lead.sorts
     joins, keys = _keys(shape, wanted.orders, led=is_led)
@@ -340,40 +366,55 @@ def _rows(db: Connection, wanted: Wanted, lead: Lead | None = None) -> list[Row]
         owner = f"m.{side.owner}"  # so that what is asked of other tables is asked before the thing is looked up
         others = tuple(one for one in others if one not in lead.bounds)
         conditions.append(lead.condition())
-    conditions += [_condition(shape, one, owner) for one in others]
     columns = ", ".join(expression for expression, _ in keys)
     if is_led:  # in its rows the first key is the same
         keys = keys[1:]
     if wanted.last:
         conditions.append(_beyond(keys, wanted.last[-len(keys) :]))
     order = ", ".join(f"{expression} DESC" if down else expression for expression, down in keys)
+    newest: list[Statement] = []
+    if equal is not None:
+        newest, conditions = [_all(conditions)], [_has(shape, *equal, owner)]
+        source = f"(SELECT * FROM {source} WHERE {newest[0][0]} ORDER BY {order} LIMIT {NEWEST}) AS r"  # noqa: S608  (our own words)
+    steps = lead is not None or wanted.is_in_own_order
+    conditions += [_condition(shape, one, owner, steps=steps) for one in others]
     query = (
         f"SELECT {columns} FROM {source}{''.join(text for text, _ in joins)}"  # noqa: S608  (our own words)
         f" WHERE {' AND '.join(f'({part})' for part, _ in conditions)} ORDER BY {order} LIMIT ?"
     )
-    values = [value for _, own in (*joins, *conditions) for value in own]
+    values = [value for _, own in (*newest, *joins, *conditions) for value in own]
     return [tuple(row) for row in db.execute(query, [*values, wanted.limit]).fetchall()]
 
 
 # --- conditions
 
 
-def _condition(shape: Shape, one: Comparison, owner: str) -> Statement:
-    """Give a condition; `owner` is the column with the id of the thing."""
+def _has(shape: Shape, kind: Kind, key: str, value: float, owner: str) -> Statement:
+    """Give the condition that a thing has a value in the index of doubles; inf and the largest number are one there."""
+    side = shape.sides[kind]
+    owned = f"{side.is_of(owner, 's')} AND s.key = ? AND s.value = ? AND s.special <> 'nan'"
+    return f"EXISTS (SELECT 1 FROM {side.table} AS s WHERE {owned}{_STEPS})", [key, value]  # noqa: S608  (our own words)
+
+
+def _condition(shape: Shape, one: Comparison, owner: str, *, steps: bool = False) -> Statement:
+    """Give a condition; `owner` is the column with the id of the thing.
+
+    In `steps` it is asked of one thing after the other, and none begins with what another table has.
+    """
     column = shape.column(one.kind, one.key)
     if column is not None:
         value = _lowered(one.value) if one.key in shape.lowered else one.value
         return _comparison(column, one.op, value)
-    side = shape.sides[one.kind]
+    side, end = shape.sides[one.kind], _STEPS if steps else ""
     owned = f"SELECT 1 FROM {side.table} AS s WHERE {side.is_of(owner, 's')}"  # noqa: S608  (our own words)
     if one.kind == "dataset":
         part, values = _comparison(f"s.{one.key}", one.op, one.value)
-        return f"EXISTS ({owned} AND {part})", values
+        return f"EXISTS ({owned} AND {part}{end})", values
     owned += " AND s.key = ?"
     if one.op in mlfilter.PRESENCE:
-        return f"{'NOT ' if one.op == 'IS NULL' else ''}EXISTS ({owned})", [*side.values, one.key]
+        return f"{'NOT ' if one.op == 'IS NULL' else ''}EXISTS ({owned}{end})", [*side.values, one.key]
     part, values = _of_double(one, "s") if side.doubles else _comparison("s.value", one.op, one.value)
-    return f"EXISTS ({owned} AND {part})", [*side.values, one.key, *values]
+    return f"EXISTS ({owned} AND {part}{end})", [*side.values, one.key, *values]
 
 
 def _all(parts: Iterable[Statement]) -> Statement:
