@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MOST_MEASURED: Final = 100
 """Tracking runs of a version that are looked at for a metric."""
 
+MOST_RESULTS: Final = 5_000
+"""Results of checks that one look takes in."""
+
 _FOLDER: Final = re.compile(r"runs:/{1,3}[^/]+/(?P<path>.+?)/*|mlflow-artifacts:/.*/artifacts/(?P<kept>.+?)/*")
 _encode = msgspec.json.Encoder().encode
 
@@ -180,10 +183,7 @@ def versions(db: Connection, name: str, *, before: int = ALL, limit: int = 1000)
 
 def some_versions(db: Connection, wanted: Sequence[tuple[str, int]]) -> list[ModelVersion]:
     """Give versions by name and number, in this order; those that do not exist are left out."""
-    numbers: dict[str, list[str]] = {}
-    for name, number in wanted:
-        numbers.setdefault(name, []).append(str(number))
-    rows = [row for name, some in numbers.items() for row in named(_ask(db, "some_versions", name, _text(some)))]
+    rows = named(_ask(db, "some_versions", _keys(wanted)))
     found = {(one.name, one.version): one for one in versions_from(db, rows)}
     return [found[key] for key in wanted if key in found]
 
@@ -200,16 +200,13 @@ def newest_of_stages(db: Connection, name: str) -> dict[Stage, int]:
 
 def versions_from(db: Connection, rows: Sequence[dict[str, Any]]) -> list[ModelVersion]:
     """Give versions from their rows, with tags and aliases."""
-    numbers: dict[str, list[str]] = {}
-    for row in rows:
-        numbers.setdefault(row["name"], []).append(str(row["version"]))
+    keys = _keys((row["name"], row["version"]) for row in rows)
     tags: dict[tuple[str, int], dict[str, str]] = {}
+    for name, number, key, value in _ask(db, "version_tags", keys):
+        tags.setdefault((name, number), {})[key] = value
     aliases: dict[tuple[str, int], list[str]] = {}
-    for name, some in numbers.items():
-        for number, key, value in _ask(db, "version_tags", name, _text(some)):
-            tags.setdefault((name, number), {})[key] = value
-        for number, alias in _ask(db, "aliases_of_versions", name, _text(some)):
-            aliases.setdefault((name, number), []).append(alias)
+    for name, number, alias in _ask(db, "aliases_of_versions", keys):
+        aliases.setdefault((name, number), []).append(alias)
     return [
         ModelVersion(
             **row,
@@ -218,6 +215,10 @@ def versions_from(db: Connection, rows: Sequence[dict[str, Any]]) -> list[ModelV
         )
         for row in rows
     ]
+
+
+def _keys(versions: Iterable[tuple[str, int]]) -> str:
+    return _text(f"{number}/{name}" for name, number in versions)
 
 
 # --- history and checks
@@ -244,6 +245,17 @@ def newest_results(db: Connection, name: str, number: int, alias: str) -> tuple[
         return "", {}
     found = named(_ask(db, "results_of_run", name, number, alias, row[0], 1000))
     return row[0], {one["check"]: _result(one) for one in found}
+
+
+def results_of_runs(
+    db: Connection, name: str, numbers: Sequence[int], run_ids: Sequence[str]
+) -> dict[str, dict[str, GateResult]]:
+    """Give what each check gave last in some flow runs for versions of a model: by the run, then by its name."""
+    found: dict[str, dict[str, GateResult]] = {}
+    values = (name, _text(map(str, numbers)), _text(run_ids), MOST_RESULTS)
+    for row in named(_ask(db, "results_of_runs", *values)):
+        found.setdefault(row["gate_run_id"], {}).setdefault(row["check"], _result(row))
+    return found
 
 
 def _result(row: dict[str, Any]) -> GateResult:

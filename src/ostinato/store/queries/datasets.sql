@@ -73,9 +73,15 @@ ORDER BY found.name;
 -- users --
 -- The flow runs and tracking runs that used a version, with their names and their flow or experiment, newest first.
 WITH used (kind, run_id, context, at) AS (
-    SELECT 'flow-run', run_id, context, at FROM dataset_links WHERE digest = ?1 AND no = 0
+    SELECT * FROM (
+        SELECT 'flow-run', run_id, context, at FROM dataset_links WHERE digest = ?1 AND no = 0
+        ORDER BY at DESC, run_id, context LIMIT ?2
+    ) AS flows
     UNION ALL
-    SELECT 'tracking-run', run_id, context, at FROM tracking_inputs WHERE digest = ?1
+    SELECT * FROM (
+        SELECT 'tracking-run', run_id, context, at FROM tracking_inputs WHERE digest = ?1
+        ORDER BY at DESC, run_id, context LIMIT ?2
+    ) AS tracked
     ORDER BY 4 DESC, 1, 2, 3 LIMIT ?2
 )
 SELECT used.kind, used.run_id, coalesce(r.name, t.name, ''), coalesce(r.flow, e.name, ''), used.context, used.at

@@ -44,10 +44,11 @@ SELECT name, version, description, source, run_id, model_id, run_link, stage, ac
 FROM model_versions WHERE name = ? AND version < ? ORDER BY version DESC LIMIT ?;
 
 -- some_versions --
--- Versions of a model with these numbers (a JSON array).
-SELECT name, version, description, source, run_id, model_id, run_link, stage, actor, flow_run_id, task_no,
-    created_at, updated_at
-FROM model_versions WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?));
+-- Versions of models (a JSON array of NUMBER/NAME).
+SELECT v.name, v.version, v.description, v.source, v.run_id, v.model_id, v.run_link, v.stage, v.actor, v.flow_run_id,
+    v.task_no, v.created_at, v.updated_at
+FROM json_each(?) AS k CROSS JOIN model_versions AS v ON v.name = substr(k.value, instr(k.value, '/') + 1)
+    AND v.version = CAST(substr(k.value, 1, instr(k.value, '/') - 1) AS INTEGER);
 
 -- versions_of_run --
 -- Versions that a tracking run made.
@@ -79,15 +80,18 @@ SELECT max(version) FROM model_versions WHERE name = ? AND stage = ? AND version
 SELECT version FROM model_versions WHERE name = ? AND stage = ? AND version <> ? ORDER BY version;
 
 -- version_tags --
--- Tags of versions of a model (a JSON array of numbers).
-SELECT version, key, value FROM model_tags
-WHERE name = ? AND version > 0 AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
-ORDER BY version, key;
+-- Tags of versions of models (a JSON array of NUMBER/NAME).
+SELECT t.name, t.version, t.key, t.value
+FROM json_each(?) AS k CROSS JOIN model_tags AS t ON t.name = substr(k.value, instr(k.value, '/') + 1)
+    AND t.version = CAST(substr(k.value, 1, instr(k.value, '/') - 1) AS INTEGER)
+ORDER BY t.name, t.version, t.key;
 
 -- aliases_of_versions --
--- Aliases of versions of a model (a JSON array of numbers).
-SELECT version, alias FROM model_aliases
-WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?)) ORDER BY version, alias;
+-- Aliases of versions of models (a JSON array of NUMBER/NAME).
+SELECT a.name, a.version, a.alias
+FROM json_each(?) AS k CROSS JOIN model_aliases AS a ON a.name = substr(k.value, instr(k.value, '/') + 1)
+    AND a.version = CAST(substr(k.value, 1, instr(k.value, '/') - 1) AS INTEGER)
+ORDER BY a.name, a.version, a.alias;
 
 -- add_model --
 -- A model is made.
@@ -239,6 +243,14 @@ SELECT gate_run_id FROM gate_results WHERE name = ? AND version = ? AND alias = 
 -- What the checks of one flow run gave for a version and an alias, oldest first.
 SELECT id, at, name, version, alias, check_name AS "check", digest, passed, detail, champion, gate_run_id, actor
 FROM gate_results WHERE name = ? AND version = ? AND alias = ? AND gate_run_id = ? ORDER BY id LIMIT ?;
+
+-- results_of_runs --
+-- What checks gave for versions of a model (a JSON array of numbers) in flow runs (a JSON array of ids), newest first.
+SELECT id, at, name, version, alias, check_name AS "check", digest, passed, detail, champion, gate_run_id, actor
+FROM gate_results
+WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
+    AND gate_run_id IN (SELECT value FROM json_each(?))
+ORDER BY id DESC LIMIT ?;
 
 -- pin_tracking_run --
 -- The root run in which a tracking run was made is kept.
