@@ -62,8 +62,9 @@ class RunPython(Protocol):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the command line choose the store."""
+    """Let the command line choose the store, and the hand of those who visit the web interface."""
     parser.addoption("--store", choices=[*STORES, "both"], default="sqlite", help="database that tests run on")
+    parser.addoption("--hand", choices=["keyboard", "mouse"], default="keyboard", help="what journeys are made by")
 
 
 @pytest.hookimpl(trylast=True)

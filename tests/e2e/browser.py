@@ -9,10 +9,13 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.e2e.hands import PATIENCE_MS, Keys
+from tests.e2e.looks import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.hands import Hand
     from tests.integration.served import Served
 
     from ostinato.core.deployments import Deployment
@@ -64,8 +67,6 @@ FLOWS = """
 """Flows for pages to show: one that fails until it is mended, one that tracks, one that takes long."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_MS = 30_000
-"""So long a look waits for what should come: the machine may be busy with other tests."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -94,13 +95,21 @@ def launched() -> Iterator[Browser]:
 
 
 class Visitor:
-    """One person at a browser, with all that the pages complained of."""
+    """One person at a browser, with a hand, and with all that the pages complained of."""
 
-    def __init__(self, browser: Browser, server: Served, **options: Any) -> None:
+    def __init__(self, browser: Browser, server: Served, hand: type[Hand] = Keys, **options: Any) -> None:
         self.server = server
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        self.context = browser.new_context(viewport=WHOLE, **options)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
+        own = hand(self.page)
+        self.reach, self.press, self.fill, self.choose, self.check = (
+            own.reach,
+            own.press,
+            own.fill,
+            own.choose,
+            own.check,
+        )
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: dialog.accept())

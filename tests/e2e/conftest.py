@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.e2e.browser import Visitor, launched
 from tests.e2e.filled import Filled
+from tests.e2e.hands import HANDS
 from tests.integration.served import Served, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
+    from tests.e2e.hands import Hand
 
 COMMAND = str(Path(sys.executable).with_name("ostinato"))
 """The console script of the environment that runs the tests."""
@@ -101,8 +103,14 @@ def server(home: Path, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, server: Served) -> Iterator[Visitor]:
-    found = Visitor(browser, server)
+def hand(request: pytest.FixtureRequest) -> type[Hand]:
+    """Give the hand by which visitors do things."""
+    return HANDS[request.config.getoption("hand")]
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Served, hand: type[Hand]) -> Iterator[Visitor]:
+    found = Visitor(browser, server, hand)
     yield found
     found.context.close()
     assert found.complaints == []

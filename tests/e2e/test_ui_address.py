@@ -98,11 +98,11 @@ def test_everything_works_below_a_path(visitor: Visitor, server: Served, *, tell
         expect(page.get_by_role("heading", name="Home")).to_be_visible()
         assert page.url == f"{proxy.url}/"
         assert {one["path"] for one in visitor.context.cookies()} == {f"{PREFIX}/" if tells else "/"}
-        page.get_by_role("link", name="Runs", exact=True).click()
+        visitor.press(page.get_by_role("link", name="Runs", exact=True))
         expect(page).to_have_url(f"{proxy.url}/runs")
         second = server.fleet.run(deployment, name="second one")
         expect(page.get_by_role("link", name="second one")).to_be_visible()  # the stream told it
-        page.get_by_role("link", name="second one").click()
+        visitor.press(page.get_by_role("link", name="second one"))
         expect(page).to_have_url(f"{proxy.url}/runs/{second.id}")
         expect(page.locator(".title .state")).to_have_text(re.compile("Completed"))
         for path in (f"/runs/{first.id}?tab=logs", "/experiments/rides%2F2026", "/models"):

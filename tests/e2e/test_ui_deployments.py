@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.e2e.browser import Visitor, deployed
+from tests.e2e.looks import look
 
 from ostinato.core.deployments import Timetable
 from ostinato.core.schedules import Cron
@@ -16,6 +16,7 @@ from ostinato.core.schedules import Cron
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
     from tests.e2e.conftest import Cli
+    from tests.e2e.hands import Hand
     from tests.integration.served import Served
 
 DAILY = Timetable(slug="daily", schedule=Cron("0 3 * * *", timezone="Europe/Berlin"))
@@ -89,25 +90,25 @@ def test_a_run_is_made_with_the_parameters_of_the_form(visitor: Visitor, server:
     expect(field(visitor, "token")).to_have_attribute("type", "password")
     keys.press("Escape")
     keys.press("w")  # at once: the box that closes does not take this one along
-    field(visitor, "day").fill("2026-01-31")
-    field(visitor, "rows").fill("a b\n ج \n")
-    field(visitor, "model.depth").fill("3")
-    field(visitor, "kind").select_option("line")
-    field(visitor, "fast").check()
-    field(visitor, "note").fill("")
-    field(visitor, "extra").fill("{")
-    box.get_by_role("button", name="Run").click()
+    visitor.fill(field(visitor, "day"), "2026-01-31")
+    visitor.fill(field(visitor, "rows"), "a b\n ج \n")
+    visitor.fill(field(visitor, "model.depth"), "3")
+    visitor.choose(field(visitor, "kind"), "line")
+    visitor.check(field(visitor, "fast"))
+    visitor.fill(field(visitor, "note"), "")
+    visitor.fill(field(visitor, "extra"), "{")
+    visitor.press(box.get_by_role("button", name="Run"))
     expect(box.get_by_role("alert")).to_contain_text("it is no JSON")
     expect(field(visitor, "extra")).to_be_focused()
-    field(visitor, "extra").fill('{"a": {"b": "x"}}')
-    box.get_by_role("button", name="Run").click()
+    visitor.fill(field(visitor, "extra"), '{"a": {"b": "x"}}')
+    visitor.press(box.get_by_role("button", name="Run"))
     expect(box.get_by_role("alert")).to_contain_text('"x" is not a whole number')
     expect(field(visitor, "extra")).to_have_attribute("aria-invalid", "true")
-    field(visitor, "extra").fill('{"a": {"b": 1}}')
-    box.get_by_text("Name, time, tags").click()
-    box.get_by_label("Name of the run").fill("by hand")
-    box.get_by_label("More tags").fill("gpu, night")
-    box.get_by_role("button", name="Run").click()
+    visitor.fill(field(visitor, "extra"), '{"a": {"b": 1}}')
+    visitor.press(box.get_by_text("Name, time, tags"))
+    visitor.fill(box.get_by_label("Name of the run"), "by hand")
+    visitor.fill(box.get_by_label("More tags"), "gpu, night")
+    visitor.press(box.get_by_role("button", name="Run"))
     expect(page.get_by_role("heading", name="by hand")).to_be_visible()
     run = server.fleet.wait(page.url.rsplit("/", 1)[1])
     assert run.tags == ("gpu", "night")
@@ -123,18 +124,17 @@ def test_past_times_are_backfilled_and_shown_by_date(visitor: Visitor, server: S
     page, keys = visitor.page, visitor.page.keyboard
     row = page.get_by_label("Deployments").get_by_role("row").filter(has_text="train/test")
     expect(row).to_contain_text("at 03:00 each day, Europe/Berlin")
-    row.get_by_role("link", name="train/test", exact=True).click()
+    visitor.press(row.get_by_role("link", name="train/test", exact=True))
     expect(page.get_by_label("Next times").get_by_role("listitem")).to_have_count(5)
     expect(page.get_by_label("Next times")).to_contain_text(re.compile(r"03:00 Europe/Berlin"))
     button = page.get_by_role("button", name="Backfill…")
-    button.focus()
-    keys.press("Enter")
+    visitor.press(button)
     box = page.get_by_role("dialog")
-    box.get_by_label("First day").fill("2023-01-01")
-    box.get_by_label("Last day").fill("2023-01-03")
-    box.get_by_role("button", name="Look what there is to do").click()
+    visitor.fill(box.get_by_label("First day"), "2023-01-01")
+    visitor.fill(box.get_by_label("Last day"), "2023-01-03")
+    visitor.press(box.get_by_role("button", name="Look what there is to do"))
     expect(box.get_by_role("status")).to_have_text("3 to run")
-    box.get_by_role("button", name="Make 3 runs").click()
+    visitor.press(box.get_by_role("button", name="Make 3 runs"))
     expect(box).to_have_count(0)
     expect(button).to_be_focused()
     past = page.get_by_label("Past times of daily")
@@ -143,35 +143,35 @@ def test_past_times_are_backfilled_and_shown_by_date(visitor: Visitor, server: S
         expect(cell).to_be_visible()
     keys.press("b")
     expect(box.get_by_label("First day")).to_be_focused()
-    box.get_by_label("First day").fill("2022-12-31")
-    box.get_by_label("Last day").fill("2023-01-02")
+    visitor.fill(box.get_by_label("First day"), "2022-12-31")
+    visitor.fill(box.get_by_label("Last day"), "2023-01-02")
     keys.press("Enter")
     expect(box.get_by_role("status")).to_have_text("1 to run, 2 completed before")
     keys.press("Escape")
     keys.press("p")
     expect(page.get_by_text("It is paused.")).to_be_visible()
     expect(page.get_by_label("Last runs").get_by_role("row")).to_have_count(4)
-    past.get_by_role("link").first.click()
+    visitor.press(past.get_by_role("link").first)
     expect(page.locator(".title .state")).to_have_text(re.compile("Completed"))
     page.go_back()
     expect(page.get_by_role("heading", name="train/test")).to_be_visible()
-    page.get_by_role("button", name="Remove…").click()
+    visitor.press(page.get_by_role("button", name="Remove…"))
     expect(box).to_contain_text("Remove train/test?")
-    box.get_by_role("button", name="Keep it").click()
+    visitor.press(box.get_by_role("button", name="Keep it"))
     assert server.http.delete(f"/api/deployments/{deployment.id}").status_code == 204
     expect(page.get_by_text("It was removed while this page was open.")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("deployment-not-found")
 
 
-def test_who_may_only_look_is_told_so(browser: Browser, server: Served) -> None:
+def test_who_may_only_look_is_told_so(browser: Browser, server: Served, hand: type[Hand]) -> None:
     deployed(server, schedules=(DAILY,))
     server.http.post("/api/users", json={"name": "ann", "role": "viewer"})
     key = server.http.post("/api/keys", json={"user": "ann"}).json()["text"]
-    visitor = Visitor(browser, server)
+    visitor = Visitor(browser, server, hand)
     visitor.go("/deployments/train/test")
     page = visitor.page
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+    visitor.fill(page.get_by_label("API key"), key)
+    visitor.press(page.get_by_role("button", name="Sign in"))
     expect(page.get_by_text("You may look at this")).to_be_visible()
     for name in ("Run", "Run with…", "Backfill…", "Pause", "Remove…"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
@@ -203,9 +203,7 @@ def test_its_pages_and_forms_are_accessible(browser: Browser, server: Served, cl
     pages = ["/deployments", one, f"{one}?form=run", f"{one}?form=backfill", "/variables"]
     for path in [*pages, "/settings", "/settings/access", "/settings/audit"]:
         visitor.go(path)
-        visitor.page.wait_for_timeout(300)
-        found = Axe().run(visitor.page)
-        assert found.violations_count == 0, (path, found.generate_report())
+        look(visitor.page, twice=theme == "light")
     visitor.context.close()
 
 
@@ -274,9 +272,9 @@ def test_what_a_paused_run_asks_for_is_given_by_a_form(visitor: Visitor, server:
     visitor.go(f"/runs/{run.id}")
     asked = visitor.page.get_by_label("Input approval")
     expect(asked).to_contain_text("It waits for approval")
-    asked.get_by_label("approve").check()
-    field(visitor, "note").fill("fine ")
-    asked.get_by_role("button", name="Give it and go on").click()
+    visitor.check(asked.get_by_label("approve"))
+    visitor.fill(field(visitor, "note"), "fine ")
+    visitor.press(asked.get_by_role("button", name="Give it and go on"))
     expect(visitor.page.locator(".title .state")).to_have_text(re.compile("Completed"))
     expect(asked).to_have_count(0)
     assert server.http.get(f"/api/runs/{run.id}").json()["result"]["value"] == "True fine 3"

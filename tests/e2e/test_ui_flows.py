@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.e2e.browser import Visitor
 from tests.e2e.filled import SECOND, Filled
+from tests.e2e.looks import look
 from tests.integration.served import DEPLOYMENT, Served, served
 
 from ostinato import log_params, session, start_run
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from ostinato.core.states import StateName
 
@@ -100,11 +100,6 @@ def server(home: Path, tmp_path: Path, runs: dict[str, str]) -> Iterator[Served]
         yield found
 
 
-def accessible(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
 def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor, server: Served) -> None:
     assert (
         server.http.post("/api/deployments", json={**DEPLOYMENT, "description": "Trains *daily*."}).status_code == 201
@@ -115,7 +110,7 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
     table = page.get_by_label("Flows", exact=True)
     for name in (EVIL, RIGHT, LONG, DOTS):
         expect(table.get_by_role("link", name=name, exact=True)).to_be_visible()
-    table.get_by_role("link", name=DOTS, exact=True).click()
+    visitor.press(table.get_by_role("link", name=DOTS, exact=True))
     expect(page.get_by_role("heading", name=DOTS, exact=True)).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name=DOTS, exact=True)).to_be_visible()
@@ -123,7 +118,7 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
     row = table.get_by_role("row").filter(has_text="nightly")
     expect(row).to_contain_text("92 %")
     expect(row.locator(".sparks a")).to_have_count(12)
-    row.focus()
+    visitor.reach(row)
     page.keyboard.press("k")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
@@ -131,7 +126,7 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
     expect(page.get_by_text("Trains daily.")).to_be_visible()
     grid = page.get_by_role("grid", name="Tasks by runs")
     expect(grid.get_by_role("row")).to_have_count(4)
-    grid.get_by_role("link", name=re.compile("^ride-11, Completed, took 21s")).focus()
+    visitor.reach(grid.get_by_role("link", name=re.compile("^ride-11, Completed, took 21s")))
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
@@ -145,7 +140,7 @@ def test_flows_lead_from_how_they_went_to_the_task_that_failed(visitor: Visitor,
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="ride-11")).to_be_visible()
     visitor.go(f"/flows/{RIGHT.replace('/', '%2F')}")
-    page.get_by_role("link", name="All its runs").click()
+    visitor.press(page.get_by_role("link", name="All its runs"))
     expect(page.get_by_label("Runs", exact=True)).to_contain_text("one")
     visitor.go("/flows/nobody")
     expect(page.get_by_role("heading", name="No run, and no deployment")).to_be_visible()
@@ -161,10 +156,10 @@ def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: 
     visitor.go("/artifacts")
     rows = page.get_by_label("Artifacts", exact=True).get_by_role("row")
     expect(rows).to_have_count(8)
-    page.get_by_label("Part of the name").fill("VERD")
+    visitor.fill(page.get_by_label("Part of the name"), "VERD")
     page.keyboard.press("Enter")
     expect(rows).to_have_count(2)
-    page.get_by_role("link", name="verdict").click()
+    visitor.press(page.get_by_role("link", name="verdict"))
     prose = page.locator(".prose")
     expect(prose.get_by_role("link")).to_have_count(1)
     expect(prose).to_contain_text(EVIL)
@@ -172,19 +167,19 @@ def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: 
     expect(prose.locator("li li")).to_have_text("deeper")
     expect(prose.locator("pre")).to_have_text('print("<b>")')
     visitor.go("/artifacts?kind=html")
-    page.get_by_role("link", name="the html").click()
+    visitor.press(page.get_by_role("link", name="the html"))
     frame = page.frame_locator("iframe")
     expect(frame.locator("#said")).to_have_text("no script ran")
     assert page.locator("iframe").get_attribute("sandbox") == ""
-    page.get_by_label(re.compile("Run its scripts")).check()
+    visitor.check(page.get_by_label(re.compile("Run its scripts")))
     expect(frame.locator("#said")).to_have_text("a script ran, locked in")
     visitor.go("/artifacts?name=huge")
     begin = time.monotonic()
-    page.get_by_role("link", name="huge").click()
+    visitor.press(page.get_by_role("link", name="huge"))
     expect(page.get_by_text("Only the beginning of 11 MiB.")).to_be_visible()
     assert time.monotonic() - begin < 5
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download all of it").click()
+        visitor.press(page.get_by_role("link", name="Download all of it"))
     assert download.value.suggested_filename == "huge.md"
     visitor.go(f"/runs/{runs['ride-11']}?tab=artifacts")
     expect(page.get_by_role("article")).to_have_count(7)
@@ -192,12 +187,14 @@ def test_artifacts_are_shown_and_nothing_in_them_acts(visitor: Visitor, server: 
     image.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.artifact img').naturalWidth === 60")
     expect(page.get_by_text("300 more rows.")).to_have_count(0)
-    page.get_by_role("article").filter(has_text="scores").get_by_role("button", name="Show the beginning").click()
+    visitor.press(
+        page.get_by_role("article").filter(has_text="scores").get_by_role("button", name="Show the beginning")
+    )
     expect(page.get_by_text("300 more rows.")).to_be_visible()
     assert page.locator("a[href^='javascript']").count() == 0
     assert "evil" not in page.title()
     visitor.go("/artifacts?name=verdict")
-    page.get_by_role("link", name="verdict").click()
+    visitor.press(page.get_by_role("link", name="verdict"))
     expect(prose).to_be_visible()
     assert server.http.delete(f"/api/runs/{runs['ride-11']}").status_code == 204
     expect(page.get_by_role("alert")).to_contain_text("artifact-not-found")
@@ -218,16 +215,17 @@ def test_events_appear_as_they_happen_and_are_found_by_kind_and_run(visitor: Vis
     assert session.recorder().settle("database", 30)
     expect(rows.filter(has_text="file logged")).to_contain_text("report.md")
     expect(page.locator("summary").filter(has_text=re.compile(r"^\s*$"))).to_have_count(0)
-    rows.filter(has_text="variable set").press("Enter")
+    visitor.reach(rows.filter(has_text="variable set"))
+    page.keyboard.press("Enter")
     expect(rows.filter(has_text="variable set").locator("pre")).to_contain_text(EVIL)
-    page.get_by_label("Kind").select_option("task-moved")
-    expect(rows.nth(1)).to_contain_text("Completed")
+    visitor.choose(page.get_by_label("Kind"), "task-moved")
     expect(page).to_have_url(re.compile("kinds=task-moved"))
+    expect(rows.nth(1)).to_contain_text("Completed")
     n_shown = rows.count()
-    page.get_by_role("button", name="Show older events").click()
+    visitor.press(page.get_by_role("button", name="Show older events"))
     expect(rows.nth(n_shown)).to_be_visible()
-    page.get_by_label("Kind").select_option("run-moved")
-    page.get_by_label("Run", exact=True).fill("ride-7")
+    visitor.choose(page.get_by_label("Kind"), "run-moved")
+    visitor.fill(page.get_by_label("Run", exact=True), "ride-7")
     page.keyboard.press("Enter")
     expect(rows).to_have_count(3)
     expect(rows.nth(1)).to_contain_text("Failed")
@@ -240,14 +238,12 @@ def test_events_appear_as_they_happen_and_are_found_by_kind_and_run(visitor: Vis
 def test_these_pages_are_accessible(browser: Browser, server: Served, theme: str) -> None:
     visitor = Visitor(browser, server, color_scheme=theme, bypass_csp=True)
     visitor.sign_in()
-    page = visitor.page
     found = server.http.get("/api/ui/artifacts").json()["items"]
     paths = ["/flows", "/flows/train", "/artifacts", "/events"]
     paths += [f"/artifacts/{one['id']}" for one in found if one["key"] in ("scores", "verdict", "the html")]
     for path in paths:
         visitor.go(path)
-        page.wait_for_timeout(300)
-        accessible(page)
+        look(visitor.page, twice=theme == "light")
     visitor.context.close()
 
 

@@ -5,15 +5,20 @@ import { isStranger } from "./lib/api.js";
 import { begin } from "./lib/feed.js";
 import { html } from "./lib/html.js";
 import { place, to } from "./lib/route.js";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Frame } from "./parts/frame.js";
 import { Empty, Failure, Skeleton } from "./parts/notices.js";
 import { SignIn } from "./parts/signin.js";
-import { Home } from "./pages/home.js";
 
 /** Views by the first part of the address; a page is loaded when it is first shown, by the depth of the address. */
 const VIEWS = /** @type {Record<string, {title: string, load: (parts: string[]) => Promise<(parts: string[]) => any>}>} */ ({
-  "": { title: "Home", load: async () => () => html`<${Home} />` },
+  "": {
+    title: "Home",
+    load: async () => {
+      const { Home } = await import("./pages/home.js");
+      return () => html`<${Home} />`;
+    },
+  },
   runs: {
     title: "Runs",
     load: async ([, one, part, number]) => {
@@ -138,6 +143,12 @@ function View() {
   const name = parts[0] ?? "";
   const key = `${name}/${parts.length}`;
   const [shown, setShown] = useState(/** @type {{key: string, view: any, error: any} | null} */ (null));
+  const isFirst = useRef(true);
+  useLayoutEffect(() => {
+    // what had the focus went with its view: the keys go on at the beginning of this one
+    if (!isFirst.current && document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [parts.join("/")]);
   useEffect(() => {
     let over = false;
     document.title = `${parts[1] ?? VIEWS[name]?.title ?? "Not found"} · Ostinato`;
