@@ -46,7 +46,8 @@ def test_runs_of_an_experiment_are_ordered_compared_and_drawn(guest: Visitor, ma
     assert "seed" not in table.get_by_role("row").first.inner_text().split("depth", maxsplit=1)[0]  # what differs first
     table.get_by_role("button", name="rmse").click()
     expect(table.get_by_role("row").nth(1)).to_contain_text("depth-3")
-    expect(table.get_by_role("row").nth(1)).to_contain_text("inf")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("∞")
+    expect(table.get_by_role("row").nth(1).get_by_title(re.compile("the best: the lowest$"))).to_contain_text("★")
     page.get_by_label("Pin the best").select_option("highest rmse")
     expect(table.get_by_role("row").nth(1)).to_contain_text("★ depth-4")
     page.get_by_label("Pin the best").select_option("none")
@@ -90,7 +91,7 @@ def test_a_thousand_parameters_are_chosen_from_by_name_and_long_names_stay_on_th
     guest.go("/experiments")
     page.get_by_role("link", name=rides.LONG).click()
     table = page.get_by_label("Tracking runs")
-    expect(table.get_by_role("row").nth(1)).to_contain_text("nan")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("NaN")
     page.get_by_text("Columns", exact=False).first.click()
     page.get_by_label("Search columns").fill("0777")
     page.get_by_role("checkbox", name="params param-0777").check()
@@ -99,7 +100,8 @@ def test_a_thousand_parameters_are_chosen_from_by_name_and_long_names_stay_on_th
     expect(page.get_by_label("Parameters", exact=True).get_by_role("row")).to_have_count(40)
     page.get_by_label("Search parameters").fill("0999")
     expect(page.get_by_label("Parameters", exact=True).get_by_role("row")).to_have_count(1)
-    expect(page.get_by_text("The one value is not finite.")).to_be_visible()
+    expect(page.get_by_label("Metrics", exact=True)).to_contain_text("NaN since step 0")
+    expect(page.get_by_text("NaN at step 0")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -112,6 +114,9 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
     versions = page.get_by_label("Versions")
     expect(versions.get_by_role("row").nth(2)).to_contain_text("@production")
     expect(versions.get_by_role("row").nth(2)).to_contain_text("6.33333")
+    expect(versions.get_by_role("row").nth(2)).to_contain_text("passed for @production")
+    expect(versions.get_by_role("row").nth(1)).to_contain_text("failed for @production")
+    expect(versions.get_by_role("row").nth(1)).to_contain_text("rmse: rmse is 6.43333, at most 6.35 is wanted")
     expect(page.get_by_role("definition")).to_have_text("rmse is at most 6.35")
     page.get_by_role("button", name="Add a description").click()
     page.get_by_label("description").fill("# Card\nof *rides*")

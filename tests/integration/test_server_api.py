@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from tests.integration.served import DEPLOYMENT, Served, problem, served
@@ -176,6 +177,22 @@ def test_variables_flows_and_counts_are_shown(server: Served) -> None:
     rest = ok(server.http.get("/api/flows", params={"after": "b", "hours": 24}))
     assert [one["name"] for one in rest["items"]] == ["c"]
     assert ok(server.http.get("/api/counts")) == {"Scheduled": 3}
+
+
+def test_a_variable_of_any_name_is_set_shown_and_unset(server: Served) -> None:
+    """One whose name had a slash led to no door: it could be made by a flow, and never be deleted."""
+    for name in ("a/b", "/a//b/", "a%2Fb", "100%", "..a", "مرحبا؟#&", "/" * 500):
+        address = f"/api/variables/{quote(name, safe='')}"
+        assert ok(server.http.put(address, json={"value": 1}))["name"] == name
+        assert [one["name"] for one in ok(server.http.get("/api/variables"))] == [name]
+        assert ok(server.http.get(address))["value"] == 1
+        ok(server.http.delete(address), 204)
+        assert problem(server.http.get(address)) == (404, "variable-not-found")
+    for name in ("%2E", "%2E%2E", "a%00b", "n" * 501):
+        assert problem(server.http.put(f"/api/variables/{name}", json={"value": 1})) == (400, "option-invalid")
+    secret = server.http.put("/api/secrets/a%2Fb", json={"value": "x"})
+    assert problem(secret) == (400, "name-invalid")
+    assert problem(server.http.delete("/api/secrets/a%2Fb")) == (404, "secret-not-found")
 
 
 def test_the_audit_tells_who_did_what(server: Served) -> None:

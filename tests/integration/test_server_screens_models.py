@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from tests.integration.served import Served, problem, served
 
-from ostinato import dataset, log_metric, register_model, session, start_run
+from ostinato import dataset, log_metric, promote, register_model, session, start_run
+from ostinato.core.errors import GateFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,5 +75,39 @@ def test_what_is_not_finite_is_said_in_words_and_a_comparison_has_only_what_diff
     found = server.http.get("/api/ui/comparison", params={"run": ids}).json()
     assert [(one["part"], one["name"], one["values"]) for one in found["rows"]] == [("metrics", "odd", [1.0, "nan"])]
     assert found["n_equal"] > 2
-    series = server.http.get("/api/ui/series", params={"run": ids, "key": "loss"}).json()
-    assert [[point[2] for point in line["points"]] for line in series["lines"]] == [[0.0, None, 2.0]] * 2
+    lines = server.http.get("/api/ui/series", params={"run": ids, "key": ["loss", "odd"]}).json()["lines"]
+    assert [(line["run_id"], line["key"]) for line in lines] == [(one, key) for one in ids for key in ("loss", "odd")]
+    assert [[point[2] for point in line["points"]] for line in lines] == [[0.0, 2.0], [1.0], [0.0, 2.0], []]
+    gaps = [[(gap["value"], gap["step"], gap["last_step"], gap["goes_on"]) for gap in line["gaps"]] for line in lines]
+    assert gaps == [[("inf", 1, 1, False)], [], [("inf", 1, 1, False)], [("nan", 0, 0, True)]]
+    with start_run("worse", experiment="pages") as run:
+        for step, value in enumerate((1.0, math.nan, math.inf, math.inf)):
+            log_metric("loss", value, step=step)
+    session.recorder().settle("database")
+    shown = server.http.get(f"/api/ui/tracking-runs/{run.id}").json()
+    assert (shown["metrics"], shown["odd_since"]) == ({"loss": "inf"}, {"loss": 1})
+
+
+def test_each_version_says_how_its_last_promotion_went(server: Served) -> None:
+    for rmse in (6.4, 6.6):
+        with start_run() as run:
+            log_metric("rmse", rmse)
+            run.log_text("flavors: {}", "model/MLmodel")
+        register_model(f"runs:/{run.id}/model", "rides")
+    policy = {"checks": {"rmse": {"kind": "metric", "metric": "rmse", "max": 6.5}}}
+    assert server.http.put("/api/models/rides/policy", json={"policy": policy}).status_code == 200
+
+    def told() -> list[Any]:
+        session.recorder().settle("database")
+        found = [one["promotion"] for one in server.http.get("/api/ui/models/rides").json()["versions"]]
+        return [one and (one["alias"], one["state"], one["failed"]) for one in found]
+
+    assert told() == [None, None]
+    promote("rides", 1)
+    with pytest.raises(GateFailed):
+        promote("rides", 2, "Production")
+    passed: tuple[str, str, dict[str, str]] = ("production", "Completed", {})
+    assert told() == [("production", "Failed", {"rmse": "rmse is 6.6, at most 6.5 is wanted"}), passed]
+    begun = server.http.post("/api/models/rides/promotions", json={"version": 2, "to": "staging"}).json()
+    assert told() == [("staging", "Scheduled", {}), passed]
+    assert server.http.get("/api/ui/models/rides/2").json()["promotion"]["run_id"] == begun["id"]

@@ -106,6 +106,7 @@ LOOPED_ELSEWHERE = (
     ("screens", "flow_names"),
     ("screens", "newest_artifacts"),
     ("screens", "newest_begun"),
+    ("screens", "newest_named"),
     ("screens", "runs_below"),
 )
 """Other queries that run for each page of a reader, or look of the server."""

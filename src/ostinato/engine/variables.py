@@ -9,6 +9,7 @@ import msgspec
 from ostinato.core.errors import BadOption, VariableMissing
 from ostinato.core.events import VariableSet
 from ostinato.core.ports import RECORDER, resolve
+from ostinato.core.variables import check_variable_name
 from ostinato.engine.scopes import now_us
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Variable:
         """Set a variable; it is in the database when this returns.
 
         Raises:
-            BadOption: (option-invalid) JSON cannot hold the value.
+            BadOption: (option-invalid) JSON cannot hold the value, or the name is none that an address can hold.
         """
+        check_variable_name(name)
         try:
             encoded = msgspec.json.encode(value)
         except (TypeError, ValueError) as error:

@@ -29,9 +29,21 @@ IDENTITY: Final = "ostinato.identity"
 MOST_INT: Final = 1 << 62
 
 Ref = Annotated[str, PathParameter(min_length=1, max_length=500)]
+Part = Annotated[str, PathParameter(min_length=1, max_length=1500, description="A name, whatever signs it has.")]
+"""As `as_part` gives it."""
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Items on a page.")]
 After = Annotated[str, QueryParameter(max_length=200, description="`next` of the page before.")]
 Number = Annotated[int, QueryParameter(ge=0, le=MOST_INT, description="`next` of the page before.")]
+
+
+def as_part(name: str) -> str:
+    """Give a name as one part of a path, whatever signs it has; `unquote` gives it back.
+
+    Example:
+        >>> as_part("50% a/b")
+        '50%25 a%2Fb'
+    """
+    return name.replace("%", "%25").replace("/", "%2F")
 
 
 class Ask(Request[Any, Any, State]):

@@ -6,6 +6,7 @@ import os
 import time
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
 import msgspec
 from litestar.params import JSONBody, QueryParameter
@@ -15,8 +16,9 @@ from ostinato.core.errors import VariableMissing
 from ostinato.core.events import VariableSet
 from ostinato.core.happenings import KINDS
 from ostinato.core.states import StateName
+from ostinato.core.variables import check_variable_name
 from ostinato.core.views import VariableView, instant, variable_view
-from ostinato.server.doors import After, Ask, Limit, Page, Ref, page, read_at, remove_at, set_at
+from ostinato.server.doors import After, Ask, Limit, Page, Part, page, read_at, remove_at, set_at
 from ostinato.store import overview, variables
 
 HOUR_US: Final = 3_600_000_000
@@ -102,12 +104,12 @@ async def list_variables(request: Ask) -> list[VariableView]:
 
 
 @read_at("/api/variables/{name:str}")
-async def show_variable(request: Ask, name: Ref) -> VariableView:
+async def show_variable(request: Ask, name: Part) -> VariableView:
     """Give a variable."""
-    return await _variable(request, name)
+    return await _variable(request, unquote(name))
 
 
-async def _variable(request: Ask, name: Ref) -> VariableView:
+async def _variable(request: Ask, name: str) -> VariableView:
     found = await request.look(lambda shelf: variables.variable(shelf.db, name))
     if found is None:
         raise VariableMissing(name=name)
@@ -115,9 +117,11 @@ async def _variable(request: Ask, name: Ref) -> VariableView:
 
 
 @set_at("/api/variables/{name:str}")
-async def set_variable(request: Ask, name: Ref, data: JSONBody[VariableBody]) -> VariableView:
+async def set_variable(request: Ask, name: Part, data: JSONBody[VariableBody]) -> VariableView:
     """Set a variable."""
     request.identity.check("set-variable")
+    name = unquote(name)
+    check_variable_name(name)
     value = msgspec.json.encode(data.value)
     await request.office.write(
         lambda tx: tx.append(VariableSet(name, tx.now, value, data.tags)), request.identity.actor
@@ -126,9 +130,10 @@ async def set_variable(request: Ask, name: Ref, data: JSONBody[VariableBody]) ->
 
 
 @remove_at("/api/variables/{name:str}")
-async def unset_variable(request: Ask, name: Ref) -> None:
+async def unset_variable(request: Ask, name: Part) -> None:
     """Unset a variable."""
     request.identity.check("set-variable")
+    name = unquote(name)
     await _variable(request, name)
     await request.office.write(lambda tx: tx.append(VariableSet(name, tx.now, None)), request.identity.actor)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from urllib.parse import unquote
 
 import msgspec
 from litestar.params import JSONBody, QueryParameter
@@ -29,7 +30,20 @@ from ostinato.core.views import (
     secret_view,
     user_view,
 )
-from ostinato.server.doors import MOST_INT, After, Ask, Limit, Page, Ref, make_at, page, read_at, remove_at, set_at
+from ostinato.server.doors import (
+    MOST_INT,
+    After,
+    Ask,
+    Limit,
+    Page,
+    Part,
+    Ref,
+    make_at,
+    page,
+    read_at,
+    remove_at,
+    set_at,
+)
 from ostinato.server.runs import Instant
 
 
@@ -134,15 +148,15 @@ async def list_secrets(request: Ask, limit: Limit = 100, after: After = "") -> P
 
 
 @set_at("/api/secrets/{name:str}")
-async def set_secret(request: Ask, name: Ref, data: JSONBody[SecretBody]) -> None:
+async def set_secret(request: Ask, name: Part, data: JSONBody[SecretBody]) -> None:
     """Keep a secret; it is sealed before it is written."""
-    await request.do(SetSecret(name=name, value=data.value))
+    await request.do(SetSecret(name=unquote(name), value=data.value))
 
 
 @remove_at("/api/secrets/{name:str}")
-async def unset_secret(request: Ask, name: Ref) -> None:
+async def unset_secret(request: Ask, name: Part) -> None:
     """Forget a secret."""
-    await request.do(UnsetSecret(name=name))
+    await request.do(UnsetSecret(name=unquote(name)))
 
 
 Before = Annotated[int, QueryParameter(ge=1, le=MOST_INT, description="`next` of the page before.")]

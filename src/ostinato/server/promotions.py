@@ -52,6 +52,11 @@ class NewPromotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     to: str = "production"
 
 
+def run_name(name: str, version: int, alias: str) -> str:
+    """Give the name of the flow run that promotes a version, as the flow itself names it."""
+    return f"{name}-{version}-to-{alias}"
+
+
 @make_at("/api/models/{name:str}/promotions")
 async def create_promotion(request: Ask, name: Ref, data: JSONBody[NewPromotion]) -> RunView:
     """Have a worker run the checks of a model's policy on a version; it gets the alias when they pass.
@@ -95,7 +100,7 @@ def _begin(tx: Tx, revision: str, name: str, wanted: NewPromotion) -> FlowRun:
         made = Deployment(id="", flow=FLOW, name=NAME, code=code, parameter_schema=SCHEMA, description=DESCRIPTION)
         deployment = carry_out(tx, Deploy(deployment=made))
     parameters = {"name": name, "version": version.version, "to": alias}
-    title = f"{name}-{version.version}-to-{alias}"
+    title = run_name(name, version.version, alias)
     return carry_out(tx, CreateRun(deployment=deployment.id, parameters=parameters, name=title))
 
 

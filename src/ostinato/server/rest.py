@@ -32,7 +32,7 @@ from ostinato.server import (
     runs,
     screens,
 )
-from ostinato.server.doors import IDENTITY, OFFICE, Ask
+from ostinato.server.doors import IDENTITY, OFFICE, Ask, as_part
 from ostinato.server.exchange import MOST_BYTES
 from ostinato.server.problems import problem_of
 
@@ -68,6 +68,9 @@ _ACTS: Final = ("backfill", "pause", "runs", "upcoming")
 _TITLE: Final = re.compile(rf"{_DEPLOYMENTS}(?P<flow>[^/]+)/(?P<name>[^/]+)(?P<act>/(?:{'|'.join(_ACTS)}))?")
 """An address of a deployment by flow and name; a name that is an act has to be given by its id."""
 
+_NAMED: Final = re.compile(r"(?P<place>/api/(?:variables|secrets)/)(?P<name>.+)", re.DOTALL)
+"""An address of what has a name of any signs."""
+
 _log: Final = logging.getLogger("ostinato.server")
 
 
@@ -95,6 +98,9 @@ class Rest:
         """Answer one request."""
         exchange.scope[OFFICE] = self.office
         exchange.scope[IDENTITY] = identity
+        named = _NAMED.fullmatch(exchange.path)
+        if named is not None:
+            exchange.scope["path"] = named["place"] + as_part(named["name"])
         await self._resolve_title(exchange, identity)
         await exchange.hand_over(self._app)
 

@@ -56,6 +56,11 @@ def _ask(db: Connection, name: str, *values: object) -> Cursor:
     return db.execute(sql.load("screens")[name], values)
 
 
+def newest_named(db: Connection, flow: str, names: Sequence[str]) -> list[FlowRun]:
+    """Give the newest run of a flow of each of some names."""
+    return flow_runs(db, _ask(db, "newest_named", flow, msgspec.json.encode(names).decode()))
+
+
 def flow_names(db: Connection, after: str, limit: int) -> list[str]:
     """Give names of flows after one of them."""
     return [row[0] for row in _ask(db, "flow_names", after, limit)]

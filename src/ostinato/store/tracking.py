@@ -168,6 +168,12 @@ def metric_history(
         yield Point(key, value_of(value, special), step, at)
 
 
+def odd_since(db: Connection, run_id: str, key: str, newest: int) -> int:
+    """Give the step since which a metric has no finite value, at the latest that of its newest one."""
+    row = db.execute(sql.load("tracking")["odd_since"], (run_id, key, FIRST[0])).fetchone()
+    return newest if row is None or row[0] is None else int(row[0])
+
+
 def files(db: Connection, run_id: str, *, under: str = "", after: str = "", limit: int = 1000) -> list[TrackedFile]:
     """Give the files of a tracking run by path, those below a folder when it is named."""
     low, high = (f"{under}/", f"{under}0") if under else ("", "\U0010ffff")  # "0" follows "/"

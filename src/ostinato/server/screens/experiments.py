@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import Meta
 
 from ostinato.core.errors import RunNotFound
 from ostinato.core.registry import Stage
-from ostinato.core.tracking import TrackingStatus
+from ostinato.core.tracking import TrackingStatus, sampled
 from ostinato.core.tracking_views import (
     ExperimentView,
     FileView,
@@ -25,14 +26,15 @@ from ostinato.core.tracking_views import (
 )
 from ostinato.core.views import instant
 from ostinato.server.doors import Ask, Limit, Ref, read_at
-from ostinato.server.experiments import Key, Most, Text, Token
+from ostinato.server.experiments import Most, Text, Token
 from ostinato.store import logged_models, registry, tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ostinato.core.tracking import TrackingRun
+    from ostinato.core.tracking import Point, TrackingRun
     from ostinato.server.office import Shelf
+    from ostinato.store.database import Connection
 
 N_COLUMNS: Final = 6
 """Metrics, and as many parameters, that are shown when no columns are chosen."""
@@ -41,6 +43,10 @@ MOST_CHOSEN: Final = 40
 MOST_ROWS: Final = 300
 """Differences of one kind that are told."""
 MOST_COMPARED: Final = 4
+N_GAPS: Final = 20
+"""Stretches of a line without a finite value that are told."""
+MOST_ODD: Final = 100
+"""Metrics without a finite value now of which is told since when."""
 N_FILES: Final = 200
 NOTE: Final = "mlflow.note.content"
 PACKAGES: Final = "ostinato.packages"
@@ -50,6 +56,7 @@ OURS: Final = ("mlflow.", "ostinato.")
 """How tags begin that people did not set."""
 
 Part = Literal["metrics", "params", "tags", "code", "data", "environment"]
+Odd = Literal["nan", "inf", "-inf"]
 Name = Annotated[str, QueryParameter(min_length=1, max_length=1000, description="Name or id.")]
 Best = Annotated[str, QueryParameter(max_length=320, description="Such as `metrics.rmse ASC`: the first run by it.")]
 Field = Annotated[str, Meta(max_length=300)]
@@ -59,6 +66,10 @@ Fields = Annotated[
 Orders = Annotated[
     list[Annotated[str, Meta(max_length=320)]] | None,
     QueryParameter(max_items=3, description="Such as `metrics.rmse ASC`."),
+]
+Keys = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=1000)]],
+    QueryParameter(min_items=1, max_items=MOST_COMPARED, description="Metrics, by name."),
 ]
 RunIds = Annotated[
     list[Annotated[str, Meta(max_length=64)]],
@@ -114,18 +125,36 @@ class ComparisonScreen(msgspec.Struct, frozen=True, kw_only=True):
     """Those that one of them has."""
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Values that are not finite, of one kind, one after the other."""
+
+    value: Odd
+    step: int
+    """Of the first of them."""
+    after_s: float
+    """Seconds from the begin of the run to the first of them."""
+    last_step: int
+    goes_on: bool
+    """Whether no other value follows."""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What a metric of one run did."""
 
     run_id: str
-    points: list[tuple[int, float, float | None]]
-    """Step, seconds since the run began, value; null where it is not finite."""
+    key: str
+    started_at: datetime
+    points: list[tuple[int, float, float]]
+    """Step, seconds since the run began, value: the finite ones."""
+    gaps: list[Gap]
+    """Where it is not finite, the first ones."""
+    n_odd: int
+    """Values that are not finite."""
 
 
 class SeriesScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a metric of some runs did."""
+    """What metrics of some runs did, run by run."""
 
-    key: str
     lines: list[Line]
 
 
@@ -152,6 +181,8 @@ class TrackingScreen(msgspec.Struct, frozen=True, kw_only=True):
 
     run: TrackingRunView
     metrics: dict[str, float | str]
+    odd_since: dict[str, int]
+    """Metrics that are not finite now, with the step since which they have had no finite value."""
     experiment: str
     flow_run: str
     """Name of the flow run in which it was made; empty when that is gone."""
@@ -221,12 +252,12 @@ async def comparison_screen(request: Ask, run: RunIds) -> ComparisonScreen:
 
 
 @read_at("/api/ui/series")
-async def series_screen(request: Ask, run: RunIds, key: Key, most: Most = 600) -> SeriesScreen:
-    """Give the values of a metric of some runs by step; of more than `most` the least and greatest of equal parts."""
+async def series_screen(request: Ask, run: RunIds, key: Keys, most: Most = 600) -> SeriesScreen:
+    """Give the values of metrics of some runs by step; of more than `most` the least and greatest of equal parts."""
 
     def ask(shelf: Shelf) -> SeriesScreen:
         runs = [shelf.reader.find_tracking_run(ref) for ref in run]
-        return SeriesScreen(key=key, lines=[_line(shelf, one, key, most) for one in runs])
+        return SeriesScreen(lines=[_line(shelf, one, name, most) for one in runs for name in key])
 
     return await request.look(ask)
 
@@ -240,6 +271,12 @@ async def tracking_screen(request: Ask, ref: Ref) -> TrackingScreen:
 def told(run: TrackingRun) -> dict[str, float | str]:
     """Give the newest values of a run's metrics, as words where they are not finite."""
     return {one.key: one.value if math.isfinite(one.value) else str(one.value) for one in run.metrics}
+
+
+def odd_since(db: Connection, run: TrackingRun) -> dict[str, int]:
+    """Give the metrics of a run that are not finite now, with the step since which they have had no finite value."""
+    odd = [one for one in run.metrics if not math.isfinite(one.value)][:MOST_ODD]
+    return {one.key: tracking.odd_since(db, run.id, one.key, one.step) for one in odd}
 
 
 # --- the table
@@ -340,13 +377,38 @@ def _environment(run: TrackingRun) -> dict[str, float | str]:
 
 
 def _line(shelf: Shelf, run: TrackingRun, key: str, most: int) -> Line:
+    history = list(tracking.metric_history(shelf.db, run.id, key))
+    finite = [point for point in history if math.isfinite(point.value)]
     return Line(
         run_id=run.id,
-        points=[
-            (point.step, (point.at - run.started_at) / 1e6, point.value if math.isfinite(point.value) else None)
-            for point in shelf.reader.metric_history(run.id, key, most=most)
-        ],
+        key=key,
+        started_at=instant(run.started_at),
+        points=[(point.step, (point.at - run.started_at) / 1e6, point.value) for point in sampled(finite, most)],
+        gaps=_gaps(history, run.started_at)[:N_GAPS] if len(finite) < len(history) else [],
+        n_odd=len(history) - len(finite),
     )
+
+
+def _gaps(history: list[Point], begin: int) -> list[Gap]:
+    parts = [(value, list(points)) for value, points in groupby(history, lambda point: _odd(point.value))]
+    return [
+        Gap(
+            value=value,
+            step=points[0].step,
+            after_s=(points[0].at - begin) / 1e6,
+            last_step=points[-1].step,
+            goes_on=points[-1] is history[-1],
+        )
+        for value, points in parts
+        if value is not None
+    ]
+
+
+def _odd(value: float) -> Odd | None:
+    """Give the word for a value that is not finite."""
+    if math.isfinite(value):
+        return None
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
 def _tracking(shelf: Shelf, ref: str) -> TrackingScreen:
@@ -358,6 +420,7 @@ def _tracking(shelf: Shelf, ref: str) -> TrackingScreen:
     return TrackingScreen(
         run=tracking_run_view(run),
         metrics=told(run),
+        odd_since=odd_since(db, run),
         experiment=experiment.name if experiment is not None else "",
         flow_run=_flow_run(shelf, run.flow_run_id),
         task_run=_task_run(shelf, run),

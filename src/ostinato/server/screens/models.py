@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import UNSET
 
-from ostinato.core.registry import Model, ModelVersion, Stage, VersionOrigin, unmet
+from ostinato.core.registry import STAGE_OF, Model, ModelVersion, Stage, VersionOrigin, alias_of, unmet
 from ostinato.core.registry_views import (
     AliasStepView,
     GateResultView,
@@ -20,14 +20,20 @@ from ostinato.core.registry_views import (
     version_view,
 )
 from ostinato.core.signatures import Signature
+from ostinato.core.states import StateName
 from ostinato.core.views import instant
 from ostinato.server.doors import Ask, Ref, read_at
 from ostinato.server.models import Version
+from ostinato.server.promotions import FLOW, run_name
 from ostinato.server.screens.experiments import told
-from ostinato.store import logged_models, registry, tracking
+from ostinato.store import logged_models, registry, screens, tracking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ostinato.core.logged_models import LoggedModel
+    from ostinato.core.records import FlowRun
+    from ostinato.core.registry import AliasStep, GateResult
     from ostinato.core.signatures import Column, Parameter
     from ostinato.core.tracking import TrackingRun
     from ostinato.server.office import Shelf
@@ -40,6 +46,19 @@ N_METRICS: Final = 6
 """Metrics that the list of versions has."""
 
 _signature: Final = msgspec.json.Decoder(Signature).decode
+
+
+class PromotionView(msgspec.Struct, frozen=True, kw_only=True):
+    """The last flow run that was to give a version an alias."""
+
+    run_id: str
+    alias: str
+    state: StateName
+    at: datetime
+    failed: dict[str, str]
+    """By the name of each check that did not pass, what it said."""
+    message: str
+    """Why it ended as it did, or what it waits for."""
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +76,7 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str
     metrics: dict[str, float | str]
     """`nan`, `inf` or `-inf` where a value is not finite."""
+    promotion: PromotionView | None
 
 
 class ModelScreen(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +132,7 @@ class VersionScreen(msgspec.Struct, frozen=True, kw_only=True):
     flavor: str
     requirements: tuple[str, ...]
     size_bytes: int | None
+    promotion: PromotionView | None
     gates: list[GateView]
     checks: list[GateResultView]
     """The newest first."""
@@ -143,12 +164,41 @@ def _model(shelf: Shelf, name: str) -> ModelScreen:
         if run.experiment_id not in experiments:
             found = tracking.experiment(shelf.db, run.experiment_id)
             experiments[run.experiment_id] = found.name if found is not None else ""
+    steps = registry.alias_steps(shelf.db, name, limit=N_STEPS)
+    promotions = _promotions(shelf.db, model, [one.version for one in shown], steps)
     return ModelScreen(
         model=model_view(model),
         metrics=metrics,
-        versions=[_row(one, runs.get(one.run_id), experiments, metrics) for one in shown],
+        versions=[_row(one, runs.get(one.run_id), experiments, metrics, promotions.get(one.version)) for one in shown],
         next=shown[-1].version if len(versions) > N_VERSIONS else None,
-        steps=[step_view(one) for one in registry.alias_steps(shelf.db, name, limit=N_STEPS)],
+        steps=[step_view(one) for one in steps],
+    )
+
+
+def _promotions(
+    db: Connection, model: Model, numbers: list[int], steps: Iterable[AliasStep]
+) -> dict[int, PromotionView]:
+    """Give the last promotion of each of some versions: those of aliases that are gated, have moved, or are stages."""
+    gated = model.policy.aliases if model.policy is not None else ()
+    aliases = {*gated, *model.aliases, *(step.alias for step in steps), *STAGE_OF, *STAGE_OF.values()}
+    names = {run_name(model.name, number, alias): (number, alias) for number in numbers for alias in aliases}
+    newest: dict[int, FlowRun] = {}
+    for run in sorted(screens.newest_named(db, FLOW, list(names)), key=lambda one: one.id):
+        newest[names[run.name][0]] = run
+    results = registry.results_of_runs(db, model.name, list(newest), [run.id for run in newest.values()])
+    return {
+        number: _promotion(run, alias_of(names[run.name][1]), results.get(run.id, {})) for number, run in newest.items()
+    }
+
+
+def _promotion(run: FlowRun, alias: str, results: dict[str, GateResult]) -> PromotionView:
+    return PromotionView(
+        run_id=run.id,
+        alias=alias,
+        state=run.state,
+        at=instant(run.ended_at or run.created_at),
+        failed={check: one.detail for check, one in results.items() if not one.passed},
+        message=run.error.message if run.error is not None else run.message,
     )
 
 
@@ -165,7 +215,13 @@ def _metrics_of(model: Model, runs: list[TrackingRun]) -> list[str]:
     return list(dict.fromkeys([*there, *common]))[:N_METRICS]
 
 
-def _row(one: ModelVersion, run: TrackingRun | None, experiments: dict[str, str], metrics: list[str]) -> VersionRow:
+def _row(
+    one: ModelVersion,
+    run: TrackingRun | None,
+    experiments: dict[str, str],
+    metrics: list[str],
+    promotion: PromotionView | None,
+) -> VersionRow:
     values = told(run) if run is not None else {}
     return VersionRow(
         version=one.version,
@@ -178,6 +234,7 @@ def _row(one: ModelVersion, run: TrackingRun | None, experiments: dict[str, str]
         run=run.name if run is not None else "",
         experiment=experiments.get(run.experiment_id, "") if run is not None else "",
         metrics={key: values[key] for key in metrics if key in values},
+        promotion=promotion,
     )
 
 
@@ -198,6 +255,7 @@ def _version(shelf: Shelf, name: str, ref: str) -> VersionScreen:
         flavor=logged.flavor if logged is not None else "",
         requirements=logged.requirements if logged is not None else (),
         size_bytes=logged.size if logged is not None else None,
+        promotion=_promotions(db, model, [one.version], steps).get(one.version),
         gates=_gates(db, model, one),
         checks=[result_view(each) for each in registry.gate_results(db, name, one.version, limit=N_CHECKS)],
         steps=[step_view(step) for step in steps if one.version in (step.version, step.previous)][:N_STEPS],

@@ -77,3 +77,10 @@ WHERE a.id = ?;
 SELECT a.id, a.run_id, coalesce(r.name, ''), a.at
 FROM artifacts AS a LEFT JOIN flow_runs AS r ON r.id = a.run_id
 WHERE a.key = ? ORDER BY a.id DESC LIMIT ?;
+
+-- newest_named --
+-- The newest run of a flow of each of some names (a JSON array).
+SELECT * FROM flow_runs
+WHERE flow = ? AND id IN (
+    SELECT max(id) FROM flow_runs WHERE name IN (SELECT value FROM json_each(?)) GROUP BY name, flow
+);

@@ -169,6 +169,14 @@ SELECT step, at, value, special FROM metric_points
 WHERE run_id = ? AND key = ? AND (step, at) > (?, ?)
 ORDER BY step, at LIMIT ?;
 
+-- odd_since --
+-- The first step after the newest finite value of a metric.
+SELECT min(p.step) FROM metric_points AS p
+WHERE p.run_id = ? AND p.key = ? AND p.step > coalesce((
+    SELECT q.step FROM metric_points AS q
+    WHERE q.run_id = p.run_id AND q.key = p.key AND q.special = '' ORDER BY q.step DESC LIMIT 1
+), ?);
+
 -- files --
 -- Files of a tracking run between two paths, by path.
 SELECT path, blob, size, media_type, at FROM tracking_files

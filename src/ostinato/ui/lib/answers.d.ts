@@ -214,6 +214,7 @@ declare namespace Api {
     said: string[];
     paused: boolean;
     next_at: string | null;
+    parameters: Record<string, any>;
   }
   interface DeploymentRow {
     id: string;
@@ -230,6 +231,7 @@ declare namespace Api {
   }
   interface DeploymentScreen {
     deployment: DeploymentView;
+    queue: string;
     next: NextTime[];
     runs: RunRow[];
     past: Past[];
@@ -375,6 +377,13 @@ declare namespace Api {
     id: string;
     state?: StateName | null;
   }
+  interface Gap {
+    value: "nan" | "inf" | "-inf";
+    step: number;
+    after_s: number;
+    last_step: number;
+    goes_on: boolean;
+  }
   interface GateResultView {
     id: number;
     at: string;
@@ -450,7 +459,11 @@ declare namespace Api {
   }
   interface Line {
     run_id: string;
-    points: ([number, number, number | null])[];
+    key: string;
+    started_at: string;
+    points: [number, number, number][];
+    gaps: Gap[];
+    n_odd: number;
   }
   interface LinkView {
     kind: "flow-run" | "task-run" | "tracking-run";
@@ -566,6 +579,11 @@ declare namespace Api {
     started_at: string | null;
     ended_at: string | null;
   }
+  interface OtherValue {
+    name: string;
+    value: any;
+    usual: any;
+  }
   interface Outcomes {
     well: number;
     badly: number;
@@ -669,6 +687,14 @@ declare namespace Api {
     schema: FieldView[];
     columns: ColumnView[];
   }
+  interface PromotionView {
+    run_id: string;
+    alias: string;
+    state: StateName;
+    at: string;
+    failed: Record<string, string>;
+    message: string;
+  }
   interface QueueView {
     name: string;
     description: string;
@@ -725,6 +751,8 @@ declare namespace Api {
   }
   interface RunScreen {
     run: RunView;
+    parent: RunRow | null;
+    others: OtherValue[] | null;
     why: string;
     worker_name: string | null;
     counts: TaskCountView[];
@@ -804,7 +832,6 @@ declare namespace Api {
     updated_by: string;
   }
   interface SeriesScreen {
-    key: string;
     lines: Line[];
   }
   interface ServerView {
@@ -963,7 +990,7 @@ declare namespace Api {
     task_no: number | null;
     started_at: string;
     ended_at: string | null;
-    metrics: Record<string, number>;
+    metrics: Record<string, number | string>;
   }
   interface TrackingRow {
     id: string;
@@ -997,6 +1024,7 @@ declare namespace Api {
   interface TrackingScreen {
     run: TrackingRunView;
     metrics: Record<string, number | string>;
+    odd_since: Record<string, number>;
     experiment: string;
     flow_run: string;
     task_run: string;
@@ -1063,6 +1091,7 @@ declare namespace Api {
     flavor: string;
     requirements: string[];
     size_bytes: number | null;
+    promotion: PromotionView | null;
     gates: GateView[];
     checks: GateResultView[];
     steps: AliasStepView[];
@@ -1130,6 +1159,7 @@ declare namespace Api {
     run: string;
     experiment: string;
     metrics: Record<string, number | string>;
+    promotion: PromotionView | null;
   }
   interface tracking_views_InputView {
     digest: string;

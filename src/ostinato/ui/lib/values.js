@@ -1,6 +1,9 @@
 /** Fields of tracking runs (`metrics.rmse`, `params.depth`, `tags.team`) and their values, as tables show them. */
 
 const SMALL = 1e-4, LARGE = 1e9;
+const SIGNS = /** @type {Record<string, string>} */ ({ nan: "NaN", inf: "∞", "-inf": "-∞" });
+/** A text that is a number with more digits than a table shows. */
+const LONG = /^-?\d*\.\d{7,}(e[+-]?\d+)?$/i;
 
 /** Give a number in six digits, with an exponent when it is very small or large; whole ones are exact. */
 function digits(/** @type {number} */ value) {
@@ -9,10 +12,13 @@ function digits(/** @type {number} */ value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
-export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined ? "" : value === null ? "not finite" : digits(value));
+export const shown = (/** @type {number | null | undefined} */ value) => (value === undefined || value === null ? "" : digits(value));
 
-/** Give a value as a table shows it: a number in six digits, a text as it is. */
-export const cell = (/** @type {number | string | null | undefined} */ value) => (typeof value === "number" ? shown(value) : (value ?? ""));
+/** Give a value as a table shows it: a number, and a text that is one, in six digits; another text as it is. */
+export const cell = (/** @type {number | string | null | undefined} */ value) => (typeof value === "number" ? shown(value) : LONG.test(value ?? "") ? shown(Number(value)) : (value ?? ""));
+
+/** Give the value of a metric as a table shows it: in six digits, or the sign of one that is not finite. */
+export const metric = (/** @type {number | string | null | undefined} */ value) => (typeof value === "string" ? (SIGNS[value] ?? value) : shown(value));
 
 /** Give the part and the key of a field. */
 export function parted(/** @type {string} */ field) {
@@ -21,6 +27,12 @@ export function parted(/** @type {string} */ field) {
 }
 
 export const nameOf = (/** @type {string} */ field) => parted(field).key;
+
+/** Whether the values of a field are numbers. */
+export const isMetric = (/** @type {string} */ field) => field.startsWith("metrics.");
+
+/** Give the value of a field as a table shows it. */
+export const fieldCell = (/** @type {string} */ field, /** @type {number | string | null | undefined} */ value) => (isMetric(field) ? metric(value) : cell(value));
 
 /** Give a field as filters and orders write it. */
 export function term(/** @type {string} */ field) {

@@ -6,7 +6,7 @@ import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { to } from "../lib/route.js";
 import { full, span } from "../lib/time.js";
-import { bytes, cell } from "../lib/values.js";
+import { bytes, cell, metric } from "../lib/values.js";
 import { useView } from "../lib/view.js";
 import { Charts } from "../parts/compared.js";
 import { Files } from "../parts/files.js";
@@ -25,6 +25,7 @@ export function TrackingRun({ experiment, id }) {
   const crumbs = html`<p class="crumbs"><a href=${to("experiments")}>Experiments</a> / <a href=${to("experiments", place)} dir="auto">${place}</a></p>`;
   if (!data) return html`${crumbs}<h1>Tracking run</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`}`;
   const { run } = data;
+  const newest = (/** @type {string} */ key, /** @type {any} */ value) => html`${metric(value)}${key in data.odd_since && html` <span class="quiet">since step ${data.odd_since[key].toLocaleString("en")}</span>`}`;
   const metrics = Object.keys(data.metrics), params = Object.entries(run.params);
   const tags = Object.entries(run.tags).filter(([key]) => key !== NOTE);
   return html`${crumbs}
@@ -34,7 +35,7 @@ export function TrackingRun({ experiment, id }) {
     ${error && html`<${Failure} error=${error} again=${again} />`}
     <${Note} key=${run.id} run=${run} again=${again} />
     <${Links} data=${data} />
-    ${metrics.length > 0 && html`<h2>Metrics <span class="quiet">${metrics.length.toLocaleString("en")}</span></h2><${Pairs} label="Metrics" pairs=${Object.entries(data.metrics)} />
+    ${metrics.length > 0 && html`<h2>Metrics <span class="quiet">${metrics.length.toLocaleString("en")}</span></h2><${Pairs} label="Metrics" pairs=${Object.entries(data.metrics)} row=${newest} />
       <${Charts} metrics=${metrics} runs=${[run]} />`}
     ${params.length > 0 && html`<h2>Parameters <span class="quiet">${params.length.toLocaleString("en")}</span></h2><${Pairs} label="Parameters" pairs=${params} />`}
     ${tags.length > 0 && html`<h2>Tags</h2><${Pairs} label="Tags" pairs=${tags} />`}
@@ -75,12 +76,12 @@ function Links({ data }) {
   return html`<dl class="facts-list">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
-/** Names with values; of very many those that are looked for. @param {{label: string, pairs: [string, any][]}} props */
-function Pairs({ label, pairs }) {
+/** Names with values; of very many those that are looked for. @param {{label: string, pairs: [string, any][], row?: (key: string, value: any) => any}} props */
+function Pairs({ label, pairs, row = (key, value) => cell(value) }) {
   const [text, setText] = useState("");
   const [most, setMost] = useState(MOST_SHOWN);
   const found = pairs.filter(([key]) => key.toLowerCase().includes(text.toLowerCase()));
   return html`${pairs.length > 20 && html`<p><input type="search" aria-label=${`Search ${label.toLowerCase()}`} placeholder="Part of a name" value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} /></p>`}
-    <div class="scroll"><table class="rows pairs" aria-label=${label}><tbody>${found.slice(0, most).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td dir="auto" title=${value}>${cell(value)}</td></tr>`)}</tbody></table></div>
+    <div class="scroll"><table class="rows pairs" aria-label=${label}><tbody>${found.slice(0, most).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td dir="auto" title=${value}>${row(key, value)}</td></tr>`)}</tbody></table></div>
     ${found.length > most && html`<button class="more" onClick=${() => setMost(most + MORE)}>Show more of ${found.length.toLocaleString("en")}</button>`}`;
 }

@@ -1,25 +1,26 @@
 /** One version of a model: where it comes from and what came of it, what it takes and gives, what its checks gave. */
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { to } from "../lib/route.js";
 import { full } from "../lib/time.js";
-import { bytes, cell } from "../lib/values.js";
+import { bytes, metric } from "../lib/values.js";
 import { useView } from "../lib/view.js";
 import { Moves, Names } from "../parts/aliases.js";
 import { Card } from "../parts/card.js";
-import { Checks, Passed, Promote } from "../parts/gate.js";
+import { Checks, concerns, Passed, Promote, Promotion } from "../parts/gate.js";
 import { Lineage } from "../parts/lineage.js";
 import { Code, Failure, Skeleton } from "../parts/notices.js";
 import { When } from "../parts/when.js";
 
 const MOST_METRICS = 30;
-const CONCERNS = /^(model|version|alias|stage|gate)-/;
 
 /** @param {{name: string, version: string}} props */
 export function Version({ name, version }) {
   const path = `${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
-  const { data, error, again } = useView(`api/ui/models/${path}`, (event) => CONCERNS.test(event.kind) && event.data?.name === name, 500);
+  const runs = useRef(/** @type {Set<string>} */ (new Set())).current;
+  const { data, error, again } = useView(`api/ui/models/${path}`, (event) => concerns(event, name, runs), 500);
+  if (data?.promotion) runs.add(data.promotion.run_id);
   const [promotes, setPromotes] = useState(false);
   useLayoutEffect(() => offer([{ keys: "p", words: "Promote this version", group: "Model", run: () => setPromotes(true) }]), []);
   const crumbs = html`<p class="crumbs"><a href=${to("models")}>Models</a> / <a href=${to("models", name)} dir="auto">${name}</a></p>`;
@@ -27,15 +28,16 @@ export function Version({ name, version }) {
   const { model, version: one } = data;
   const metrics = Object.entries(data.metrics);
   return html`${crumbs}
-    <div class="title"><h1>Version ${one.version}</h1><span><${Names} aliases=${one.aliases} /></span>${one.stage !== "None" && html`<span class="quiet">${one.stage}</span>`}
-      <span class="actions"><button class="main" onClick=${() => setPromotes(true)}>Promote</button></span></div>
+    <div class="title"><h1>Version ${one.version}</h1><span><${Names} version=${one} /></span>
+      <span class="actions"><button class="main" onClick=${() => setPromotes(true)}>Promote…</button></span></div>
     <p class="facts"><span>made <${When} at=${one.created_at} /> by <span dir="auto">${one.actor}</span></span><span><code>${one.uri}</code></span>
       ${Object.entries(one.tags).map(([key, value]) => html`<span key=${key} dir="auto">${key}=${value}</span>`)}</p>
+    ${data.promotion && html`<div class="promotion"><span class="quiet">Last promotion:</span> <${Promotion} of=${data.promotion} /></div>`}
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${promotes && html`<${Promote} model=${model} version=${one} gates=${data.gates} done=${again} close=${() => setPromotes(false)} />`}
     <${Card} key=${path} path=${`api/models/${encodeURIComponent(name)}/versions/${one.version}`} text=${one.description} what="description" done=${again} />
     <h2>Where it comes from, and what it is now</h2><${From} data=${data} />
-    ${metrics.length > 0 && html`<h2>Metrics of its tracking run</h2><div class="scroll"><table class="rows pairs" aria-label="Metrics"><tbody>${metrics.slice(0, MOST_METRICS).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td>${cell(value)}</td></tr>`)}</tbody></table></div>
+    ${metrics.length > 0 && html`<h2>Metrics of its tracking run</h2><div class="scroll"><table class="rows pairs" aria-label="Metrics"><tbody>${metrics.slice(0, MOST_METRICS).map(([key, value]) => html`<tr key=${key}><th scope="row" dir="auto" title=${key}>${key}</th><td title=${value}>${metric(value)}</td></tr>`)}</tbody></table></div>
       ${metrics.length > MOST_METRICS && html`<p class="quiet">${(metrics.length - MOST_METRICS).toLocaleString("en")} more are on the page of its tracking run.</p>`}`}
     ${data.gates.map((/** @type {any} */ gate) => html`<h2 key=${gate.alias}>Gate of @${gate.alias} <span class="quiet">${Object.entries(gate.unmet).map(([check, why]) => `${check}: ${why}`).join("; ") || "passed"}</span></h2><${Checks} policy=${model.policy} gate=${gate} />`)}
     <h2>What it takes and gives</h2><${Signature} signature=${data.signature} />

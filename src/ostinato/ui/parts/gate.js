@@ -5,9 +5,30 @@ import { useAttempt } from "../lib/attempt.js";
 import { html } from "../lib/html.js";
 import { to } from "../lib/route.js";
 import { shown } from "../lib/values.js";
+import { useView } from "../lib/view.js";
 import { Dialog } from "./dialog.js";
 import { Code, Failure } from "./notices.js";
+import { State } from "./state.js";
 import { When } from "./when.js";
+
+const OWN = /^(model|version|alias|stage|gate)-/;
+/** How a promotion went, by the state of its run; the other states speak for themselves. */
+const OUTCOMES = /** @type {Record<string, [string, string, string]>} */ ({
+  Completed: ["completed", "✓", "passed"], Failed: ["failed", "✕", "failed"], Paused: ["paused", "‖", "waits for approval"],
+});
+
+/**
+ * Tell whether an event changes what is shown of a model: one of its own, or one of a run that promotes a version.
+ * @param {import("../lib/feed.js").Happening} event
+ * @param {string} model
+ * @param {Set<string>} runs promotions that are known; one that begins becomes one of them
+ */
+export function concerns(event, model, runs) {
+  const { name, flow, run_id } = event.data ?? {};
+  if (OWN.test(event.kind)) return name === model;
+  if (event.kind === "run-created" && flow === "promotion" && name.startsWith(`${model}-`)) runs.add(run_id);
+  return event.kind.startsWith("run-") && runs.has(run_id);
+}
 
 /** Give a check in words. */
 export function said(/** @type {any} */ rule) {
@@ -35,6 +56,15 @@ export function Passed({ passed, counts = true }) {
   return html`<span class="state" data-kind=${kind}><i aria-hidden="true">${glyph}</i>${word}</span>`;
 }
 
+/** The last run that was to give a version an alias: how it went, and why. @param {{of: Api.PromotionView}} props */
+export function Promotion({ of: one }) {
+  const [kind, glyph, word] = OUTCOMES[one.state] ?? [];
+  const failed = Object.entries(one.failed);
+  return html`${word ? html`<span class="state" data-kind=${kind}><i aria-hidden="true">${glyph}</i>${word}</span>` : html`<${State} state=${one.state} />`} <a href=${to("runs", one.run_id)}>for @${one.alias}</a>
+    ${failed.map(([check, detail]) => html`<div key=${check} class="quiet" dir="auto">${check}: ${detail}</div>`)}
+    ${!failed.length && one.state !== "Completed" && one.message && html`<div class="quiet" dir="auto">${one.message}</div>`}`;
+}
+
 /** The checks of a policy with the newest results for one alias. @param {{policy: any, gate: any}} props */
 export function Checks({ policy, gate }) {
   return html`<div class="scroll"><table class="rows" aria-label=${`Checks for @${gate.alias}`}><thead><tr><th>Check</th><th>Result</th><th>What it asks for</th><th>What it said</th><th>When</th></tr></thead>
@@ -43,6 +73,13 @@ export function Checks({ policy, gate }) {
       return html`<tr key=${name}><td>${name}</td><td><${Passed} passed=${result ? result.passed : null} counts=${!(name in gate.unmet)} /></td><td class="wrap">${said(rule)}</td><td class="wrap" dir="auto">${result?.detail ?? ""}${result?.passed && name in gate.unmet ? html` <span class="quiet">(${gate.unmet[name]})</span>` : ""}</td>
         <td>${result && html`<a href=${to("runs", result.gate_run_id)}><${When} at=${result.at} /></a>`}</td></tr>`;
     })}</tbody></table></div>`;
+}
+
+/** The dialog for a version of which the page knows the number alone. @param {{name: string, version: number, done: () => void, close: () => void}} props */
+export function PromoteVersion({ name, version, done, close }) {
+  const { data, error, again } = useView(`api/ui/models/${encodeURIComponent(name)}/${version}`, (event) => OWN.test(event.kind) && event.data?.name === name, 500);
+  if (data) return html`<${Promote} model=${data.model} version=${data.version} gates=${data.gates} done=${() => (again(), done())} close=${close} />`;
+  return error && html`<${Dialog} label=${`Promote version ${version} of ${name}`} close=${close}><${Failure} error=${error} again=${again} /><//>`;
 }
 
 /** @param {{model: any, version: any, gates: any[], done: () => void, close: () => void}} props */
