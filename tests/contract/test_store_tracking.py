@@ -34,6 +34,7 @@ from ostinato.core.events import RunCreated, RunMoved, Source
 from ostinato.core.tracking import (
     DEFAULT_ID,
     FileLogged,
+    InputDetails,
     MetricsLogged,
     ParamsLogged,
     Point,
@@ -263,12 +264,13 @@ def test_a_run_by_commands(doors: Doors) -> None:
     doors.commands.do(LogBatch(run=run.id, params={"lr": "1"}, metrics=(Point("m", 1.5, 0, AT),), tags={"a": None}))
     doors.commands.do(LogFile(run=run.id, path="model/MLmodel", blob="d" * 32, size=9))
     doors.commands.do(LogFile(run=run.id, path="model0", blob="d" * 32, size=9))
-    doors.commands.do(LogInput(run=run.id, digest="e" * 32, name="rides", context="training"))
+    details = InputDetails(schema="{}", tags={"fold": "3"})
+    doors.commands.do(LogInput(run=run.id, digest="e" * 32, name="rides", context="training", details=details))
     ended = doors.commands.do(ChangeTracking(run=run.id, status="finished", ended_at=AT, name="renamed"))
     assert (ended.status, ended.name, ended.params, ended.tags) == ("finished", "renamed", {"lr": "1"}, {})
     assert [file.path for file in doors.reader.tracked_files(run.id)] == ["model/MLmodel", "model0"]
     assert [file.path for file in doors.reader.tracked_files(run.id, under="model")] == ["model/MLmodel"]
-    assert [one.name for one in doors.reader.tracked_inputs(run.id)] == ["rides"]
+    assert [(one.name, one.details) for one in doors.reader.tracked_inputs(run.id)] == [("rides", details)]
 
 
 def test_another_value_of_a_parameter_is_refused_and_the_batch_with_it(doors: Doors) -> None:

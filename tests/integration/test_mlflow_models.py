@@ -54,8 +54,54 @@ def test_a_logged_model_is_made_finished_and_found(server: Served) -> None:
     search = {"experiment_ids": ["0"], "filter": "metrics.rmse > 6 and params.depth = '3' and name LIKE 'lin%'"}
     answer = server.http.post(f"{API}/logged-models/search", json=search).json()
     assert [one["info"]["model_id"] for one in answer["models"]] == [info["model_id"]]
-    outputs = {"run_id": run, "models": [{"model_id": info["model_id"], "step": 0}]}
+    listed = server.http.get(f"{address}/artifacts/directories").json()
+    assert listed == {"root_uri": info["artifact_uri"], "files": [_file("MLmodel", text)]}
+    sent = server.http.get(f"{address}/artifacts/files", params={"artifact_file_path": "MLmodel"})
+    assert (sent.content, sent.headers["content-disposition"]) == (text, "attachment")
+
+
+def _file(path: str, content: bytes) -> dict[str, Any]:
+    return {"path": path, "is_dir": False, "file_size": len(content)}
+
+
+def test_what_a_run_used_and_made_is_kept(server: Served) -> None:
+    run, other = (
+        server.http.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+        for _ in range(2)
+    )
+    made, used = (_made(server, name=name, source_run_id=run)["info"]["model_id"] for name in ("made", "used"))
+    data = {"name": "rides", "digest": "d1", "source_type": "local", "source": "{}", "schema": "s", "profile": "p"}
+    tags = [{"key": "fold", "value": "3"}, {"key": "mlflow.data.context", "value": "training"}]
+    told = {"run_id": other, "datasets": [{"dataset": data, "tags": tags}], "models": [{"model_id": used}]}
+    assert server.http.post(f"{API}/runs/log-inputs", json=told).status_code == 200
+    outputs = {"run_id": other, "models": [{"model_id": made, "step": step} for step in (2, 7)]}
     assert server.http.post(f"{API}/runs/outputs", json=outputs).status_code == 200
+    found = server.http.get(f"{API}/runs/get", params={"run_id": other}).json()["run"]
+    assert found["inputs"] == {"dataset_inputs": [{"dataset": data, "tags": tags}], "model_inputs": told["models"]}
+    assert found["outputs"] == {"model_outputs": outputs["models"]}
+    found = server.http.get(f"{API}/runs/get", params={"run_id": run}).json()["run"]
+    by_itself = {(one["model_id"], one["step"]) for one in found["outputs"]["model_outputs"]}
+    assert by_itself == {(made, 0), (used, 0)}
+    assert _refusal(server.http.post(f"{API}/runs/outputs", json=outputs | {"run_id": "0" * 32}))[0] == 404
+    assert _refusal(server.http.post(f"{API}/runs/log-inputs", json=told | {"models": [{"model_id": "m-1"}]}))[0] == 404
+    nameless = {"run_id": other, "datasets": [{"dataset": {"name": "rides"}}]}
+    said = server.http.post(f"{API}/runs/log-inputs", json=nameless).json()["message"]
+    assert "'datasets[0].dataset.digest'" in said
+
+
+def test_a_logged_model_says_what_it_is_registered_as(server: Served) -> None:
+    info = _made(server, name="model")["info"]
+    assert server.http.post(f"{API}/registered-models/create", json={"name": "taxi"}).status_code == 200
+    told = {"name": "taxi", "source": info["artifact_uri"], "model_id": info["model_id"]}
+    for _ in range(2):
+        assert server.http.post(f"{API}/model-versions/create", json=told).status_code == 200
+    tags = server.http.get(f"{API}/logged-models/{info['model_id']}").json()["model"]["info"]["tags"]
+    versions = '[{"name": "taxi", "version": 1}, {"name": "taxi", "version": 2}]'
+    assert tags == [{"key": "mlflow.modelVersions", "value": versions}]
+    for source in ("mlflow-artifacts:/models/a/../../b", "mlflow-artifacts:/models/a%00"):
+        refused = server.http.post(f"{API}/model-versions/create", json={"name": "taxi", "source": source})
+        assert _refusal(refused) == (400, "INVALID_PARAMETER_VALUE")
+        assert "without relative path references" in refused.json()["message"]
 
 
 def test_models_are_found_by_the_data_that_they_were_measured_on(server: Served) -> None:
@@ -136,5 +182,6 @@ def test_what_is_wrong_is_refused_in_the_words_of_mlflow(server: Served) -> None
     assert _refusal(http.post(search, json={"experiment_ids": ["0"], "order_by": by_name})) == wrong
     assert http.request("DELETE", address).status_code == 200
     assert _refusal(http.get(address)) == missing
+    assert _refusal(http.get(f"{address}/artifacts/directories")) == missing
     assert http.get(address, params={"allow_deleted": "true"}).status_code == 200
     assert _refusal(http.patch(f"{address}/tags", json={"tags": [{"key": "a", "value": "b"}]})) == missing

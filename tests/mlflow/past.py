@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"  # MLflow 3 asks for it
 
 import mlflow
-from mlflow import MlflowClient
+from mlflow import MlflowClient, entities
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
 warnings.simplefilter("ignore")  # stages are deprecated there, and in use
@@ -44,7 +44,8 @@ def rides() -> dict[str, str]:
             ids["child"] = child.info.run_id
     schema = json.dumps({"mlflow_colspec": [{"type": "double", "name": "distance", "required": True}]})
     data = Dataset("trips", "abcd1234", "local", json.dumps({"uri": "data/trips.csv"}), schema, '{"num_rows": 7}')
-    client.log_inputs(ids["parent"], [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+    tags = [InputTag("mlflow.data.context", "training"), InputTag("fold", "3")]
+    client.log_inputs(ids["parent"], [DatasetInput(data, tags)])
     same = [Metric("twice", value, 1_700_000_000_000, 1) for value in (1.0, 2.0)]
     client.log_batch(ids["parent"], metrics=same)
     for name, status in (("failed", "FAILED"), ("killed", "KILLED"), ("going", "")):
@@ -82,6 +83,8 @@ def logged_model(run_id: str) -> str:
     client.finalize_logged_model(model.model_id, "READY")
     client.log_batch(run_id, metrics=[Metric("f1", 0.9, 1_700_000_000_000, 0, model_id=model.model_id)])
     client.create_model_version("taxi", f"models:/{model.model_id}", run_id, model_id=model.model_id)
+    client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, 3)])
+    client.log_inputs(run_id, models=[entities.LoggedModelInput(model.model_id)])
     return str(model.model_id)
 
 

@@ -25,6 +25,8 @@ import ostinato
 from ostinato import session
 from ostinato.core.errors import ImportUnreadable
 from ostinato.core.tracking import IMPORTED
+from ostinato.session.home import Home
+from ostinato.store import logged_models
 from ostinato.tracking.imports.mlflow import import_mlflow
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def numbers(report: Report) -> dict[str, tuple[int, int, int]]:
     return {name: (one.new, one.same, one.left) for name, one in tallies.items()}
 
 
-def test_all_of_it_is_brought_over_once(past: tuple[Path, dict[str, str]], reader: Reader) -> None:
+def test_all_of_it_is_brought_over_once(past: tuple[Path, dict[str, str]], reader: Reader, home: Path) -> None:
     path, made = past
     n_logged, n_versions = (1, 3) if made["model"] else (0, 2)
     wanted = {"experiments": 4, "runs": 8, "logged_models": n_logged, "models": 1, "versions": n_versions}
@@ -77,6 +79,7 @@ def test_all_of_it_is_brought_over_once(past: tuple[Path, dict[str, str]], reade
     assert {name: one[0] for name, one in numbers(report).items()} == wanted, report.remarks
     _look_at_runs(reader, made)
     _look_at_models(reader, made)
+    _look_at_links(home, made, "input", "output")
     remarks = "\n".join(report.remarks)
     assert "files at s3://bucket stay there (1 runs and models)" in remarks
     assert "values left, as their metric, step and instant have another: 1" in remarks
@@ -113,6 +116,8 @@ def _look_at_runs(reader: Reader, made: dict[str, str]) -> None:
     assert reader.blob(files["notes/a b.txt"].blob) == b"hello"
     (used,) = reader.tracked_inputs(made["parent"])
     assert (used.name, used.digest, used.context) == ("trips", "abcd1234", "training")
+    assert (used.details.source_type, used.details.profile) == ("local", '{"num_rows": 7}')
+    assert used.details.tags == {"fold": "3"}
     data = reader.find_dataset("trips")
     assert (data.source, data.n_rows, [one.name for one in data.schema]) == ("data/trips.csv", 7, ["distance"])
 
@@ -133,6 +138,16 @@ def _look_at_models(reader: Reader, made: dict[str, str]) -> None:
     assert [(one.key, one.value) for one in model.metrics] == [("f1", 0.9)]
     assert [one.path for one in reader.tracked_files(made["model"])] == ["MLmodel"]
     assert reader.find_version("taxi", "5").model_id == made["model"]
+
+
+def _look_at_links(home: Path, made: dict[str, str], *roles: str) -> None:
+    database = Home(str(home)).open_to_read()
+    try:
+        found = {(one.id, one.role, one.step) for one in logged_models.links_of_run(database.db, made["parent"])}
+    finally:
+        database.close()
+    links = [(made["model"], "input", 0), (made["model"], "output", 3)] if made["model"] else []
+    assert found == {one for one in links if one[1] in roles}
 
 
 def test_an_import_that_was_killed_goes_on_and_nothing_half_looks_whole(
@@ -213,7 +228,7 @@ def _answers(url: str) -> bool:
 
 
 @pytest.mark.parametrize("past", [KINDS[1]], indirect=True)
-def test_a_server_of_mlflow_gives_the_same(past: tuple[Path, dict[str, str]], reader: Reader) -> None:
+def test_a_server_of_mlflow_gives_the_same(past: tuple[Path, dict[str, str]], reader: Reader, home: Path) -> None:
     path, made = past
     with mlflow_server("mlflow-3", path) as address:
         report = import_mlflow(address)
@@ -224,6 +239,7 @@ def test_a_server_of_mlflow_gives_the_same(past: tuple[Path, dict[str, str]], re
     assert [(one[0], one[2]) for one in numbers(again).values()] == [(0, 0)] * 5, again.remarks
     _look_at_runs(reader, made)
     _look_at_models(reader, made)
+    _look_at_links(home, made, "output")  # the list of runs of MLflow's server is without what they used
     with pytest.raises(ImportUnreadable, match="does not answer as MLflow does"):
         import_mlflow(address)
 

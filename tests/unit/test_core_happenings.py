@@ -84,6 +84,7 @@ EVENTS: list[Any] = [
     m.LoggedModelParams("m-1", AT, {"n": "3"}),
     m.LoggedModelMetrics("m-1", AT, "t", (t.Point("rmse", 6.5, 0, AT),)),
     m.LoggedModelDescribed("m-1", AT, "sklearn", b"{}", ("numpy==2.4",), 9),
+    m.LoggedModelLinked("m-1", AT, "t", "output", 3),
     d.DatasetSeen("d" * 32, AT, "rides", "", (d.Field("miles", "double"),), 3, 24, None),
     d.DatasetUsed("d" * 32, AT, "rides", "r", "r", 1),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from ostinato.core.registry import GateResult, Model, ModelVersion, Policy, Stag
 from ostinato.core.tracking import (
     DEFAULT_EXPERIMENT,
     Experiment,
+    InputDetails,
     Lifecycle,
     Point,
     TrackingRun,
@@ -340,6 +341,7 @@ class LogInput(Command[None], frozen=True, kw_only=True, tag="log-input"):
     digest: str
     name: str
     context: str = ""
+    details: InputDetails = InputDetails()
 
 
 # --- registry

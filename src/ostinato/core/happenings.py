@@ -32,8 +32,8 @@ MOST_VALUES: Final = 100
 """Values of metrics that are told of one event."""
 MOST_BYTES: Final = 65_536
 """What an artifact of more bytes holds is not told; who wants it asks for the artifact."""
-_UNTOLD: Final = frozenset({"arguments", "hash", "sealed"})
-"""Exact arguments, hashes of keys, sealed values."""
+_UNTOLD: Final = frozenset({"arguments", "details", "hash", "sealed"})
+"""Exact arguments, what a client says of data at length, hashes of keys, sealed values."""
 _JSON: Final = frozenset({"parameters", "value", "schema", "data", "signature"})
 _INSTANTS: Final = frozenset({"at", "until"})
 

@@ -13,6 +13,8 @@ import msgspec
 from ostinato.core.tracking import Lifecycle, Point
 
 ModelStatus: TypeAlias = Literal["pending", "ready", "failed"]
+ModelRole: TypeAlias = Literal["input", "output"]
+"""What a logged model is to a tracking run."""
 
 PREFIX: Final = "m-"
 """Begins the id of a logged model."""
@@ -100,6 +102,16 @@ class LoggedModelDescribed(msgspec.Struct, frozen=True, array_like=True, tag="od
     size: int
 
 
+class LoggedModelLinked(msgspec.Struct, frozen=True, array_like=True, tag="ol"):
+    """A tracking run used a logged model, or made it at a step."""
+
+    id: str
+    at: int
+    run_id: str
+    role: ModelRole
+    step: int = 0
+
+
 LoggedModelEvent: TypeAlias = (
     LoggedModelMade
     | LoggedModelChanged
@@ -107,10 +119,19 @@ LoggedModelEvent: TypeAlias = (
     | LoggedModelParams
     | LoggedModelMetrics
     | LoggedModelDescribed
+    | LoggedModelLinked
 )
 
 
 # --- what reading gives
+
+
+class ModelLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged model that a tracking run used or made."""
+
+    id: str
+    role: ModelRole
+    step: int
 
 
 class ModelMetric(msgspec.Struct, frozen=True, kw_only=True):

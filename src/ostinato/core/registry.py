@@ -37,7 +37,7 @@ _NOT_ALIASES: Final = frozenset({"latest", "none", "archived"})
 URI: Final = re.compile(r"models:/{1,3}(?P<name>[^/@]+)(?:/(?P<ref>[^/@]+)|@(?P<alias>[^/@]+))")
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 """How an address begins that means the same on every machine (`c:/` does not)."""
-_LEADS_OUT: Final = r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%25"
+_LEADS_OUT: Final = r"(?:^|[/\\\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\\\?#]|%2f|%5c)|%(?:25|00)"
 _OF_RUN: Final = r"^runs:/{1,3}(?P<named>[0-9a-f]{32})/|^mlflow-artifacts:/.*?/(?P<kept>[0-9a-f]{32})/artifacts(?:/|$)"
 _LOGGED: Final = r"^models:/{1,3}(?P<named>m-[0-9a-f]{32})|^mlflow-artifacts:/.*/models/(?P<kept>m-[0-9a-f]{32})/"
 _CHECK_NAME: Final = r"[\w][\w.-]{0,63}"

@@ -234,6 +234,16 @@ class FileLogged(msgspec.Struct, frozen=True, array_like=True, tag="xf"):
     media_type: str = ""
 
 
+class InputDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client says of a version of data that was used, in forms of its own."""
+
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    tags: dict[str, str] = {}
+
+
 class InputLogged(msgspec.Struct, frozen=True, array_like=True, tag="xi"):
     """A tracking run used a version of data."""
 
@@ -243,6 +253,7 @@ class InputLogged(msgspec.Struct, frozen=True, array_like=True, tag="xi"):
     name: str
     context: str = ""
     """What for: training, validation, ..."""
+    details: InputDetails = InputDetails()
 
 
 TrackingEvent: TypeAlias = (
@@ -325,3 +336,4 @@ class TrackedInput(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     context: str
     at: int
+    details: InputDetails = InputDetails()

@@ -11,7 +11,7 @@ from ostinato.core import tracking as t
 from ostinato.core.commands import AnyCommand, Join, Leave, Poll
 from ostinato.core.datasets import DatasetSeen, DatasetUsed
 from ostinato.core.errors import DoorNotFound, RequestInvalid
-from ostinato.core.logged_models import LoggedModelMade
+from ostinato.core.logged_models import LoggedModelLinked, LoggedModelMade
 from ostinato.core.paths import artifact_path
 from ostinato.core.reads import READS
 from ostinato.core.rights import ACTIONS, OF_READS
@@ -57,6 +57,7 @@ SHIPPED: Final = frozenset(
         t.FileLogged,
         t.InputLogged,
         LoggedModelMade,
+        LoggedModelLinked,
     }
 )
 """What flow processes record; everything else only commands may cause."""

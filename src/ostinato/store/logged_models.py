@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ostinato.core.errors import LoggedModelNotFound
-from ostinato.core.logged_models import LoggedModel, ModelMetric
+from ostinato.core.logged_models import LoggedModel, ModelLink, ModelMetric
 from ostinato.store import sql
 from ostinato.store.database import named
 from ostinato.store.tracking_fold import value_of
@@ -56,6 +56,12 @@ def models_of_run(db: Connection, run_id: str, *, name: str = "", limit: int = 1
     """Give the logged models of a tracking run that are not deleted; those of a name when it is given."""
     rows = db.execute(sql.load("logged_models")["models_of_run"], (run_id, name, name, limit))
     return logged_models(db, [row[0] for row in rows])
+
+
+def links_of_run(db: Connection, run_id: str) -> list[ModelLink]:
+    """Give the logged models that a tracking run is known to have used and made, by their steps."""
+    rows = db.execute(sql.load("logged_models")["links_of_run"], (run_id,))
+    return [ModelLink(id=model_id, role=role, step=step) for model_id, role, step in rows]
 
 
 def _texts(db: Connection, query: str, ids: str) -> dict[str, dict[str, str]]:

@@ -64,5 +64,6 @@ STEPS: Final[dict[type, Callable[[Any], list[Step]]]] = {
     ],
     m.LoggedModelParams: _params,
     m.LoggedModelMetrics: _metrics,
+    m.LoggedModelLinked: lambda e: [("put_link", (e.run_id, e.role, e.id, e.step, e.at))],
 }
 """Event -> named queries of `logged_models` and their values."""

@@ -461,13 +461,14 @@ CREATE TABLE tracking_files (
 ) WITHOUT ROWID;
 CREATE INDEX tracking_files_by_blob ON tracking_files (blob);
 
--- Versions of data that tracking runs used.
+-- Versions of data that tracking runs used; `details` is JSON.
 CREATE TABLE tracking_inputs (
     run_id TEXT NOT NULL,
     digest TEXT NOT NULL,
     name TEXT NOT NULL,
     context TEXT NOT NULL,
     at INTEGER NOT NULL,
+    details TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (run_id, digest, context)
 ) WITHOUT ROWID;
 CREATE INDEX tracking_inputs_by_digest ON tracking_inputs (digest);
@@ -520,6 +521,16 @@ CREATE TABLE logged_model_metrics (
     step INTEGER NOT NULL,
     at INTEGER NOT NULL,
     PRIMARY KEY (model_id, key, run_id, digest)
+) WITHOUT ROWID;
+
+-- Logged models that tracking runs used and made.
+CREATE TABLE logged_model_links (
+    run_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    model_id TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (run_id, role, model_id, step)
 ) WITHOUT ROWID;
 
 -- Versions of data, named by the hash of their content; `fields` is JSON, `profile` msgpack.
@@ -649,3 +660,7 @@ CREATE INDEX tracking_runs_by_start ON tracking_runs (state, started_at, id);
 -- Parameters and tags of tracking runs by the beginning of their values: PostgreSQL takes no long ones into an index.
 CREATE INDEX tracking_params_by_value ON tracking_params (key, substr(value, 1, 100));
 CREATE INDEX tracking_tags_by_value ON tracking_tags (key, substr(value, 1, 100));
+
+-- Who used a version of data, the newest first.
+CREATE INDEX dataset_links_by_time ON dataset_links (digest, no, at);
+CREATE INDEX tracking_inputs_by_time ON tracking_inputs (digest, at);

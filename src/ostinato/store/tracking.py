@@ -9,6 +9,7 @@ import msgspec
 from ostinato.core.errors import ExperimentNotFound, TrackingRunAmbiguous, TrackingRunNotFound
 from ostinato.core.tracking import (
     Experiment,
+    InputDetails,
     Latest,
     Point,
     TrackedFile,
@@ -32,6 +33,7 @@ FIRST: Final = (-(1 << 63), -(1 << 63))
 """Before every step and instant."""
 
 _encode = msgspec.json.Encoder().encode
+_details: Final = msgspec.json.Decoder(InputDetails).decode
 
 
 # --- experiments
@@ -190,7 +192,10 @@ def file(db: Connection, run_id: str, path: str) -> TrackedFile | None:
 def inputs(db: Connection, run_id: str) -> list[TrackedInput]:
     """Give the versions of data that a tracking run used."""
     rows = db.execute(sql.load("tracking")["inputs"], (run_id,))
-    return [TrackedInput(digest=digest, name=name, context=context, at=at) for digest, name, context, at in rows]
+    return [
+        TrackedInput(digest=digest, name=name, context=context, at=at, details=_details(details))
+        for digest, name, context, at, details in rows
+    ]
 
 
 def _file(row: Sequence[Any]) -> TrackedFile:

@@ -9,6 +9,8 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from ostinato.core import tracking as t
 from ostinato.store import sql
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from ostinato.store.database import Connection
 
 Row = list[Any]
+
+_json: Final = msgspec.json.Encoder().encode
 
 ANY_EPOCH: Final = (1 << 63) - 1
 """The epoch of who is not part of a flow run."""
@@ -101,7 +105,8 @@ class TrackingFold:
             else:
                 self._do("delete_file", file.run_id, file.path)
         for one in self._inputs.values():
-            self._do("put_input", one.run_id, one.digest, one.name, one.context, one.at)
+            details = _json(one.details).decode()
+            self._do("put_input", one.run_id, one.digest, one.name, one.context, one.at, details)
         for run_id, at in self._touched.items():
             self._do("touch_run", at, run_id)
 

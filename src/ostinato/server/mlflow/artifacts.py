@@ -19,9 +19,10 @@ from ostinato.core.tracking import FileLogged
 from ostinato.server.blobs import PART_BYTES
 from ostinato.server.mlflow import parts
 from ostinato.server.mlflow.faults import Fault, missing, not_found
-from ostinato.server.mlflow.frame import Asked, Door, Doors, from_body, from_query
+from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors, from_body, from_query
+from ostinato.server.mlflow.logged_models import active_model
 from ostinato.server.mlflow.runs import root_of
-from ostinato.server.mlflow.wire import run_info
+from ostinato.server.mlflow.wire import model_root, run_info
 from ostinato.server.pages import JSON
 from ostinato.store import logged_models, tracking
 from ostinato.store.commands.handlers import carry_out
@@ -55,6 +56,19 @@ class Folder(msgspec.Struct, frozen=True):
     """Which folder, by its whole address."""
 
     path: str = ""
+
+
+class ModelFolder(msgspec.Struct, frozen=True):
+    """Which folder of a logged model."""
+
+    artifact_directory_path: str = ""
+    page_token: str = ""
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """Which file of a logged model."""
+
+    artifact_file_path: str
 
 
 class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -232,6 +246,27 @@ async def _list(asked: Asked, listing: Listing) -> Any:
     return await asked.read(lambda shelf: question(shelf.db))
 
 
+async def _list_model(asked: Asked, folder: ModelFolder) -> Any:
+    """Answer what a folder of a logged model holds, each entry by its path."""
+    under = artifact_path(folder.artifact_directory_path, empty=True)
+
+    def question(db: Connection) -> dict[str, Any]:
+        model = active_model(db, asked.parts["model_id"])
+        entries, token = _entries(db, model.id, under, folder.page_token, MOST_FILES)
+        answer = {"root_uri": model_root(root_of(db, model.experiment_id), model), "files": entries}
+        return answer | ({"next_page_token": token} if token else {})
+
+    return await asked.read(lambda shelf: question(shelf.db))
+
+
+async def _send_model(asked: Asked, wanted: ModelFile) -> Any:
+    """Answer a file of a logged model."""
+    path = artifact_path(wanted.artifact_file_path)
+    model = await asked.read(lambda shelf: active_model(shelf.db, asked.parts["model_id"]))
+    await _get(asked, model.id, path)
+    return NOTHING
+
+
 def _entries(db: Connection, owner: str, under: str, after: str, limit: int) -> tuple[list[FileInfo], str]:
     """Give files and folders right below a folder, and where to go on, "" when these are all.
 
@@ -258,4 +293,8 @@ def _entries(db: Connection, owner: str, under: str, after: str, limit: int) -> 
     return found[:limit], f"{last.path}/{_BEYOND}" if last.is_dir else last.path
 
 
-DOORS: Final[Doors] = {("GET", "artifacts/list"): Door(Listing, _list)}
+DOORS: Final[Doors] = {
+    ("GET", "artifacts/list"): Door(Listing, _list),
+    ("GET", "logged-models/{model_id}/artifacts/directories"): Door(ModelFolder, _list_model),
+    ("GET", "logged-models/{model_id}/artifacts/files"): Door(ModelFile, _send_model),
+}

@@ -98,4 +98,5 @@ class Mlflow:
         else:
             request = from_body(body, door.kind)
         answer = await door.answer(Asked(self.office, exchange, identity, parts), request)
-        await exchange.answer(msgspec.json.encode(answer), JSON)
+        if not exchange.answered:  # no file was sent
+            await exchange.answer(msgspec.json.encode(answer), JSON)

@@ -124,8 +124,15 @@ def misfit(error: msgspec.MsgspecError, given: dict[str, object] | None = None, 
     if name and known.get(name, "") is None:
         absent.append(name)
     found = _MISSING.search(reason)
-    if absent or (found is not None and not place):
-        return missing(absent[0] if absent or found is None else found[1])
-    value = f" {str(known[name])[:MOST_SHOWN]}" if name in known else ""
+    if absent:
+        return missing(absent[0])
+    if found is not None:
+        return missing(f"{place}.{found[1]}" if place else found[1])
+    value = f" {_shown(known[name])}" if name in known else ""
     where = f"{value} for parameter '{name}' supplied" if name else ""
     return Fault("INVALID_PARAMETER_VALUE", f"Invalid value{where}: {reason}{f' at {place}' if place != name else ''}")
+
+
+def _shown(value: object) -> str:
+    """Give a value as JSON, as MLflow shows it, cut when it is long."""
+    return msgspec.json.encode(value).decode()[:MOST_SHOWN]

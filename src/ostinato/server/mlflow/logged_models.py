@@ -23,7 +23,7 @@ from ostinato.server.mlflow import wire
 from ostinato.server.mlflow.experiments import name_of
 from ostinato.server.mlflow.faults import Fault, not_found
 from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors, Nothing
-from ostinato.server.mlflow.runs import root_of
+from ostinato.server.mlflow.runs import link_models, root_of
 from ostinato.server.mlflow.wire import KeyValue
 from ostinato.store import logged_models, tracking
 from ostinato.store.commands.handlers import carry_out
@@ -119,7 +119,7 @@ class Output(msgspec.Struct, frozen=True):
     """A model that a run has made."""
 
     model_id: str
-    step: int = 0
+    step: Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)] = 0
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -156,14 +156,23 @@ async def _create(asked: Asked, new: New) -> Any:
 
 
 async def _get(asked: Asked, which: Which) -> Any:
-    def question(db: Connection) -> Any:
-        found = logged_models.logged_model(db, asked.parts["model_id"])
-        if found.state == "deleted" and not which.allow_deleted:
-            what = "Logged model"
-            raise not_found(what, found.id)
-        return _message(db, found)
+    find = logged_models.logged_model if which.allow_deleted else active_model
+    model_id = asked.parts["model_id"]
+    return {"model": await asked.read(lambda shelf: _message(shelf.db, find(shelf.db, model_id)))}
 
-    return {"model": await asked.read(lambda shelf: question(shelf.db))}
+
+def active_model(db: Connection, model_id: str) -> LoggedModel:
+    """Give a logged model that is not deleted.
+
+    Raises:
+        LoggedModelNotFound: (logged-model-not-found).
+        Fault: RESOURCE_DOES_NOT_EXIST, it is deleted.
+    """
+    found = logged_models.logged_model(db, model_id)
+    if found.state == "deleted":
+        kind = "Logged model"
+        raise not_found(kind, model_id)
+    return found
 
 
 async def _finish(asked: Asked, finished: Finished) -> Any:
@@ -227,7 +236,7 @@ async def _delete_tag(asked: Asked, _: Nothing) -> Any:
 
     def work(tx: Tx) -> None:
         if key not in logged_models.logged_model(tx.db, model_id).tags:
-            raise not_found("Tag", key)
+            raise Fault("RESOURCE_DOES_NOT_EXIST", f"No tag with key {key!r} found for model with ID {model_id!r}.")
         carry_out(tx, TagLoggedModel(model=model_id, tags={key: None}))
 
     await asked.write(work)
@@ -275,15 +284,8 @@ async def _search(asked: Asked, wanted: Search) -> Any:
 
 
 async def _log_outputs(asked: Asked, outputs: Outputs) -> Any:
-    """See that run and models are there: a model names its run from its beginning."""
-
-    def question(db: Connection) -> None:
-        if tracking.tracking_run(db, outputs.run_id) is None:
-            raise not_found("Run", outputs.run_id)
-        for one in outputs.models:
-            logged_models.logged_model(db, one.model_id)
-
-    await asked.read(lambda shelf: question(shelf.db))
+    models = [(one.model_id, one.step) for one in outputs.models]
+    await asked.write(lambda tx: link_models(tx, outputs.run_id, "output", models))
     return NOTHING
 
 
@@ -302,14 +304,13 @@ async def _log_history(asked: Asked, history: History) -> Any:
 
 
 def _message(db: Connection, one: LoggedModel) -> dict[str, Any]:
-    root = root_of(db, one.experiment_id) or f"{wire.ROOT}{one.experiment_id}"
     info = {
         "model_id": one.id,
         "experiment_id": one.experiment_id,
         "name": one.name,
         "creation_timestamp_ms": one.created_at // 1000,
         "last_updated_timestamp_ms": one.updated_at // 1000,
-        "artifact_uri": f"{root}/models/{one.id}/artifacts",
+        "artifact_uri": wire.model_root(root_of(db, one.experiment_id), one),
         "status": _WORDS[one.status],
         "model_type": one.model_type,
         "source_run_id": one.run_id,

@@ -5,6 +5,7 @@ What moves an alias or a stage passes the gate of the model: a refusal is INVALI
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -21,15 +22,18 @@ from ostinato.core.commands import (
     RenameModel,
     SetAlias,
     SetStage,
+    TagLoggedModel,
     TagModel,
 )
 from ostinato.core.errors import AliasNotFound, ModelExists, ModelInvalid, ModelNotFound, ModelVersionNotFound
 from ostinato.core.registry import ADDRESS, STAGE_OF, STAGES, URI, alias_of, split_uri, stage_of
+from ostinato.core.rights import ACTIONS
 from ostinato.server.mlflow.faults import Fault
 from ostinato.server.mlflow.frame import NOTHING, Asked, Door, Doors
 from ostinato.server.mlflow.runs import root_of
-from ostinato.server.mlflow.wire import ROOT, KeyValue, pairs
+from ostinato.server.mlflow.wire import KeyValue, model_root, pairs
 from ostinato.store import logged_models, registry, tracking
+from ostinato.store.commands.handlers import carry_out
 from ostinato.store.database import ALL
 from ostinato.store.registry_search import search_models, search_versions
 
@@ -39,9 +43,16 @@ if TYPE_CHECKING:
 
     from ostinato.core.registry import Model, ModelVersion
     from ostinato.store.database import Connection
+    from ostinato.store.transaction import Tx
 
     Answer: TypeAlias = Callable[[Asked, Any], Awaitable[object]]
 
+VERSIONS: Final = "mlflow.modelVersions"
+"""Tag of a logged model with what it is registered as, written as MLflow writes it."""
+NOT_LEADING_OUT: Final = (
+    "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, "
+    "an absolute path must be provided without relative path references present."
+)
 MOST_COPIES: Final = 10
 """Versions that are copies of one another, looked through for where their files are."""
 
@@ -325,13 +336,31 @@ async def _create_version(asked: Asked, new: NewVersion) -> Any:
         description=new.description,
         tags={tag.key: tag.value for tag in new.tags},
     )
+
+    def work(tx: Tx) -> ModelVersion:
+        made = carry_out(tx, command)
+        if new.model_id:
+            _tell_model(tx, new.model_id, made)
+        return made
+
     try:
-        return {"model_version": _version(await asked.do(command))}
+        return {"model_version": _version(await asked.write(work, ACTIONS[CreateVersion]))}
     except ModelInvalid as error:
         reason = error.message
         if not ADDRESS.match(new.source):
             reason = "To use a local path as a model version source, log the files in a run: its files have an address."
+        elif str(error.values["what"]).startswith("the source"):
+            reason = f"{NOT_LEADING_OUT} {reason}"
         raise Fault("INVALID_PARAMETER_VALUE", f"Invalid model version source: '{new.source}'. {reason}") from error
+
+
+def _tell_model(tx: Tx, model_id: str, made: ModelVersion) -> None:
+    """Add a version to the tag in which MLflow keeps what a logged model is registered as."""
+    tags = logged_models.logged_model(tx.db, model_id).tags
+    known = msgspec.json.decode(tags.get(VERSIONS, "[]"), type=list[Any])
+    one = {"name": made.name, "version": made.version}
+    if one not in known:
+        carry_out(tx, TagLoggedModel(model=model_id, tags={VERSIONS: json.dumps([*known, one])}))
 
 
 async def _transition(asked: Asked, wanted: Moved) -> Any:
@@ -389,8 +418,8 @@ def _place(db: Connection, one: ModelVersion) -> str:
     """Give where the files of a version are, for clients that know no logged models too."""
     if not one.model_id or not tracking.files(db, one.model_id, limit=1):
         return one.source
-    experiment_id = logged_models.logged_model(db, one.model_id).experiment_id
-    return f"{root_of(db, experiment_id) or f'{ROOT}{experiment_id}'}/models/{one.model_id}/artifacts"
+    model = logged_models.logged_model(db, one.model_id)
+    return model_root(root_of(db, model.experiment_id), model)
 
 
 async def _tag_version(asked: Asked, tag: VersionTag) -> Any:

@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from ostinato.core.commands import ChangeTracking, LogBatch, LogInput, LogModelMetrics, StartTracking
-from ostinato.core.tracking import Point
+from ostinato.core.errors import TrackingRunDeleted
+from ostinato.core.logged_models import LoggedModelLinked, ModelLink
+from ostinato.core.tracking import InputDetails, Point
 from ostinato.server.mlflow import wire
 from ostinato.server.mlflow.experiments import STATES, View, name_of
 from ostinato.server.mlflow.faults import Fault, missing, not_found
@@ -22,6 +24,7 @@ from ostinato.store.tracking_search import search_runs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ostinato.core.logged_models import ModelRole
     from ostinato.core.tracking import TrackingRun
     from ostinato.store.database import Connection
     from ostinato.store.transaction import Tx
@@ -99,12 +102,11 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """Versions of data that a run used."""
+    """Versions of data and logged models that a run used."""
 
     run_id: str
     datasets: tuple[wire.DatasetInput, ...] = ()
-    models: tuple[dict[str, Any], ...] = ()
-    """Models that it used; not kept."""
+    models: tuple[wire.ModelInput, ...] = ()
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -303,12 +305,31 @@ async def _log_inputs(asked: Asked, inputs: Inputs) -> Any:
 
     def work(tx: Tx) -> None:
         for one in inputs.datasets:
-            context = next((tag.value for tag in one.tags if tag.key == wire.CONTEXT), "")
-            command = LogInput(run=inputs.run_id, digest=one.dataset.digest, name=one.dataset.name, context=context)
-            carry_out(tx, command)
+            carry_out(tx, _used(inputs.run_id, one))
+        link_models(tx, inputs.run_id, "input", [(one.model_id, 0) for one in inputs.models])
 
     await asked.write(work)
     return NOTHING
+
+
+def _used(run_id: str, one: wire.DatasetInput) -> LogInput:
+    """Give the command that keeps a version of data with what is said of it."""
+    said = one.dataset
+    tags = {tag.key: tag.value for tag in one.tags}
+    context = tags.pop(wire.CONTEXT, "")
+    details = InputDetails(said.source_type, said.source, said.schema, said.profile, tags)
+    return LogInput(run=run_id, digest=said.digest, name=said.name, context=context, details=details)
+
+
+def link_models(tx: Tx, run_id: str, role: ModelRole, models: Iterable[tuple[str, int]]) -> None:
+    """Keep which logged models a run used, or made at which step."""
+    run = tracking.tracking_run(tx.db, run_id)
+    if run is None:
+        raise not_found("Run", run_id)
+    if run.state == "deleted":
+        raise TrackingRunDeleted(run=run_id)
+    for model_id, step in models:
+        tx.append(LoggedModelLinked(logged_models.logged_model(tx.db, model_id).id, tx.now, run.id, role, step))
 
 
 # --- read
@@ -321,10 +342,17 @@ async def _get(asked: Asked, one: One) -> Any:
         run = tracking.tracking_run(db, run_id)
         if run is None:
             raise not_found("Run", run_id)
-        inputs, models = tracking.inputs(db, run_id), logged_models.models_of_run(db, run_id)
-        return wire.run_message(run, root_of(db, run.experiment_id), inputs, models)
+        return wire.run_message(run, root_of(db, run.experiment_id), tracking.inputs(db, run_id), _links(db, run_id))
 
     return {"run": await asked.read(lambda shelf: question(shelf.db))}
+
+
+def _links(db: Connection, run_id: str) -> list[ModelLink]:
+    """Give the logged models that a run used and made; of one that only itself names its run, the step is 0."""
+    links = logged_models.links_of_run(db, run_id)
+    known = {one.id for one in links if one.role == "output"}
+    made = logged_models.models_of_run(db, run_id)
+    return [*links, *(ModelLink(id=one.id, role="output", step=0) for one in made if one.id not in known)]
 
 
 async def _search(asked: Asked, wanted: Search) -> Any:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ostinato.core.logged_models import LoggedModel
+    from ostinato.core.logged_models import LoggedModel, ModelLink
     from ostinato.core.tracking import Experiment, Latest, Point, TrackedInput, TrackingRun, TrackingStatus
 
 ROOT: Final = "mlflow-artifacts:/"
@@ -85,15 +85,19 @@ class RunData(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[KeyValue]
 
 
+Short: TypeAlias = Annotated[str, Meta(max_length=1 << 16)]
+Long: TypeAlias = Annotated[str, Meta(max_length=1 << 20)]
+
+
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """A version of data."""
 
-    name: str = ""
-    digest: str = ""
-    source_type: str = ""
-    source: str = ""
-    schema: str = ""
-    profile: str = ""
+    name: str
+    digest: str
+    source_type: Short = ""
+    source: Short = ""
+    schema: Long = ""
+    profile: Long = ""
 
 
 class DatasetInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,10 +107,17 @@ class DatasetInput(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[KeyValue, ...] = ()
 
 
+class ModelInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged model that a run used."""
+
+    model_id: str
+
+
 class RunInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a run used."""
 
     dataset_inputs: list[DatasetInput] = []
+    model_inputs: list[ModelInput] = []
 
 
 class ModelOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,8 +171,13 @@ def run_info(run: TrackingRun, artifact_root: str) -> RunInfo:
     )
 
 
+def model_root(artifact_root: str, model: LoggedModel) -> str:
+    """Give where the files of a logged model are; `artifact_root` is that of its experiment."""
+    return f"{artifact_root or f'{ROOT}{model.experiment_id}'}/models/{model.id}/artifacts"
+
+
 def run_message(
-    run: TrackingRun, artifact_root: str, inputs: Iterable[TrackedInput] = (), models: Iterable[LoggedModel] = ()
+    run: TrackingRun, artifact_root: str, inputs: Iterable[TrackedInput] = (), models: Sequence[ModelLink] = ()
 ) -> RunMessage:
     """Give a run with what it has logged; what MLflow keeps in tags and we in fields of their own is a tag again."""
     tags = dict(run.tags)
@@ -171,15 +187,31 @@ def run_message(
     return RunMessage(
         info=run_info(run, artifact_root),
         data=RunData(metrics=[latest_message(one) for one in run.metrics], params=pairs(run.params), tags=pairs(tags)),
-        inputs=RunInputs(dataset_inputs=[input_message(one) for one in inputs]),
-        outputs=RunOutputs(model_outputs=[ModelOutput(model_id=one.id) for one in models]),
+        inputs=RunInputs(
+            dataset_inputs=[input_message(one) for one in inputs],
+            model_inputs=[ModelInput(model_id=one.id) for one in models if one.role == "input"],
+        ),
+        outputs=RunOutputs(
+            model_outputs=[ModelOutput(model_id=one.id, step=one.step) for one in models if one.role == "output"]
+        ),
     )
 
 
 def input_message(one: TrackedInput) -> DatasetInput:
     """Give a version of data that was used."""
-    tags = (KeyValue(CONTEXT, one.context),) if one.context else ()
-    return DatasetInput(dataset=Dataset(name=one.name, digest=one.digest), tags=tags)
+    said = one.details
+    tags = said.tags | ({CONTEXT: one.context} if one.context else {})
+    return DatasetInput(
+        dataset=Dataset(
+            name=one.name,
+            digest=one.digest,
+            source_type=said.source_type,
+            source=said.source,
+            schema=said.schema,
+            profile=said.profile,
+        ),
+        tags=tuple(KeyValue(key, tags[key]) for key in sorted(tags)),
+    )
 
 
 def latest_message(one: Latest) -> Metric:

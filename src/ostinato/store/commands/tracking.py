@@ -149,8 +149,10 @@ def log_file(tx: Tx, command: LogFile) -> None:
 
 def log_input(tx: Tx, command: LogInput) -> None:
     """Note that a version of data was used."""
+    texts = (command.digest, command.name, command.context)
+    check_texts("data set", dict.fromkeys([text for text in texts if text]))
     _epoch(tx, command.run)
-    tx.append(InputLogged(command.run, tx.now, command.digest, command.name, command.context))
+    tx.append(InputLogged(command.run, tx.now, command.digest, command.name, command.context, command.details))
 
 
 def _check_params(tx: Tx, run_id: str, params: dict[str, str]) -> None:

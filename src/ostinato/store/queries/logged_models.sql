@@ -69,3 +69,12 @@ FROM logged_model_metrics WHERE model_id IN (SELECT value FROM json_each(?)) ORD
 SELECT id FROM logged_models
 WHERE run_id = ? AND (name = ? OR ? = '') AND run_id <> '' AND state = 'active'
 ORDER BY created_at DESC, id DESC LIMIT ?;
+
+-- put_link --
+-- A tracking run used a logged model, or made it at a step.
+INSERT INTO logged_model_links (run_id, role, model_id, step, at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (run_id, role, model_id, step) DO NOTHING;
+
+-- links_of_run --
+-- Logged models that a tracking run used and made, by their steps.
+SELECT model_id, role, step FROM logged_model_links WHERE run_id = ? ORDER BY role, step, at, model_id LIMIT 1000;

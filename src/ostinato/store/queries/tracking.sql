@@ -97,9 +97,10 @@ ON CONFLICT (run_id, path) DO UPDATE SET
 DELETE FROM tracking_files WHERE run_id = ? AND path = ?;
 
 -- put_input --
--- A tracking run used a version of data.
-INSERT INTO tracking_inputs (run_id, digest, name, context, at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (run_id, digest, context) DO NOTHING;
+-- A tracking run used a version of data; the first details that are said of it stand.
+INSERT INTO tracking_inputs (run_id, digest, name, context, at, details) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, digest, context) DO UPDATE SET details = excluded.details
+WHERE tracking_inputs.details = '{}';
 
 -- change_runs_of_experiment --
 -- The tracking runs of an experiment that is deleted or restored have its state.
@@ -188,4 +189,5 @@ SELECT path, blob, size, media_type, at FROM tracking_files WHERE run_id = ? AND
 
 -- inputs --
 -- Versions of data that a tracking run used.
-SELECT digest, name, context, at FROM tracking_inputs WHERE run_id = ? ORDER BY name, digest, context LIMIT 1000;
+SELECT digest, name, context, at, details FROM tracking_inputs
+WHERE run_id = ? ORDER BY name, digest, context LIMIT 1000;

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from ostinato.core.errors import ImportStopped, ImportUnreadable
-from ostinato.core.logged_models import ModelMetric
+from ostinato.core.logged_models import ModelLink, ModelMetric
 from ostinato.core.tracking import Point
 from ostinato.tracking.imports.material import (
     SourceExperiment,
@@ -19,6 +19,7 @@ from ostinato.tracking.imports.material import (
     SourceRun,
     SourceVersion,
     data,
+    details_of,
     lifecycle,
     microseconds,
     number,
@@ -45,7 +46,10 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "params": ("run_uuid", "key", "value"),
     "tags": ("run_uuid", "key", "value"),
     "metrics": ("run_uuid", "key", "value", "timestamp", "step", "is_nan"),
-    "datasets": ("dataset_uuid", "name", "digest", "dataset_source", "dataset_schema", "dataset_profile"),
+    "datasets": (
+        *("dataset_uuid", "name", "digest"),
+        *("dataset_source_type", "dataset_source", "dataset_schema", "dataset_profile"),
+    ),
     "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id"),
     "input_tags": ("input_uuid", "name", "value"),
     "registered_models": ("name", "creation_time", "description"),
@@ -69,11 +73,19 @@ MODEL_STATUSES: Final[dict[int, ModelStatus]] = {0: "pending", 1: "pending", 2: 
 
 _WANTED: Final = "(SELECT value FROM json_each(?))"
 _DATA: Final = f"""
-SELECT i.destination_id, d.name, d.digest, coalesce(t.value, ''), d.dataset_source, d.dataset_schema, d.dataset_profile
+SELECT i.destination_id, i.input_uuid, d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema,
+    d.dataset_profile
 FROM inputs AS i JOIN datasets AS d ON d.dataset_uuid = i.source_id
-LEFT JOIN input_tags AS t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'
 WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN {_WANTED}
 ORDER BY i.destination_id, d.name, d.digest
+"""  # noqa: S608  (our own words)
+_DATA_TAGS: Final = f"""
+SELECT i.input_uuid, t.name, t.value FROM inputs AS i JOIN input_tags AS t ON t.input_uuid = i.input_uuid
+WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN {_WANTED}
+"""  # noqa: S608  (our own words)
+_LINKS: Final = f"""
+SELECT source_id, source_type, destination_id, coalesce(step, 0) FROM inputs
+WHERE source_type IN ('RUN_INPUT', 'RUN_OUTPUT') AND source_id IN {_WANTED} ORDER BY source_type, step, destination_id
 """  # noqa: S608  (our own words)
 _POINTS: Final = """
 SELECT key, value, step, timestamp, is_nan FROM metrics WHERE run_uuid = ?
@@ -108,6 +120,7 @@ class MlflowDatabase:
             fix = "Name the file mlflow.db, or the folder mlruns, of MLflow."
             raise ImportUnreadable(path=path, reason=f"SQLite says: {error}", fix=fix) from error
         self._has_workspaces = "workspace" in self._columns("experiments")
+        self._has_models = "step" in self._columns("inputs")
 
     def _check(self) -> None:
         if not {"experiments", "runs"} <= self._tables:
@@ -173,8 +186,14 @@ class MlflowDatabase:
             )
         }
         used: dict[str, list[SourceData]] = {}
-        for run_id, *facts in self._ask(_DATA, wanted):
-            used.setdefault(run_id, []).append(data(*(fact or "" for fact in facts)))
+        data_tags = self._texts(_DATA_TAGS, wanted)
+        for run_id, input_id, name, digest, kind, source, schema, profile in self._ask(_DATA, wanted):
+            details = details_of(kind, source, schema, profile, data_tags.get(input_id, {}))
+            used.setdefault(run_id, []).append(data(name, digest, details))
+        links: dict[str, list[ModelLink]] = {}
+        for run_id, kind, model_id, step in self._ask(_LINKS, wanted) if self._has_models else ():
+            link = ModelLink(id=model_id, role="input" if kind == "RUN_INPUT" else "output", step=step)
+            links.setdefault(run_id, []).append(link)
         query = (
             "SELECT run_uuid, name, user_id, status, lifecycle_stage, start_time, end_time, artifact_uri"  # noqa: S608  (our own words)
             f" FROM runs WHERE run_uuid IN {_WANTED} ORDER BY start_time, run_uuid"
@@ -192,6 +211,7 @@ class MlflowDatabase:
                 params=params.get(run_id, {}),
                 tags=tags.get(run_id, {}),
                 data=tuple(used.get(run_id, ())),
+                models=tuple(links.get(run_id, ())),
                 points_mark=marks.get(run_id, ""),
             )
 

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from ostinato.core.errors import ImportUnreadable
-from ostinato.core.logged_models import ModelMetric
+from ostinato.core.logged_models import ModelLink, ModelMetric
 from ostinato.core.tracking import Point
 from ostinato.tracking.imports.database import MODEL_STATUSES, STATUSES
 from ostinato.tracking.imports.material import (
@@ -23,6 +23,7 @@ from ostinato.tracking.imports.material import (
     SourceRun,
     SourceVersion,
     data,
+    details_of,
     lifecycle,
     microseconds,
 )
@@ -107,12 +108,13 @@ class VersionMeta(msgspec.Struct, frozen=True, kw_only=True):
     creation_timestamp: int | None = None
 
 
-class InputMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of what a run used."""
+class LinkMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of what a run used or made."""
 
     source_type: str
     source_id: str
     tags: dict[str, str] = {}
+    step: int = 0
 
 
 class DataMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,7 @@ class DataMeta(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Word
     digest: Word
+    source_type: str | None = None
     source: str | None = None
     schema: str | None = None
     profile: str | None = None
@@ -201,6 +204,7 @@ class MlflowFolder:
                 params=_texts(place, "params"),
                 tags=tags,
                 data=tuple(_data_of(place, os.path.join(above, "datasets"))),
+                models=tuple(_models_of(place)),
                 points_mark=" ".join(f"{key}:{os.path.getsize(file)}" for key, file in _files(place, "metrics")),
             )
 
@@ -314,16 +318,31 @@ def _version(place: str) -> SourceVersion | Damaged:
 
 def _data_of(run: str, above: str) -> Iterator[SourceData]:
     """Give the versions of data that a run used."""
-    place = os.path.join(run, "inputs")
-    for name in _folders(place):
-        used = _meta(os.path.join(place, name), InputMeta, "input")
-        if isinstance(used, Damaged) or used.source_type != "DATASET":
+    for used in _links_of(run, "inputs"):
+        if used.source_type != "DATASET":
             continue
         found = _meta(os.path.join(above, os.path.basename(used.source_id)), DataMeta, "data set")
         if not isinstance(found, Damaged):
-            context = used.tags.get("mlflow.data.context", "")
-            facts = (found.source or "", found.schema or "", found.profile or "")
-            yield data(_text(found.name), _text(found.digest), context, *facts)
+            details = details_of(found.source_type, found.source, found.schema, found.profile, used.tags)
+            yield data(_text(found.name), _text(found.digest), details)
+
+
+def _models_of(run: str) -> Iterator[ModelLink]:
+    """Give the logged models that a run used and made."""
+    for used in _links_of(run, "inputs"):
+        if used.source_type == "MODEL":
+            yield ModelLink(id=used.source_id, role="input", step=0)
+    for made in _links_of(run, "outputs"):
+        yield ModelLink(id=made.source_id, role="output", step=made.step)
+
+
+def _links_of(run: str, part: str) -> Iterator[LinkMeta]:
+    """Give what the files in a part of a run's folder say; those that cannot be read are left out."""
+    place = os.path.join(run, part)
+    for name in _folders(place):
+        found = _meta(os.path.join(place, name), LinkMeta, part)
+        if not isinstance(found, Damaged):
+            yield found
 
 
 def _model_metrics(place: str) -> Iterator[ModelMetric]:

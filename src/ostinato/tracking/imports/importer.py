@@ -32,7 +32,7 @@ from ostinato.core.errors import (
     TrackedValueInvalid,
     TrackingRunNotFound,
 )
-from ostinato.core.logged_models import PREFIX, LoggedModelMade
+from ostinato.core.logged_models import PREFIX, LoggedModelLinked, LoggedModelMade
 from ostinato.core.names import run_name
 from ostinato.core.paths import artifact_path
 from ostinato.core.ports import COMMANDS, READER, RECORDER, resolve
@@ -272,7 +272,9 @@ class Importer:
                 self._data.add(used.digest)
                 facts = (used.name, used.source, used.fields, used.n_rows, 0, None)
                 self._record(DatasetSeen(used.digest, begun_at, *facts))
-            self._record(InputLogged(run_id, at, used.digest, used.name, used.context))
+            self._record(InputLogged(run_id, at, used.digest, used.name, used.context, used.details))
+        for link in one.models:
+            self._record(LoggedModelLinked(model_id_of(link.id), at, run_id, link.role, link.step))
         all_read = self._keep_files(run_id, found, at, label)
         self._record(TrackingChanged(run_id, at, one.status, one.ended_at, None, one.state))
         if all_read:  # else the next import tries again

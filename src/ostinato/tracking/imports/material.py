@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 import msgspec
 
 from ostinato.core.datasets import Field
-from ostinato.core.logged_models import ModelMetric, ModelStatus
-from ostinato.core.tracking import Lifecycle, TrackingStatus
+from ostinato.core.logged_models import ModelLink, ModelMetric, ModelStatus
+from ostinato.core.tracking import InputDetails, Lifecycle, TrackingStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+CONTEXT: Final = "mlflow.data.context"
 MOST_MS: Final = (1 << 62) // 1000
 """Beyond all instants."""
 LARGEST: Final = sys.float_info.max
@@ -64,6 +65,7 @@ class SourceData(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     fields: tuple[Field, ...]
     n_rows: int | None
+    details: InputDetails
 
 
 class SourceRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,8 @@ class SourceRun(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str]
     tags: dict[str, str]
     data: tuple[SourceData, ...]
+    models: tuple[ModelLink, ...]
+    """Logged models that it used and made."""
     points_mark: str
     """Another one when there are other values of metrics."""
 
@@ -202,17 +206,27 @@ def lifecycle(text: str | None) -> Lifecycle:
     return "deleted" if text == "deleted" else "active"
 
 
-def data(name: str, digest: str, context: str, source: str, schema: str, profile: str) -> SourceData:
+def details_of(
+    source_type: str | None, source: str | None, schema: str | None, profile: str | None, tags: dict[str, str]
+) -> InputDetails:
+    """Give what MLflow has written of a version of data; of some it has not."""
+    return InputDetails(source_type or "", source or "", schema or "", profile or "", tags)
+
+
+def data(name: str, digest: str, details: InputDetails) -> SourceData:
     """Give a version of data, by what MLflow has written of it as JSON."""
-    columns = _decoded(schema, _Schema).mlflow_colspec
-    place = _decoded(source, _Place)
+    tags = dict(details.tags)
+    context = tags.pop(CONTEXT, "")
+    columns = _decoded(details.schema, _Schema).mlflow_colspec
+    place = _decoded(details.source, _Place)
     return SourceData(
         name=name,
         digest=digest,
         context=context,
         source=place.uri or place.url or place.path,
         fields=tuple(Field(str(one.name), str(one.type)) for one in columns),
-        n_rows=_decoded(profile, _Profile).num_rows,
+        n_rows=_decoded(details.profile, _Profile).num_rows,
+        details=msgspec.structs.replace(details, tags=tags),
     )
 
 

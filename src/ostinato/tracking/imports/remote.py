@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from ostinato.core.errors import ImportStopped, ImportUnreadable
-from ostinato.core.logged_models import ModelMetric
-from ostinato.core.tracking import Point
+from ostinato.core.logged_models import ModelLink, ModelMetric
+from ostinato.core.tracking import InputDetails, Point
 from ostinato.tracking.imports.database import STATUSES
 from ostinato.tracking.imports.material import (
     FoundFile,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ostinato.core.logged_models import ModelStatus
-    from ostinato.tracking.imports.material import Damaged
+    from ostinato.tracking.imports.material import Damaged, SourceData
 
 API: Final = "api/2.0/mlflow"
 TIMEOUT_S: Final = 60.0
@@ -113,6 +113,7 @@ class DataWords(msgspec.Struct, frozen=True):
 
     name: str = ""
     digest: str = ""
+    source_type: str = ""
     source: str = ""
     schema: str = ""
     profile: str = ""
@@ -125,10 +126,24 @@ class InputWords(msgspec.Struct, frozen=True):
     tags: tuple[Pair, ...] = ()
 
 
+class LinkWords(msgspec.Struct, frozen=True):
+    """A logged model that a run used or made."""
+
+    model_id: str
+    step: int = 0
+
+
 class RunInputs(msgspec.Struct, frozen=True):
     """What a run used."""
 
     dataset_inputs: tuple[InputWords, ...] = ()
+    model_inputs: tuple[LinkWords, ...] = ()
+
+
+class RunOutputs(msgspec.Struct, frozen=True):
+    """What a run made."""
+
+    model_outputs: tuple[LinkWords, ...] = ()
 
 
 class RunWords(msgspec.Struct, frozen=True):
@@ -137,6 +152,7 @@ class RunWords(msgspec.Struct, frozen=True):
     info: RunInfo
     data: RunData = RunData()
     inputs: RunInputs = RunInputs()
+    outputs: RunOutputs = RunOutputs()
 
 
 class LoggedInfo(msgspec.Struct, frozen=True):
@@ -260,16 +276,10 @@ class MlflowServer:
                 location=info.artifact_uri,
                 params=_texts(said.params),
                 tags=_texts(said.tags),
-                data=tuple(
-                    data(
-                        each.dataset.name,
-                        each.dataset.digest,
-                        _texts(each.tags).get("mlflow.data.context", ""),
-                        each.dataset.source,
-                        each.dataset.schema,
-                        each.dataset.profile,
-                    )
-                    for each in one.inputs.dataset_inputs
+                data=tuple(map(_data, one.inputs.dataset_inputs)),
+                models=(
+                    *(ModelLink(id=each.model_id, role="input", step=each.step) for each in one.inputs.model_inputs),
+                    *(ModelLink(id=each.model_id, role="output", step=each.step) for each in one.outputs.model_outputs),
                 ),
                 points_mark=" ".join(f"{each.key} {each.timestamp} {each.step} {each.value}" for each in said.metrics),
             )
@@ -423,6 +433,12 @@ class MlflowServer:
             f"{self.path}/{place}", body, self._headers, method=method
         )
         return urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - as above
+
+
+def _data(one: InputWords) -> SourceData:
+    said = one.dataset
+    details = InputDetails(said.source_type, said.source, said.schema, said.profile, _texts(one.tags))
+    return data(said.name, said.digest, details)
 
 
 def _version(one: VersionWords) -> SourceVersion:

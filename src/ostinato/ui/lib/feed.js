@@ -99,9 +99,9 @@ export const KINDS = ["run-created", "run-moved", "task-started", "task-moved", 
   "worker-left", "user-set", "key-set", "secret-set", "input-asked", "input-given", "audited", "experiment-made",
   "experiment-changed", "experiment-tagged", "tracking-begun", "tracking-changed", "params-logged", "tags-logged",
   "metrics-logged", "file-logged", "input-logged", "logged-model-made", "logged-model-changed", "logged-model-tagged",
-  "logged-model-params", "logged-model-metrics", "logged-model-described", "dataset-seen", "dataset-used", "model-set",
-  "model-renamed", "model-removed", "model-tagged", "version-made", "version-changed", "version-removed", "alias-moved",
-  "stage-moved", "gate-checked"];
+  "logged-model-params", "logged-model-metrics", "logged-model-described", "logged-model-linked",
+  "dataset-seen", "dataset-used", "model-set", "model-renamed", "model-removed", "model-tagged", "version-made",
+  "version-changed", "version-removed", "alias-moved", "stage-moved", "gate-checked"];
 
 /** Begin. */
 export function begin() {
