@@ -34,6 +34,7 @@ class Program:
     """One `ostinato` command that goes on in the background; what it says is kept in a file."""
 
     def __init__(self, fleet: Fleet, *words: str, env: Mapping[str, str] | None = None) -> None:
+        self.is_server = words[0] == "server"
         self.log = fleet.folder / f"{words[0]}-{len(fleet.programs)}.log"
         with self.log.open("wb") as out:
             self.popen = subprocess.Popen(
@@ -100,7 +101,7 @@ class Fleet:
     def close(self) -> None:
         """End all programs: workers first, then servers."""
         self.let_go()
-        for program in reversed(self.programs):
+        for program in sorted(self.programs, key=lambda one: one.is_server):
             if program.popen.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(program.pid, signal.SIGCONT)
