@@ -6,16 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.e2e import rides
 from tests.e2e.browser import Visitor, launched
-
-COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+from tests.e2e.looks import look, look_in_the_dark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.hands import Hand
     from tests.integration.served import Served
 
 
@@ -27,10 +26,10 @@ def made(server: Served) -> rides.Rides:
 
 
 @pytest.fixture
-def guest(made: rides.Rides, server: Served) -> Iterator[Visitor]:
+def guest(made: rides.Rides, server: Served, hand: type[Hand]) -> Iterator[Visitor]:
     assert made.runs
     with launched() as browser:
-        found = Visitor(browser, server)
+        found = Visitor(browser, server, hand)
         found.sign_in()
         yield found
         found.context.close()
@@ -40,23 +39,23 @@ def guest(made: rides.Rides, server: Served) -> Iterator[Visitor]:
 def test_runs_of_an_experiment_are_ordered_compared_and_drawn(guest: Visitor, made: rides.Rides) -> None:
     page = guest.page
     guest.go("/experiments")
-    page.get_by_role("link", name="rides", exact=True).click()
+    guest.press(page.get_by_role("link", name="rides", exact=True))
     table = page.get_by_label("Tracking runs")
     expect(table.get_by_role("row")).to_have_count(3)
     assert "seed" not in table.get_by_role("row").first.inner_text().split("depth", maxsplit=1)[0]  # what differs first
-    table.get_by_role("button", name="rmse").click()
+    guest.press(table.get_by_role("button", name="rmse"))
     expect(table.get_by_role("row").nth(1)).to_contain_text("depth-3")
     expect(table.get_by_role("row").nth(1)).to_contain_text("∞")
     expect(table.get_by_role("row").nth(1).get_by_title(re.compile("the best: the lowest$"))).to_contain_text("★")
-    page.get_by_label("Pin the best").select_option("highest rmse")
+    guest.choose(page.get_by_label("Pin the best"), "highest rmse")
     expect(table.get_by_role("row").nth(1)).to_contain_text("★ depth-4")
-    page.get_by_label("Pin the best").select_option("none")
-    page.get_by_label("Filter").fill("metrics.rmse < 6.4")
+    guest.choose(page.get_by_label("Pin the best"), "none")
+    guest.fill(page.get_by_label("Filter"), "metrics.rmse < 6.4")
     page.keyboard.press("Enter")
     expect(table.get_by_role("row")).to_have_count(2)
     page.go_back()
-    page.get_by_label("Compare depth-3").check()
-    page.get_by_label("Compare depth-4").check()
+    guest.check(page.get_by_label("Compare depth-3"))
+    guest.check(page.get_by_label("Compare depth-4"))
     compared = page.get_by_label("Comparison")
     expect(compared.get_by_role("row").filter(has_text="depth").nth(1)).to_contain_text("3")
     expect(compared).to_contain_text("rides (training)")
@@ -64,22 +63,29 @@ def test_runs_of_an_experiment_are_ordered_compared_and_drawn(guest: Visitor, ma
     chart = compared.get_by_role("img", name=re.compile("^rmse from step 0 to 29"))
     expect(chart).to_be_visible()
     before = chart.locator("polyline").last.get_attribute("points")
-    compared.get_by_label("Smoothing").fill("0.9")
+    guest.fill(compared.get_by_label("Smoothing"), "0.9")
     expect(chart.locator("polyline.raw")).to_have_count(2)
     assert chart.locator("polyline").last.get_attribute("points") != before
-    chart.focus()
+    guest.reach(chart)
     page.keyboard.press("ArrowRight")
     expect(compared.get_by_role("status").filter(has_text="step 0")).to_contain_text("7.3")
-    compared.get_by_role("button", name="Close").click()
+    guest.press(compared.get_by_role("button", name="Close"))
     page.keyboard.press("s")
     expect(page.get_by_label("Scatter").get_by_role("link")).to_have_count(2)
-    page.get_by_label("Scatter").get_by_role("link", name=re.compile("^depth-3")).click()
+    guest.press(page.get_by_label("Scatter").get_by_role("link", name=re.compile("^depth-3")))
     expect(page.get_by_role("heading", name="depth-3")).to_be_visible()
-    page.get_by_role("button", name="Add a note").click()
-    page.get_by_label("Note").fill("the <b>best</b> so far")
-    page.get_by_role("button", name="Save").click()
+    guest.press(page.get_by_role("button", name="Add a note"))
+    guest.fill(page.get_by_label("Note"), "the <b>best</b> so far")
+    guest.press(page.get_by_role("button", name="Save"))
     expect(page.get_by_text("the <b>best</b> so far")).to_be_visible()
-    page.get_by_role("row").filter(has_text="report.md").get_by_role("button", name="Look").click()
+    guest.press(page.get_by_text("In one chart"))
+    guest.check(page.get_by_role("checkbox", name="rmse"))
+    guest.check(page.get_by_role("checkbox", name="worst"))
+    expect(page.get_by_role("img", name=re.compile("^rmse, worst from step 0 to 29"))).to_be_visible()
+    page.keyboard.press("Escape")
+    guest.choose(page.get_by_role("combobox", name="By"), "date and time")
+    expect(page.get_by_role("img", name=re.compile(r"^rmse, worst from \d+ \w+ 20"))).to_be_visible()
+    guest.press(page.get_by_role("row").filter(has_text="report.md").get_by_role("button", name="Look"))
     expect(page.get_by_label("report.md")).to_contain_text("<script>document.title='evil'</script>")
     assert "evil" not in page.title()
     expect(page.get_by_role("link", name="ride-duration 1")).to_be_visible()
@@ -89,16 +95,16 @@ def test_runs_of_an_experiment_are_ordered_compared_and_drawn(guest: Visitor, ma
 def test_a_thousand_parameters_are_chosen_from_by_name_and_long_names_stay_on_the_page(guest: Visitor) -> None:
     page = guest.page
     guest.go("/experiments")
-    page.get_by_role("link", name=rides.LONG).click()
+    guest.press(page.get_by_role("link", name=rides.LONG))
     table = page.get_by_label("Tracking runs")
     expect(table.get_by_role("row").nth(1)).to_contain_text("NaN")
-    page.get_by_text("Columns", exact=False).first.click()
-    page.get_by_label("Search columns").fill("0777")
-    page.get_by_role("checkbox", name="params param-0777").check()
+    guest.press(page.get_by_text("Columns", exact=False).first)
+    guest.fill(page.get_by_label("Search columns"), "0777")
+    guest.check(page.get_by_role("checkbox", name="params param-0777"))
     expect(table.get_by_role("row").nth(1)).to_contain_text("777")
-    table.get_by_role("link", name=rides.LONG).click()
+    guest.press(table.get_by_role("link", name=rides.LONG))
     expect(page.get_by_label("Parameters", exact=True).get_by_role("row")).to_have_count(40)
-    page.get_by_label("Search parameters").fill("0999")
+    guest.fill(page.get_by_label("Search parameters"), "0999")
     expect(page.get_by_label("Parameters", exact=True).get_by_role("row")).to_have_count(1)
     expect(page.get_by_label("Metrics", exact=True)).to_contain_text("NaN since step 0")
     expect(page.get_by_text("NaN at step 0")).to_be_visible()
@@ -110,7 +116,7 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
 ) -> None:
     page = guest.page
     guest.go("/models")
-    page.get_by_label("Models").get_by_role("link", name="ride-duration").click()
+    guest.press(page.get_by_label("Models").get_by_role("link", name="ride-duration"))
     versions = page.get_by_label("Versions")
     expect(versions.get_by_role("row").nth(2)).to_contain_text("@production")
     expect(versions.get_by_role("row").nth(2)).to_contain_text("6.33333")
@@ -118,31 +124,34 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
     expect(versions.get_by_role("row").nth(1)).to_contain_text("failed for @production")
     expect(versions.get_by_role("row").nth(1)).to_contain_text("rmse: rmse is 6.43333, at most 6.35 is wanted")
     expect(page.get_by_role("definition")).to_have_text("rmse is at most 6.35")
-    page.get_by_role("button", name="Add a description").click()
-    page.get_by_label("description").fill("# Card\nof *rides*")
-    page.get_by_role("button", name="Save").click()
+    guest.press(page.get_by_role("button", name="Add a description"))
+    guest.fill(page.get_by_label("description"), "# Card\nof *rides*")
+    guest.press(page.get_by_role("button", name="Save"))
     expect(page.get_by_role("heading", name="Card")).to_be_visible()
-    versions.get_by_role("link", name="2", exact=True).click()
+    guest.press(page.get_by_role("button", name="Promote version 1", exact=True))
+    expect(page.get_by_role("dialog")).to_contain_text("It is @production.")
+    page.keyboard.press("Escape")
+    guest.press(versions.get_by_role("link", name="2", exact=True))
     expect(page.get_by_role("heading", name="Version 2")).to_be_visible()
     expect(page.get_by_text("It does not say: it was logged without a signature.")).to_be_visible()
     lineage = page.get_by_label("Lineage of version 2", exact=True)
     assert lineage.get_by_role("link").all_inner_texts()
     expect(lineage.get_by_role("link", name="tracking run in rides depth-4")).to_be_visible()
-    page.get_by_role("button", name="Promote").click()
+    guest.press(page.get_by_role("button", name="Promote"))
     box = page.get_by_role("dialog")
     expect(box.get_by_label("Checks for @production")).to_contain_text("rmse is 6.43333")
     expect(box).to_contain_text("It may not have @production yet. Version 1 has it, or had it last.")
-    box.get_by_text("In a terminal").click()
+    guest.press(box.get_by_text("In a terminal"))
     expect(box).to_contain_text("ostinato promote ride-duration 2 --to production")
-    box.get_by_role("button", name="Run the checks").click()
+    guest.press(box.get_by_role("button", name="Run the checks"))
     expect(box.get_by_role("link", name="ride-duration-2-to-production")).to_be_visible()
-    box.get_by_label("Alias or stage").fill("no alias")
-    box.get_by_role("button", name="Set @no alias").click()
+    guest.fill(box.get_by_label("Alias or stage"), "no alias")
+    guest.press(box.get_by_role("button", name="Set @no alias"))
     expect(box.get_by_role("alert")).to_contain_text("model-invalid")
-    box.get_by_label("Alias or stage").fill("production")
-    box.get_by_text("Let it pass whatever its checks say").click()
-    box.get_by_label("Why").fill("the old one is down")
-    box.get_by_role("button", name="Override the gate").click()
+    guest.fill(box.get_by_label("Alias or stage"), "production")
+    guest.press(box.get_by_text("Let it pass whatever its checks say"))
+    guest.fill(box.get_by_label("Why"), "the old one is down")
+    guest.press(box.get_by_role("button", name="Override the gate"))
     expect(box).to_have_count(0)
     moves = page.get_by_label("Moves of aliases")
     expect(moves.get_by_role("row").nth(1)).to_contain_text("the old one is down")
@@ -154,9 +163,8 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
     expect(page.get_by_label("Takes")).to_contain_text("distance")
     expect(page.get_by_label("Checks for @production")).to_contain_text("passed once")
     expect(page.get_by_label("Checks for @production")).to_contain_text("checked by an older policy")
-    page.get_by_label("Lineage of version 1", exact=True).get_by_role(
-        "link", name=f"data, training rides {made.digests[-1][:8]}"
-    ).click()
+    lineage = page.get_by_label("Lineage of version 1", exact=True)
+    guest.press(lineage.get_by_role("link", name=f"data, training rides {made.digests[-1][:8]}"))
     expect(page.get_by_role("heading", name=made.digests[-1][:12])).to_be_visible()
 
 
@@ -165,15 +173,15 @@ def test_versions_of_data_are_listed_counted_compared_and_followed_forward(guest
     guest.go("/datasets")
     row = page.get_by_label("Datasets").get_by_role("row").nth(1)
     expect(row).to_contain_text("400")
-    row.get_by_role("link", name="rides").click()
+    guest.press(row.get_by_role("link", name="rides"))
     newer, older = made.digests
-    page.get_by_label(f"Compare {older[:12]}").check()
-    page.get_by_label(f"Compare {newer[:12]}").check()
+    guest.check(page.get_by_label(f"Compare {older[:12]}"))
+    guest.check(page.get_by_label(f"Compare {newer[:12]}"))
     difference = page.get_by_label("Difference")
     expect(difference).to_contain_text("400 to 400")
     expect(difference.get_by_role("row").filter(has_text="distance")).to_contain_text("change")
     expect(difference.get_by_role("row").filter(has_text="place")).to_contain_text("alike")
-    page.get_by_label("Versions of data").get_by_role("link", name=older[:12]).click()
+    guest.press(page.get_by_label("Versions of data").get_by_role("link", name=older[:12]))
     columns = page.get_by_label("Columns")
     place = columns.get_by_role("row").filter(has_text="place")
     expect(place).to_contain_text("10.0 %")
@@ -183,7 +191,7 @@ def test_versions_of_data_are_listed_counted_compared_and_followed_forward(guest
     expect(forward.get_by_role("link", name="version ride-duration 1")).to_be_visible()
     expect(forward).to_contain_text("@production")
     expect(page.get_by_label("Used by")).to_contain_text("depth-3")
-    page.get_by_label("Used by").get_by_role("link", name="depth-3").click()
+    guest.press(page.get_by_label("Used by").get_by_role("link", name="depth-3"))
     expect(page.get_by_role("heading", name="depth-3")).to_be_visible()
 
 
@@ -198,21 +206,11 @@ def test_pages_of_experiments_models_and_data_are_accessible(made: rides.Rides, 
         guest.sign_in()
         for path in paths:
             guest.go(path)
-            guest.page.wait_for_timeout(300)
-            look(guest)
+            look(guest.page)
+            look_in_the_dark(guest.page)
         guest.page.keyboard.press("p")
         guest.page.get_by_role("dialog").wait_for()
-        guest.page.wait_for_timeout(300)
-        look(guest)
+        look(guest.page)
+        look_in_the_dark(guest.page)
         guest.context.close()
         assert guest.complaints == []
-
-
-def look(guest: Visitor) -> None:
-    """Compare a page with the rules of accessibility, and once more those of colours in the dark."""
-    found = Axe().run(guest.page)
-    assert found.violations_count == 0, (guest.page.url, found.generate_report())
-    guest.page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    found = Axe().run(guest.page, options={"runOnly": COLOURS})
-    guest.page.evaluate("document.documentElement.dataset.theme = 'light'")
-    assert found.violations_count == 0, (guest.page.url, "dark", found.generate_report())
