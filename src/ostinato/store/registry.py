@@ -35,9 +35,6 @@ MOST_MEASURED: Final = 100
 MOST_RESULTS: Final = 5_000
 """Results of checks that one look takes in."""
 
-MOST_RESULTS: Final = 5_000
-"""Results of checks that one look takes in."""
-
 _FOLDER: Final = re.compile(r"runs:/{1,3}[^/]+/(?P<path>.+?)/*|mlflow-artifacts:/.*/artifacts/(?P<kept>.+?)/*")
 _encode = msgspec.json.Encoder().encode
 
@@ -248,17 +245,6 @@ def newest_results(db: Connection, name: str, number: int, alias: str) -> tuple[
         return "", {}
     found = named(_ask(db, "results_of_run", name, number, alias, row[0], 1000))
     return row[0], {one["check"]: _result(one) for one in found}
-
-
-def results_of_runs(
-    db: Connection, name: str, numbers: Sequence[int], run_ids: Sequence[str]
-) -> dict[str, dict[str, GateResult]]:
-    """Give what each check gave last in some flow runs for versions of a model: by the run, then by its name."""
-    found: dict[str, dict[str, GateResult]] = {}
-    values = (name, _text(map(str, numbers)), _text(run_ids), MOST_RESULTS)
-    for row in named(_ask(db, "results_of_runs", *values)):
-        found.setdefault(row["gate_run_id"], {}).setdefault(row["check"], _result(row))
-    return found
 
 
 def results_of_runs(

@@ -252,14 +252,6 @@ WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
     AND gate_run_id IN (SELECT value FROM json_each(?))
 ORDER BY id DESC LIMIT ?;
 
--- results_of_runs --
--- What checks gave for versions of a model (a JSON array of numbers) in flow runs (a JSON array of ids), newest first.
-SELECT id, at, name, version, alias, check_name AS "check", digest, passed, detail, champion, gate_run_id, actor
-FROM gate_results
-WHERE name = ? AND version IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
-    AND gate_run_id IN (SELECT value FROM json_each(?))
-ORDER BY id DESC LIMIT ?;
-
 -- pin_tracking_run --
 -- The root run in which a tracking run was made is kept.
 INSERT INTO pins (run_id, reason)
