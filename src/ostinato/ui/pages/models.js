@@ -29,7 +29,7 @@ export function Models() {
 function List({ first }) {
   const pages = useMore(PATH, first, "name");
   return html`<div class="scroll"><table class="rows" aria-label="Models"><thead><tr><th>Model</th><th>Aliases</th><th class="number">Versions made</th><th>Gated</th><th>Changed</th><th>Description</th></tr></thead>
-      <tbody>${pages.items.map((/** @type {any} */ one) => html`<tr key=${one.name}><td><a href=${to("models", one.name)} dir="auto">${one.name}</a></td><td><${Aliases} model=${one.name} aliases=${one.aliases} /></td>
+      <tbody>${pages.items.map((/** @type {any} */ one) => html`<tr key=${one.name}><td><a href=${to("models", one.name)} dir="auto">${one.name}</a></td><td class="wrap"><${Aliases} model=${one.name} aliases=${one.aliases} /></td>
         <td class="number">${one.n_made.toLocaleString("en")}</td><td>${one.policy ? `${Object.keys(one.policy.checks).length} checks before ${one.policy.aliases.map((/** @type {string} */ alias) => `@${alias}`).join(", ")}` : html`<span class="quiet">no</span>`}</td>
         <td><${When} at=${one.updated_at} /></td><td class="quiet" dir="auto" title=${one.description}>${one.description}</td></tr>`)}</tbody></table></div>
     <${More} list=${pages} words="Show more models" />`;

@@ -9,13 +9,13 @@ const stage = (/** @type {string} */ alias) => STAGES.has(alias) && html` <span 
 
 /** Aliases of a model, each with the version that it means. @param {{model: string, aliases: Record<string, number>}} props */
 export function Aliases({ model, aliases }) {
-  return Object.entries(aliases).map(([alias, version]) => html`<span key=${alias}><a class="alias" href=${to("models", model, String(version))}>@${alias} <b>${version}</b></a>${stage(alias)}</span> `);
+  return Object.entries(aliases).map(([alias, version]) => html`<a key=${alias} class="alias" href=${to("models", model, String(version))}>@${alias} <b>${version}</b>${stage(alias)}</a> `);
 }
 
 /** Aliases of one version; its stage where that is none of them. @param {{version: {aliases: string[], stage: string}}} props */
 export function Names({ version }) {
   const other = version.stage.toLowerCase();
-  return html`${version.aliases.map((alias) => html`<span key=${alias}><span class="alias">@${alias}</span>${stage(alias)}</span> `)}
+  return html`${version.aliases.map((alias) => html`<span key=${alias} class="alias">@${alias}${stage(alias)}</span> `)}
     ${other !== "none" && !version.aliases.includes(other) && html`<span class="quiet">${other === "archived" ? other : `stage ${other}`}</span>`}`;
 }
 

@@ -62,7 +62,7 @@ export function Promotion({ of: one }) {
   const failed = Object.entries(one.failed);
   return html`${word ? html`<span class="state" data-kind=${kind}><i aria-hidden="true">${glyph}</i>${word}</span>` : html`<${State} state=${one.state} />`} <a href=${to("runs", one.run_id)}>for @${one.alias}</a>
     ${failed.map(([check, detail]) => html`<div key=${check} class="quiet" dir="auto">${check}: ${detail}</div>`)}
-    ${!failed.length && one.state !== "Completed" && one.message && html`<div class="quiet" dir="auto">${one.message}</div>`}`;
+    ${!failed.length && !word && one.message && html`<div class="quiet" dir="auto">${one.message}</div>`}`;
 }
 
 /** The checks of a policy with the newest results for one alias. @param {{policy: any, gate: any}} props */

@@ -6,7 +6,7 @@ import { metric as valueOf, shown } from "../lib/values.js";
 import { useView } from "../lib/view.js";
 import { Failure } from "./notices.js";
 
-const WIDE = 560, HIGH = 180, PAD = 8, LABEL = 14;
+const WIDE = 560, HIGH = 180, PAD = 8, LABEL = 18;
 const DASHES = ["", "6 3", "2 3", "9 3 2 3"];
 const MOST_TOLD = 3;
 
@@ -95,7 +95,7 @@ function Chart({ metrics, lines, smoothing, by }) {
     setAt(nearestOf(places, left + (((event.clientX - area.left) / area.width) * WIDE - PAD) / (WIDE - 2 * PAD) * (right - left || 1)));
   }
   return html`<svg viewBox=${`0 0 ${WIDE} ${HIGH}`} role="img" aria-label=${words} tabindex="0" onKeyDown=${press} onPointerMove=${point} onPointerLeave=${() => setAt(null)} onBlur=${() => setAt(null)}>
-      ${gaps.map((gap) => html`<g key=${`${gap.index} ${gap.step} ${gap.after_s}`} class="gap"><line x1=${x(gap.x)} x2=${x(gap.x)} y1="0" y2=${HIGH} /><text x=${Math.max(LABEL, Math.min(WIDE - LABEL, x(gap.x)))} y=${gap.value === "-inf" ? HIGH - 4 : LABEL} text-anchor="middle">${valueOf(gap.value)}</text></g>`)}
+      ${gaps.map((gap) => html`<g key=${`${gap.index} ${gap.step} ${gap.after_s}`} class="gap"><line x1=${x(gap.x)} x2=${x(gap.x)} y1="0" y2=${HIGH} /><text x=${Math.max(LABEL, Math.min(WIDE - LABEL, x(gap.x)))} y=${gap.value === "-inf" ? HIGH - 4 : 14} text-anchor="middle">${valueOf(gap.value)}</text></g>`)}
       ${smoothed.map((points, index) => html`<g key=${index}>
         ${smoothing > 0 && html`<polyline class=${`line-${index} raw`} points=${path(raw[index] ?? [])} />`}
         ${points.length === 1 ? html`<circle class=${`line-${index}`} cx=${x(points[0]?.x ?? 0)} cy=${y(points[0]?.y ?? 0)} r="3" />` : html`<polyline class=${`line-${index}`} stroke-dasharray=${DASHES[index]} points=${path(points)} />`}</g>`)}
