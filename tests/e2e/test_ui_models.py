@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -109,6 +110,8 @@ def test_a_thousand_parameters_are_chosen_from_by_name_and_long_names_stay_on_th
     expect(page.get_by_label("Metrics", exact=True)).to_contain_text("NaN since step 0")
     expect(page.get_by_text("NaN at step 0")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    guest.go(f"/experiments/{quote(rides.LONG)}")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("777")  # this browser keeps what was chosen
 
 
 def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its_gate(
