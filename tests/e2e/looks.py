@@ -59,6 +59,7 @@ SHAPES: Final = """async () => {
         place.append(one);
     };
     const glyphs = new Set(Object.values(STATES).map((one) => one.glyph));
+    glyphs.add("\\u{10FFFD}"); // what a letter looks like that no font has
     for (const glyph of glyphs) add("glyph", "", glyph);
     for (const kind of ["failed", "crashed", "completed"]) add("hatch", kind, "");
     return glyphs.size;

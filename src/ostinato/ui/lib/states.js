@@ -13,7 +13,7 @@ export const STATES = {
   Completed: { glyph: "✓", kind: "completed" },
   Cached: { glyph: "☑", kind: "cached" },
   Failed: { glyph: "✕", kind: "failed" },
-  TimedOut: { glyph: "⧗", kind: "failed" },
+  TimedOut: { glyph: "◷", kind: "failed" },
   Crashed: { glyph: "⚡", kind: "crashed" },
   Cancelled: { glyph: "⊘", kind: "cancelled" },
   Skipped: { glyph: "⤼", kind: "cancelled" },
