@@ -19,7 +19,7 @@ FILES: Final = ("tests/tracking/test_rest_tracking.py", "tests/tracking/test_mod
 LEAST_SHARE: Final = 0.85
 
 _VERSION: Final = re.compile(r'^VERSION = "(\d+\.\d+\.\d+)', re.MULTILINE)
-_RESULT: Final = re.compile(r"^(PASSED|FAILED|ERROR) (\S+?::(\w+).*?)(?: - .*)?$", re.MULTILINE)
+_RESULT: Final = re.compile(r"^(PASSED|FAILED|ERROR)\b.*? (tests/\S+?::(\w+).*?)(?: - .*)?$", re.MULTILINE)
 _OUTSIDE: Final = re.compile(r"(\d+) deselected")
 
 

@@ -305,7 +305,9 @@ async def _log_inputs(asked: Asked, inputs: Inputs) -> Any:
 
     def work(tx: Tx) -> None:
         for one in inputs.datasets:
-            carry_out(tx, _used(inputs.run_id, one))
+            command = _used(inputs.run_id, one)
+            if command.context or command.digest not in {each.digest for each in tracking.inputs(tx.db, command.run)}:
+                carry_out(tx, command)
         link_models(tx, inputs.run_id, "input", [(one.model_id, 0) for one in inputs.models])
 
     await asked.write(work)
