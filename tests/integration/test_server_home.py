@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -125,3 +126,21 @@ def test_counts_of_the_list_are_those_of_the_flow_that_is_asked_for(server: Serv
     assert [one["name"] for one in (*of_one["items"], *rest["items"])] == ["one-3", "one-2", "one-1"]
     assert rest["next"] is None
     filled.close()
+
+
+def test_what_is_due_and_kept_from_starting_needs_attention_with_its_reason(server: Served) -> None:
+    assert server.http.post("/api/deployments", json=DEPLOYMENT).status_code == 201
+
+    def made(name: str, due_at: str | None = None) -> None:
+        body = {"name": name, "due_at": due_at}
+        assert server.http.post("/api/deployments/train/nightly/runs", json=body).status_code == 201
+
+    made("first")
+    made("second")
+    made("tomorrow", datetime.fromtimestamp(time.time() + 86400, UTC).isoformat())
+    (waits,) = asked(server, "home")["attention"]
+    assert (waits["kind"], waits["title"], waits["n_alike"]) == ("late", "second", 2)
+    assert waits["cause"].startswith("no worker serves queue 'default'")
+    assert [one["name"] for one in asked(server, "runs", query=waits["query"])["items"]] == ["second", "first"]
+    server.http.put("/api/queues/default", json={"paused": True})
+    assert asked(server, "home")["attention"][0]["cause"] == "queue 'default' is paused"

@@ -122,7 +122,7 @@ class Assets:
             now=datetime.now(UTC).isoformat(),
             root=self.root,
             imports=imports,
-            preloads=self._preloads,
+            preloads=self._preloads[exchange.path == "/"],
         ).encode()
         allowed = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
         policy = (
@@ -141,8 +141,13 @@ class Assets:
         await exchange.more(b"" if exchange.method == "HEAD" else text, last=True)
 
     @cached_property
-    def _preloads(self) -> str:
-        return "\n".join(f'<link rel="modulepreload" href="{self.root}{path}">' for path in self.needed("app.js"))
+    def _preloads(self) -> tuple[str, str]:
+        """Links to what every page loads, and to what Home loads."""
+        every, home = (
+            "\n".join(f'<link rel="modulepreload" href="{self.root}{path}">' for path in self.needed(*names))
+            for names in (["app.js"], ["app.js", "pages/home.js"])
+        )
+        return every, home
 
     def needed(self, *names: str) -> list[str]:
         """Give modules with all that they import, by whatever way, but for what is loaded when it is first shown."""

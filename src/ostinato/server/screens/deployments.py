@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from ostinato.core import zones
 from ostinato.core.access import Action
 from ostinato.core.backfill import TAG
+from ostinato.core.deployments import queue_for
 from ostinato.core.schedules import recent, upcoming
 from ostinato.core.states import StateName
 from ostinato.core.views import DeploymentView, deployment_view, instant, microseconds
@@ -113,6 +114,8 @@ class DeploymentScreen(msgspec.Struct, frozen=True, kw_only=True):
     """One deployment."""
 
     deployment: DeploymentView
+    queue: str
+    """In which its runs wait, when they have its tags."""
     next: list[NextTime]
     runs: list[RunRow]
     past: list[Past]
@@ -143,6 +146,7 @@ async def deployment_screen(request: Ask, ref: Title, until: Until = None) -> De
         end = now if until is None else min(now, microseconds(until.replace(tzinfo=until.tzinfo or UTC)))
         return DeploymentScreen(
             deployment=deployment_view(one),
+            queue=queue_for(one, one.tags, shelf.reader.queues()),
             next=_next(one, now, N_NEXT),
             runs=[row(run) for run in store.newest_runs(shelf.db, one.title, N_RUNS)],
             past=[_past(shelf, one, timetable, end) for timetable in one.schedules[:N_SCHEDULES]],

@@ -105,6 +105,8 @@ class DeploymentLine(msgspec.Struct, frozen=True, kw_only=True):
     """Its schedules in words."""
     paused: bool
     next_at: datetime | None
+    parameters: dict[str, Any]
+    """Values that it gives."""
 
 
 class FlowScreen(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +128,7 @@ class FlowScreen(msgspec.Struct, frozen=True, kw_only=True):
     parameter_schema: dict[str, Any]
     """Of the deployment that was changed last; empty when it has none."""
     parameters: dict[str, Any]
-    """Values that this deployment gives; when nothing is deployed those of the newest run."""
+    """Those of the newest run."""
     file: str
     function: str
     version: str
@@ -207,12 +209,12 @@ def _flow(shelf: Shelf, name: str) -> FlowScreen:
         deployments=[
             DeploymentLine(
                 id=one.id, name=one.name, title=one.title, said=[str(each.schedule) for each in one.schedules],
-                paused=one.paused, next_at=_next([one], now),
+                paused=one.paused, next_at=_next([one], now), parameters=masked(one.parameters),
             )
             for one in deployed[:N_DEPLOYMENTS]
         ],
         parameter_schema=latest.parameter_schema if latest is not None else {},
-        parameters=masked(latest.parameters) if latest is not None else parameters_of(newest) if newest else {},
+        parameters=parameters_of(newest) if newest is not None else {},
         file=newest.source.file if newest is not None else "",
         function=newest.source.function if newest is not None else "",
         version=newest.version if newest is not None else "",

@@ -26,7 +26,9 @@ HOUR_US: Final = 3_600_000_000
 N_HOURS: Final = 24
 N_ATTENTION: Final = 8
 N_OF_A_KIND: Final = 3
-"""Late runs, or lost workers, that are shown beside runs that failed."""
+"""Runs that wait, or lost workers, that are shown beside runs that failed."""
+N_DUE: Final = 5
+"""Runs that are due of which it is looked why they wait."""
 N_ALIKE: Final = 50
 """Runs that are looked at to tell how many went wrong in the same way."""
 N_RUNNING: Final = 20
@@ -98,31 +100,40 @@ def _home(shelf: Shelf) -> HomeScreen:
     now = time.time_ns() // 1000
     since = now - N_HOURS * HOUR_US
     workers = shelf.reader.workers()
+    coming = overview.coming(shelf.db, N_COMING)
+    due = [run for run in coming if run.due_at <= now][:N_DUE]
     return HomeScreen(
         now=instant(now),
-        attention=_attention(shelf, workers, now, since),
+        attention=_attention(shelf, workers, due, now, since),
         hours=_hours(shelf, now),
         running=_running(shelf, now),
-        coming=[row(run) for run in overview.coming(shelf.db, N_COMING)],
+        coming=[row(run) for run in coming],
         flows=[_flow(shelf, name, states) for name, states in _flows(shelf, since)],
         n_workers=sum(one.left_at is None for one in workers),
         n_runs=sum(runs.state_counts(shelf.db).values()),
     )
 
 
-def _attention(shelf: Shelf, workers: list[Worker], now: int, since: int) -> list[Attention]:
-    """Give what went wrong lately, the newest first."""
+def _attention(shelf: Shelf, workers: list[Worker], due: list[FlowRun], now: int, since: int) -> list[Attention]:
+    """Give what went wrong lately, and what is due and kept from starting, the newest first."""
     lost = [
         Attention(kind="worker", title=one.info.name, cause=one.message, at=instant(one.left_at))
         for one in workers
         if one.left_at is not None and one.left_at > since and one.message
     ]
-    late = _alike(
-        newest(shelf, "state:late", N_ATTENTION, now),
-        "late",
-        lambda run: shelf.reader.why_waiting(run.id) or "no worker has taken it yet",
-    )
-    found = [*lost[:N_OF_A_KIND], *list(late)[:N_OF_A_KIND]]
+    late = newest(shelf, "state:late", N_ATTENTION, now)
+    known: dict[tuple[str, str, tuple[str, ...]], str] = {}
+
+    def why(run: FlowRun) -> str:
+        """Give the reason, asked once for all runs that nothing tells apart."""
+        like = (run.queue, run.deployment_id, run.tags)
+        if like not in known:
+            known[like] = shelf.reader.why_waiting(run.id)
+        return known[like]
+
+    kept = [run for run in reversed(due) if why(run)]  # without a reason a worker is about to take it
+    waiting = _alike([*late, *kept], "late", lambda run: why(run) or "no worker has taken it yet")
+    found = [*lost[:N_OF_A_KIND], *list(waiting)[:N_OF_A_KIND]]
     failed = _alike(newest(shelf, FAILED, N_ALIKE, now), "run", _cause)
     found += list(failed)[: N_ATTENTION - len(found)]
     return sorted(found, key=lambda one: one.at, reverse=True)
@@ -137,6 +148,7 @@ def _alike(
         groups.setdefault((run.deployment or run.flow, cause_of(run)), []).append(run)
     for (_, cause), (run, *others) in groups.items():
         of = f"deployment:{quote(run.deployment)}" if run.deployment else f"flow:{quote(run.flow)}"
+        like = "state:late,scheduled due:<now" if kind == "late" else f"state:{run.state.lower()} since:{N_HOURS}h"
         yield Attention(
             kind=kind,
             title=run.name,
@@ -145,7 +157,7 @@ def _alike(
             state=run.state,
             run_id=run.id,
             n_alike=1 + len(others),
-            query=f"{of} state:{run.state.lower()} since:{N_HOURS}h" if others else None,
+            query=f"{of} {like}" if others else None,
         )
 
 

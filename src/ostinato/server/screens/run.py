@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostinato.core.display import is_secret
+from ostinato.core.errors import RunNotFound
 from ostinato.core.graphs import graph_of
 from ostinato.core.states import StateName
 from ostinato.core.views import (
@@ -19,10 +21,12 @@ from ostinato.core.views import (
     input_view,
     instant,
     maybe,
+    parameters_of,
     run_view,
 )
 from ostinato.server.doors import Ask, Ref, read_at
 from ostinato.server.screens.artifacts import ArtifactCard, artifact_cards
+from ostinato.server.screens.experiments import odd_since, told
 from ostinato.server.screens.logs import LogRow, log_rows
 from ostinato.server.screens.rows import RunRow, row
 from ostinato.store import briefs, logs, tracking, work
@@ -30,6 +34,7 @@ from ostinato.store.logs import END, Wanted
 
 if TYPE_CHECKING:
     from ostinato.core.graphs import Node
+    from ostinato.core.records import FlowRun
     from ostinato.server.office import Shelf
 
 N_LOGS: Final = 200
@@ -47,13 +52,28 @@ class TrackedRow(msgspec.Struct, frozen=True, kw_only=True):
     task_no: int | None
     started_at: datetime
     ended_at: datetime | None
-    metrics: dict[str, float]
+    metrics: dict[str, float | str]
+    odd_since: dict[str, int]
+    """Metrics that are not finite now, with the step since which they have had no finite value."""
+
+
+class OtherValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter to which a run gave another value than its deployment gives."""
+
+    name: str
+    value: Any
+    usual: Any
+    """What the deployment gives, with the schedule that made the run; else the default of the flow."""
 
 
 class RunScreen(msgspec.Struct, frozen=True, kw_only=True):
     """One run."""
 
     run: RunView
+    parent: RunRow | None
+    """The run that called it."""
+    others: list[OtherValue] | None
+    """Parameters with other values than its deployment gives, secret ones left out; null without a deployment."""
     why: str
     """Why it waits; empty when nothing keeps it."""
     worker_name: str | None
@@ -112,6 +132,8 @@ async def run_screen(request: Ask, ref: Ref) -> RunScreen:
         waits = run.state in {"Scheduled", "Late"}
         return RunScreen(
             run=run_view(run),
+            parent=_parent(shelf, run),
+            others=_others(shelf, run),
             why=reader.why_waiting(run.id) if waits else "",
             worker_name=(work.worker_name(shelf.db, run.worker) if run.worker else "") or None,
             counts=count_views(reader.counts(run.id)),
@@ -152,6 +174,31 @@ def _node_view(node: Node) -> NodeView:
     )  # fmt: skip
 
 
+def _parent(shelf: Shelf, run: FlowRun) -> RunRow | None:
+    """Give the run that called a run, which may have been deleted meanwhile."""
+    try:
+        return row(shelf.reader.find_run(run.parent_id)) if run.parent_id else None
+    except RunNotFound:
+        return None
+
+
+def _others(shelf: Shelf, run: FlowRun) -> list[OtherValue] | None:
+    deployment = work.deployment_by_id(shelf.db, run.deployment_id) if run.deployment_id else None
+    if deployment is None:
+        return None
+    fields: dict[str, Any] = deployment.parameter_schema.get("properties", {})
+    usual = {name: one["default"] for name, one in fields.items() if isinstance(one, dict) and "default" in one}
+    usual |= deployment.parameters
+    for timetable in deployment.schedules:
+        if timetable.slug == run.schedule:
+            usual |= timetable.parameters
+    return [
+        OtherValue(name=name, value=value, usual=usual[name])
+        for name, value in parameters_of(run).items()
+        if name in usual and usual[name] != value and not is_secret(name)
+    ]
+
+
 def _tracked(shelf: Shelf, run_id: str) -> list[TrackedRow]:
     found = shelf.reader.tracking_runs_of(run_id, limit=N_TRACKED)
     names = {one: tracking.experiment(shelf.db, one) for one in {run.experiment_id for run in found}}
@@ -164,7 +211,8 @@ def _tracked(shelf: Shelf, run_id: str) -> list[TrackedRow]:
             task_no=run.task_no or None,
             started_at=instant(run.started_at),
             ended_at=maybe(run.ended_at),
-            metrics={one.key: one.value for one in run.metrics},
+            metrics=told(run),
+            odd_since=odd_since(shelf.db, run),
         )
         for run in found
     ]

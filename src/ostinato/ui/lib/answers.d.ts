@@ -991,6 +991,7 @@ declare namespace Api {
     started_at: string;
     ended_at: string | null;
     metrics: Record<string, number | string>;
+    odd_since: Record<string, number>;
   }
   interface TrackingRow {
     id: string;

@@ -14,7 +14,7 @@ import { said } from "../parts/form.js";
 import { Locked } from "../parts/locked.js";
 import { Copy, Failure, Skeleton } from "../parts/notices.js";
 import { RunTable } from "../parts/runs.js";
-import { RunWith } from "../parts/runwith.js";
+import { RunAgain, RunWith } from "../parts/runwith.js";
 import { Ticks } from "../parts/ticks.js";
 import { When } from "../parts/when.js";
 
@@ -41,7 +41,8 @@ function Page({ data, error, again }) {
   const { attempt, error: refused, busy } = useAttempt();
   const [removing, setRemoving] = useState(false);
   const form = place.value.query.get("form") ?? "";
-  const close = () => setQuery("form", "");
+  const like = place.value.query.get("like"); // a run, to which one goes back
+  const close = () => (like ? go(to("runs", like)) : setQuery("form", ""));
   const post = (/** @type {string} */ act, /** @type {any} */ body) => ask(`api/deployments/${one.id}/${act}`, { method: "POST", body });
   const run = () => attempt(() => launch(one));
   const pause = (slug = "", paused = !one.paused) => attempt(async () => {
@@ -67,25 +68,25 @@ function Page({ data, error, again }) {
     <${Locked} may=${may} needs="run" words="run it, pause it or remove it" />
     ${refused && html`<${Failure} error=${refused} />`}
     ${error && html`<${Failure} error=${error} again=${again} />`}
-    <${Facts} one=${one} />
+    <${Facts} one=${one} queue=${data.queue} />
     <${Schedules} data=${data} pause=${pause} />
     <h2>Last runs <a href=${withQuery(to("runs"), { q: `deployment:${quoted(one.title)}` })}>all of them</a></h2>
     ${data.runs.length ? html`<${RunTable} runs=${data.runs} label="Last runs" />` : html`<p class="quiet">None has begun yet.</p>`}
     <${Parameters} one=${one} />
-    ${form === "run" && html`<${RunWith} one=${one} close=${close} />`}
+    ${form === "run" && (like ? html`<${RunAgain} one=${one} like=${like} close=${close} />` : html`<${RunWith} one=${one} close=${close} />`)}
     ${form === "backfill" && html`<${Backfill} one=${one} close=${close} />`}
     ${removing && html`<${Confirm} title=${`Remove ${one.title}?`} act="Remove" close=${() => setRemoving(false)}
       run=${async () => { await ask(`api/deployments/${one.id}`, { method: "DELETE" }); go(to("deployments")); }}>
       <p>It runs no more, and its runs that have not begun are taken away. What has run stays.</p><//>`}`;
 }
 
-/** @param {{one: any}} props */
-function Facts({ one }) {
+/** @param {{one: any, queue: string}} props `queue` is where its runs wait */
+function Facts({ one, queue }) {
   const { code } = one;
   const facts = [
     ["Code", html`<code>${code.file}:${code.function}</code> <span class="quiet">${code.kind}${code.revision && ` ${code.revision.slice(0, 12)}`}</span>`],
     ["Version", one.version && html`<code>${one.version}</code>`],
-    ["Queue", one.queue ? html`<span dir="auto">${one.queue}</span>` : html`<span class="quiet">the first that takes it</span>`],
+    ["Queue", html`<span dir="auto">${queue}</span>${!one.queue && html` <span class="quiet">${queue === "default" ? "it names none, and no other queue takes it by its name or tags" : "this queue takes it by its name or tags"}</span>`}`],
     ["Tags", one.tags.join(", ")],
     ["At once", one.concurrency && `${one.concurrency} of its runs at most`],
     ["Overlap", one.overlap !== "allow" && one.overlap],
@@ -118,10 +119,10 @@ function Parameters({ one }) {
   const names = [...new Set([...Object.keys(schema.properties ?? {}), ...Object.keys(one.parameters)])];
   if (!names.length) return null;
   const shown = (/** @type {any} */ value) => (value === undefined ? "" : html`<code dir="auto" title=${JSON.stringify(value, null, 2)}>${JSON.stringify(value)}</code>`);
-  return html`<h2>Parameters</h2><div class="scroll"><table class="rows" aria-label="Parameters"><thead><tr><th>Name</th><th>Type</th><th>Default</th><th>Here</th><th>What it is</th></tr></thead>
+  return html`<h2>Parameters</h2><div class="scroll"><table class="rows" aria-label="Parameters"><thead><tr><th>Name</th><th>Type</th><th>Default of the flow</th><th>This deployment gives</th><th>What it is</th></tr></thead>
     <tbody>${names.map((name) => {
       const of = schema.properties?.[name] ?? {};
       return html`<tr key=${name}><td><code>${name}</code></td><td>${said(of, schema.$defs)}</td>
-        <td>${schema.required?.includes(name) ? html`<span class="quiet">needed</span>` : shown(of.default)}</td><td>${shown(one.parameters[name])}</td><td class="quiet" dir="auto" title=${of.description}>${of.description ?? ""}</td></tr>`;
+        <td>${schema.required?.includes(name) ? html`<span class="quiet">none: it is needed</span>` : shown(of.default)}</td><td>${name in one.parameters ? shown(one.parameters[name]) : html`<span class="quiet">${schema.required?.includes(name) ? "nothing: each run gives it" : "the default"}</span>`}</td><td class="quiet" dir="auto" title=${of.description}>${of.description ?? ""}</td></tr>`;
     })}</tbody></table></div>`;
 }

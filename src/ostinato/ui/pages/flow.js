@@ -2,6 +2,7 @@
 import { useMemo, useRef } from "preact/hooks";
 import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
+import { cut } from "../lib/names.js";
 import { term } from "../lib/query.js";
 import { to } from "../lib/route.js";
 import { span } from "../lib/time.js";
@@ -38,7 +39,7 @@ export function Flow({ name }) {
         ${data.runs.length > 0 && html`<${Grid} runs=${data.runs} tasks=${data.tasks} p50=${data.p50_s} />`}
         ${!data.whole && html`<p class="quiet">There are more tasks than are shown here.</p>`}
         <h2>Deployments</h2><${Deployed} found=${data.deployments} flow=${name} />
-        <h2>Parameters</h2><${Parameters} schema=${data.parameter_schema} values=${data.parameters} />`}`;
+        <h2>Parameters</h2><${Parameters} flow=${data} />`}`;
 }
 
 /** @param {{flow: any}} props */
@@ -60,16 +61,24 @@ function Deployed({ found, flow }) {
       <td>${one.paused && html`<b>paused</b> `}${one.said.join("; ") || html`<span class="quiet">when asked</span>`}</td><td><${When} at=${one.next_at} /></td></tr>`)}</tbody></table></div>`;
 }
 
-/** What the flow takes: as its hints say when it is deployed, else as its newest run had it. @param {{schema: any, values: Record<string, any>}} props */
-function Parameters({ schema, values }) {
+/** What the flow takes: as its hints say when it is deployed, else as its newest run had it. @param {{flow: any}} props */
+function Parameters({ flow }) {
+  const { parameter_schema: schema, parameters: values, deployments } = flow;
   const rows = useMemo(() => rowsOf(schema, values), [schema, values]);
   const isKnown = schema.properties !== undefined;
+  const givers = isKnown ? deployments.filter((/** @type {any} */ one) => Object.keys(one.parameters).length) : [];
   if (!rows.length) return html`<p class="quiet">${isKnown ? "It takes none." : "None is recorded."}</p>`;
   return html`<div class="scroll"><table class="rows" aria-label="Parameters">
-    <thead><tr><th>Name</th><th>Type</th><th>${isKnown ? "Default" : "In its newest run"}</th>${isKnown && html`<th>Description</th>`}</tr></thead>
+    <thead><tr><th>Name</th><th>Type</th><th>${isKnown ? "Default of the flow" : "In its newest run"}</th>${givers.length > 0 && html`<th>Deployments give</th>`}${isKnown && html`<th>Description</th>`}</tr></thead>
     <tbody>${rows.map((one) => html`<tr key=${one.name}><td><code dir="auto">${one.name}</code></td><td>${one.type}</td>
       <td>${one.required ? html`<b>required</b>` : html`<code dir="auto" title=${one.value}>${one.value}</code>`}</td>
+      ${givers.length > 0 && html`<td dir="auto"><${Given} name=${one.name} givers=${givers} flow=${flow.name} /></td>`}
       ${isKnown && html`<td class="quiet" dir="auto" title=${one.description}>${one.description}</td>`}</tr>`)}</tbody></table></div>`;
+}
+
+/** Values of a parameter that deployments give instead of the default. @param {{name: string, givers: any[], flow: string}} props */
+function Given({ name, givers, flow }) {
+  return givers.filter((one) => name in one.parameters).map((one, at) => html`<span key=${one.id}>${at > 0 && ", "}<a href=${to("deployments", flow, one.name)}>${one.name}</a> <code title=${JSON.stringify(one.parameters[name])}>${cut(JSON.stringify(one.parameters[name]), 40)}</code></span>`);
 }
 
 function rowsOf(/** @type {any} */ schema, /** @type {Record<string, any>} */ values) {
@@ -77,7 +86,7 @@ function rowsOf(/** @type {any} */ schema, /** @type {Record<string, any>} */ va
     return Object.entries(values).map(([name, value]) => ({ name, type: kindOf(value), required: false, value: JSON.stringify(value), description: "" }));
   }
   return Object.entries(schema.properties).map(([name, one]) => {
-    const value = name in values ? values[name] : one.default;
+    const value = one.default;
     return { name, type: said(one, schema.$defs), required: value === undefined && (schema.required ?? []).includes(name), value: value === undefined ? "" : JSON.stringify(value), description: one.description ?? "" };
   });
 }

@@ -1,4 +1,5 @@
 /** Home: what needs attention, the last day, what runs, what comes, and how each flow has been. */
+import { useEffect } from "preact/hooks";
 import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
 import { term } from "../lib/query.js";
@@ -6,7 +7,7 @@ import { to } from "../lib/route.js";
 import { isBad, kindOf, ORDER } from "../lib/states.js";
 import { brief, distance, now, span } from "../lib/time.js";
 import { useView } from "../lib/view.js";
-import { Empty, Failure, Skeleton } from "../parts/notices.js";
+import { coded, Empty, Failure, Skeleton } from "../parts/notices.js";
 import { RunTable } from "../parts/runs.js";
 import { Sparks } from "../parts/sparks.js";
 import { State } from "../parts/state.js";
@@ -14,6 +15,8 @@ import { When } from "../parts/when.js";
 
 const CONCERNS = new Set(["run-created", "run-moved", "run-dropped", "task-started", "task-moved", "stream-lost", "worker-joined", "worker-left"]);
 const HOUR_MS = 3_600_000;
+/** How long after a run is due it is looked whether a worker took it; the longest that a browser waits. */
+const GRACE_MS = 1500, MOST_MS = 2 ** 31 - 1;
 const FIRST = `from ostinato import flow
 @flow(log_prints=True)
 def hello(name: str = "world") -> str:
@@ -23,6 +26,11 @@ hello()`;
 
 export function Home() {
   const { data, error, again } = useView("api/ui/home", (event) => CONCERNS.has(event.kind), 1000, 1000);
+  const next = data?.coming.map((run) => Date.parse(run.expected_at)).find((at) => at > Date.parse(data.now)); // nothing happens when a run comes due
+  useEffect(() => {
+    const timer = next && setTimeout(again, Math.min(MOST_MS, Math.max(0, next - now.peek()) + GRACE_MS));
+    return () => clearTimeout(timer);
+  }, [next]);
   return html`<h1>Home</h1>
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${!data && !error && html`<${Skeleton} />`}
@@ -61,11 +69,11 @@ function Attention({ found }) {
       ? html`<ul class="attention">${found.map((one) => html`<li key=${`${one.kind}${one.run_id ?? one.title}`}>
           ${one.state ? html`<${State} state=${one.state} />` : html`<span class="state" data-kind="crashed"><i aria-hidden="true">⚡</i>Worker lost</span>`}
           ${one.run_id ? html`<a href=${to("runs", one.run_id)} dir="auto" title=${one.title}>${one.title}</a>` : html`<a href=${to("workers")} dir="auto" title=${one.title}>${one.title}</a>`}
-          <span class="cause" dir="auto" title=${one.cause}>${one.cause}</span>
+          <span class="cause" dir="auto" title=${one.cause}>${one.kind === "late" ? coded(one.cause) : one.cause}</span>
           <span>${one.query && html`<a href=${withQuery(to("runs"), { q: one.query })}>${one.n_alike} alike</a>`}</span>
           <span class="quiet"><${When} at=${one.at} /></span>
         </li>`)}</ul>`
-      : html`<p class="quiet">Nothing: no run failed, was late or lost its worker in the last 24 hours.</p>`}
+      : html`<p class="quiet">Nothing: in the last 24 hours no run failed and no worker was lost, and no run that is due is kept from starting.</p>`}
   </section>`;
 }
 

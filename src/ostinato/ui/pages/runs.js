@@ -4,6 +4,7 @@ import { ask, withQuery } from "../lib/api.js";
 import { focusOn, offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { useList } from "../lib/list.js";
+import { term } from "../lib/query.js";
 import { go, place, setQuery, to } from "../lib/route.js";
 import { ORDER } from "../lib/states.js";
 import { now, span, taken } from "../lib/time.js";
@@ -134,15 +135,25 @@ function Nothing({ query }) {
     : html`<${Empty} title="No run yet"><p>Start one with <code>ostinato run FILE:FLOW</code>, or <code>ostinato demo</code>.</p><//>`;
 }
 
-/** Counts of all runs, or of all of one flow, by state; one click asks for one state. @param {{answer: Api.RunsScreen, query: string}} props */
+/**
+ * Counts of all runs, or of all of one flow, by state; one click asks for one state. Those that are only planned stand apart:
+ * the list has them when somebody asks. Beside other terms of a query there are no counts, which would be of more runs than are listed.
+ * @param {{answer: Api.RunsScreen, query: string}} props
+ */
 function Facets({ answer, query }) {
-  const rest = query.split(/\s+/).filter((term) => term && !term.startsWith("state:")).join(" ");
+  const rest = query.split(/\s+/).filter((one) => one && !one.startsWith("state:")).join(" ");
   const { states, flow } = answer;
-  return html`<nav class="facets" aria-label="States">
-    <a href=${withQuery(to("runs"), { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>All</a>
-    ${ORDER.filter((state) => states[state]).map((state) => html`<a key=${state}
+  const isExact = !rest || rest === term("flow", flow ?? "");
+  const begun = ORDER.filter((state) => states[state] && state !== "Scheduled");
+  const n = begun.reduce((sum, state) => sum + (states[state] ?? 0), 0);
+  const count = (/** @type {number | undefined} */ one) => isExact && html` <b>${(one ?? 0).toLocaleString("en")}</b>`;
+  const facet = (/** @type {string} */ state, /** @type {string | undefined} */ title) => html`<a key=${state} title=${title}
       href=${withQuery(to("runs"), { q: `${rest} state:${state.toLowerCase()}`.trim() })}
-      aria-current=${new RegExp(`(^|\\s)state:${state}(\\s|$)`, "i").test(query)}><${State} state=${state} /> <b>${states[state]?.toLocaleString("en")}</b></a>`)}
+      aria-current=${new RegExp(`(^|\\s)state:${state}(\\s|$)`, "i").test(query)}><${State} state=${state} />${count(states[state])}</a>`;
+  return html`<nav class="facets" aria-label="States">
+    <a href=${withQuery(to("runs"), { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>${states.Scheduled ? "All but scheduled" : "All"}${count(n)}</a>
+    ${begun.map((state) => facet(state, undefined))}
+    ${states.Scheduled && html`<i class="apart" /> ${facet("Scheduled", "Made ahead by schedules. Those that are not due yet are listed only here.")}`}
     ${flow && html`<a href=${to("flows", flow)}>Grid of <bdi>${flow}</bdi></a>`}
   </nav>`;
 }

@@ -3,13 +3,14 @@ import { useLayoutEffect } from "preact/hooks";
 import { offer } from "../lib/commands.js";
 import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
+import { called } from "../lib/names.js";
 import { go, to } from "../lib/route.js";
 import { isBad } from "../lib/states.js";
 import { clock, full } from "../lib/time.js";
 import { useView } from "../lib/view.js";
 import { Broken } from "../parts/broken.js";
 import { Logs } from "../parts/logs.js";
-import { Code, Failure, Skeleton } from "../parts/notices.js";
+import { Code, Copy, Failure, Skeleton } from "../parts/notices.js";
 import { State } from "../parts/state.js";
 import { Took, When } from "../parts/when.js";
 
@@ -33,13 +34,14 @@ function Page({ data, error, again }) {
   const all = withQuery(to("runs", data.run_id), { tab: "tasks", task: task.task, group: task.group ?? "" });
   return html`<header class="head">
       <p class="crumbs"><a href=${to("runs")}>Runs</a> / <a href=${to("runs", data.run_id)} dir="auto">${data.run_name}</a> / <a href=${all} dir="auto">${task.task}</a></p>
-      <div class="title"><h1 dir="auto">${task.name}</h1><span aria-live="polite"><${State} state=${task.state} /></span></div>
+      <div class="title"><h1 dir="auto" title=${task.name}>${called(task.name)}</h1><span aria-live="polite"><${State} state=${task.state} /></span></div>
       <p class="facts"><span><${Took} run=${task} /></span>
         ${task.started_at ? html`<span>began <${When} at=${task.started_at} /></span>` : html`<span>called <${When} at=${data.created_at} /></span>`}
         ${task.attempt > 1 && html`<span>attempt ${task.attempt}</span>`}${task.epoch > 1 && html`<span>epoch ${task.epoch}</span>`}
         <span>number ${task.no} in <a href=${to("flows", data.flow)} dir="auto">${data.flow}</a></span>
-        ${data.parent && html`<span>called by <a href=${other(data.parent.no)} dir="auto">${data.parent.name}</a></span>`}
-        ${task.tags.length > 0 && html`<span dir="auto">${task.tags.join(", ")}</span>`}</p>
+        ${data.parent && html`<span>called by <a href=${other(data.parent.no)} dir="auto" title=${data.parent.name}>${called(data.parent.name)}</a></span>`}
+        ${task.tags.length > 0 && html`<span dir="auto">${task.tags.join(", ")}</span>`}
+        <span><code dir="auto">${task.name}</code> <${Copy} text=${task.name} words="Copy name" /></span></p>
     </header>
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${isBad(task.state) && html`<${Broken} error=${task.error} message=${task.message} state=${task.state} lines=${[]} />`}
@@ -56,7 +58,7 @@ function Page({ data, error, again }) {
 function Call({ run, one }) {
   if (one.kind === "flow") return html`<a href=${to("runs", one.run_id)} dir="auto">${one.name}</a> <${State} state=${one.state} /> <span class="quiet">subflow</span>`;
   if (one.kind === "map") return html`<a href=${withQuery(to("runs", run.id), { tab: "tasks", task: one.task, group: one.group })} dir="auto">${one.name}</a> <span class="quiet">all results of a map</span>`;
-  return html`<a href=${to("runs", run.id, "tasks", String(one.no))} dir="auto">${one.name}</a> <${State} state=${one.state} />`;
+  return html`<a href=${to("runs", run.id, "tasks", String(one.no))} dir="auto" title=${one.name}>${called(one.name)}</a> <${State} state=${one.state} />`;
 }
 
 /** @param {{data: any}} props */

@@ -36,7 +36,7 @@ function Here({ workers }) {
   return html`<div class="scroll"><table class="rows" aria-label="Workers">
     <thead><tr><th>Worker</th><th>State</th><th>Slots</th><th>Queues</th><th>Resources left</th><th>Heard of</th><th>Here since</th><th>Where</th></tr></thead>
     <tbody>${workers.map((one) => html`<tr key=${one.id}><td dir="auto"><a href=${withQuery(to("runs"), { q: term("worker", one.id) })}>${one.name}</a></td><td><${Beat} worker=${one} /></td>
-      <td><meter min="0" max=${Math.max(1, one.slots)} value=${one.n_held} aria-label=${`${one.n_held} of ${one.slots} slots are taken`} /> <span class="number">${one.n_held} of ${one.slots}</span></td><td dir="auto">${one.queues.join(", ") || html`<span class="quiet">all</span>`}</td>
+      <td><meter min="0" max=${Math.max(1, one.slots)} value=${one.n_held} aria-label=${`${one.n_held} of ${one.slots} slots are taken`} /> <span class="number">${one.n_held} of ${one.slots}</span></td><td dir="auto">${one.queues.join(", ") || html`<span class="quiet">every queue</span>`}</td>
       <td>${Object.entries(one.resources).map(([name, n]) => `${name}: ${n}`).join(", ")}</td><td><${When} at=${one.seen_at} /></td><td><${When} at=${one.joined_at} /></td><td><code>${one.host}:${one.pid}</code></td></tr>`)}</tbody></table></div>`;
 }
 
@@ -74,13 +74,13 @@ function Queues({ queues, again }) {
   }
   return html`${error && html`<${Failure} error=${error} />`}
     <div class="scroll"><table class="rows" aria-label="Queues">
-      <thead><tr><th>Queue</th><th>State</th><th class="number">Running</th><th class="number">Waiting</th><th class="number">Late</th><th>Oldest</th><th class="number">Later</th><th class="number">At once</th><th class="number">Priority</th><th>Takes</th><th class="number">Actions</th></tr></thead>
+      <thead><tr><th>Queue</th><th>State</th><th class="number">Running</th><th class="number" title="Due, and no worker has taken them">Waiting</th><th class="number" title="Of those that wait: due for 15 seconds and more">Late</th><th>Longest wait</th><th class="number" title="Made ahead, and due later">Not yet due</th><th class="number" title="Runs at once">At most</th><th class="number" title="Workers take from the queue with the larger number first">Priority</th><th>Takes</th><th class="number">Actions</th></tr></thead>
       <tbody>${queues.map((one) => html`<tr key=${one.name}><td dir="auto" title=${one.description}><a href=${withQuery(to("runs"), { q: `${term("queue", one.name)} state:scheduled,late` })}>${one.name}</a></td>
         <td><span class="state" data-kind=${one.paused ? "paused" : "completed"}><i aria-hidden="true">${one.paused ? "‖" : "●"}</i>${one.paused ? "paused" : "open"}</span></td>
         <td class="number">${one.n_running.toLocaleString("en")}</td><td class="number">${one.n_waiting.toLocaleString("en")}</td><td class="number">${one.n_late.toLocaleString("en")}</td>
         <td>${one.oldest_due_at ? html`<span title="The run that has waited longest was due then">due ${distance(one.oldest_due_at, now.value)}</span>` : ""}</td><td class="number">${one.n_later.toLocaleString("en")}</td>
         <td class="number">${one.concurrency ?? html`<span class="quiet">no limit</span>`}</td><td class="number">${one.priority}</td>
-        <td dir="auto">${[...one.tags.map((tag) => `tag ${tag}`), ...one.deployments].join(", ") || html`<span class="quiet">${one.name === "default" ? "the rest" : "those that name it"}</span>`}</td>
+        <td class="wrap" dir="auto">${[...one.tags.map((tag) => `tag ${tag}`), ...one.deployments].join(", ") || html`<span class="quiet">${one.name === "default" ? "all runs that no other queue takes" : "only runs that name it"}</span>`}</td>
         <td class="actions"><button aria-expanded=${open === one.name} onClick=${() => setOpen(open === one.name ? "" : one.name)}>Preview</button><button onClick=${() => setEdited(one)}>Change</button><button disabled=${busy} onClick=${() => pause(one)}>${one.paused ? "Go on" : "Pause"}</button></td></tr>`)}</tbody></table></div>
     <p><button onClick=${() => setEdited({ name: "", description: "", tags: [], deployments: [], concurrency: null, priority: 0, paused: false })}>New queue</button></p>
     ${edited && html`<${Queue} queue=${edited} done=${again} close=${() => setEdited(null)} />`}

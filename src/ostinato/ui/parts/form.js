@@ -119,13 +119,14 @@ const same = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) =
  * Give the parameters that were written and are not what stands already.
  * @param {Field[]} fields
  * @param {HTMLFormControlsCollection} elements
+ * @param {Field[]} [usual] the same fields with what stands already, where they began with something else
  */
-export function take(fields, elements) {
+export function take(fields, elements, usual = fields) {
   /** @type {Record<string, any>} */
   let taken = {};
-  for (const field of fields) {
+  for (const [at, field] of fields.entries()) {
     const value = valueOf(field, elements);
-    if (value === undefined || same(value, field.initial)) continue;
+    if (value === undefined || same(value, usual[at]?.initial)) continue;
     taken = field.name === REST ? { ...taken, ...objectOf(value) } : { ...taken, [field.name]: value };
   }
   return taken;

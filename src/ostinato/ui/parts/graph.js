@@ -3,10 +3,11 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { expect, layoutOf } from "../lib/layout.js";
+import { cut } from "../lib/names.js";
 import { go } from "../lib/route.js";
 import { glyphOf, isBad, kindOf } from "../lib/states.js";
 import { useView } from "../lib/view.js";
-import { labelOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
+import { labelOf, nameOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
 import { Failure, Skeleton } from "./notices.js";
 
 const WIDE = 190, HIGH = 44, GAP_X = 70, GAP_Y = 18, EDGE = 12;
@@ -163,12 +164,10 @@ function Box({ node, run, spot, here, critical, links, onFocus }) {
   const time = timeOf(node);
   const label = `${labelOf(node)}${critical ? ", critical" : ""}, ${links?.left.length ?? 0} upstream, ${links?.right.length ?? 0} downstream`;
   return html`<g class=${`node${critical ? " critical" : ""}`} data-kind=${kindOf(state)} data-node=${node.id} role="treeitem" aria-label=${label} tabindex=${here ? 0 : -1}
-    transform=${`translate(${spot.x} ${spot.y})`} onFocus=${() => onFocus(node.id)} onClick=${() => go(pageOf(run, node))}><title>${label}</title>
+    transform=${`translate(${spot.x} ${spot.y})`} onFocus=${() => onFocus(node.id)} onClick=${() => go(pageOf(run, node))}><title>${node.name === nameOf(node) ? label : `${node.name}: ${label}`}</title>
     ${node.kind === "map" && html`<rect x="4" y="4" width=${WIDE} height=${HIGH} rx="6" class="under" />`}
     <rect width=${WIDE} height=${HIGH} rx="6" /><rect width="4" height=${HIGH} rx="2" class="stripe" />
-    <text x="14" y="18">${shorten(node.name, node.n > 1 ? 15 : 22)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}</text>
-    <text x="14" y="35" class="small"><tspan class="glyph">${glyphOf(state)}</tspan> ${shorten(wordsOf(node), 22)} ${node.n > 1 ? "" : time}</text>
+    <text x="14" y="18">${cut(nameOf(node), node.n > 1 ? 15 : 22)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}</text>
+    <text x="14" y="35" class="small"><tspan class="glyph">${glyphOf(state)}</tspan> ${cut(wordsOf(node), 22)} ${node.n > 1 ? "" : time}</text>
   </g>`;
 }
-
-const shorten = (/** @type {string} */ text, /** @type {number} */ n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);

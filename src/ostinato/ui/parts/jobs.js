@@ -77,7 +77,7 @@ function Plot({ data, open }) {
       ${left > 0 && html`<span>${left} flows more: name some in the query.</span>`}</p>
     <p class="picked" role="status">${chosen ? html`<a href=${to("runs", chosen.run.id)} dir="auto">${chosen.run.name}</a> ${said(chosen.run, data.now)}` : html`<span class="quiet">Point at a bar, or move between them by the arrow keys; Enter opens the panel.</span>`}</p>
     <div class="jobs" tabindex="0" role="application" aria-label="Runs by time" onKeyDown=${press}><div style=${{ height: `${height}px` }}>
-      ${bands.map((band) => html`<a key=${band.flow} class="flow" tabindex="-1" href=${to("flows", band.flow)} dir="auto" title=${band.flow} style=${{ top: `${band.y - 3}px` }}>${band.flow}</a>`)}
+      ${bands.map((band) => html`<a key=${band.flow} class="flow" href=${to("flows", band.flow)} dir="auto" title=${band.flow} style=${{ top: `${band.y - 3}px` }}>${band.flow}</a>`)}
       <div class="plot" ref=${box} onClick=${click} onMouseMove=${(/** @type {MouseEvent} */ event) => setPicked(marks[under(event)]?.run.id ?? "")}>
         ${marks.length > MOST_ELEMENTS ? html`<${Painted} marks=${marks} height=${height} />` : html`<${Elements} marks=${marks} />`}
         ${chosen && html`<b class="chosen" style=${{ left: `${100 * chosen.x}%`, width: `max(4px, ${100 * chosen.width}%)`, top: `${chosen.y}px` }} />`}

@@ -6,6 +6,7 @@ import { listen } from "../lib/feed.js";
 import { useSearch } from "../lib/hits.js";
 import { html } from "../lib/html.js";
 import { rowsOf, Stretch } from "../lib/lines.js";
+import { called } from "../lib/names.js";
 import { place } from "../lib/route.js";
 import { clock, full, zone } from "../lib/time.js";
 import { Failure } from "./notices.js";
@@ -208,7 +209,7 @@ export function Logs({ run, lines: first, span, task }) {
       <select aria-label="Least level" value=${level} onChange=${(/** @type {any} */ event) => setLevel(Number(event.currentTarget.value))}>${LEVELS.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select>
       ${task === undefined && html`<select aria-label="Task" value=${no} onChange=${(/** @type {any} */ event) => setNo(Number(event.currentTarget.value))}>
         <option value=${ANY}>All tasks</option><option value="0">The flow itself</option>
-        ${[...tasks.current].slice(-100).map(([number, name]) => html`<option key=${number} value=${number}>${name}</option>`)}</select>`}
+        ${[...tasks.current].slice(-100).map(([number, name]) => html`<option key=${number} value=${number}>${called(name)}</option>`)}</select>`}
       <label><input type="checkbox" checked=${follows} onChange=${(/** @type {any} */ event) => (event.currentTarget.checked ? void toEnd() : setFollows(false))} /> Follow</label>
       <label><input type="checkbox" checked=${wrap} onChange=${(/** @type {any} */ event) => {
         setWrap(event.currentTarget.checked);
@@ -241,7 +242,7 @@ function Line({ row, word, chosen, here }) {
   const { line, own } = row;
   const [at, title] = useMemo(() => (own ? [clock(line.at), full(line.at)] : []), [line, own, zone.value]);
   return html`<p id=${`line-${row.key}`} data-key=${row.key} role="option" aria-selected=${chosen} data-here=${here} data-level=${line.level}>
-    <time title=${title}>${at}</time><b>${own && line.level}</b><span>${own && line.task && html`<i>${line.task}</i> `}${marked(row.more && !row.open && row.text.length > FOLDED ? `${row.text.slice(0, FOLDED)}…` : row.text, word)}${row.more > 0 && html` <em data-fold=${line.id}>${row.open ? "▾ fold" : `▸ ${row.more.toLocaleString("en")} more lines`}</em>${!row.open && html` <u>${marked(row.last, word)}</u>`}`}</span></p>`;
+    <time title=${title}>${at}</time><b>${own && line.level}</b><span>${own && line.task && html`<i title=${line.task}>${called(line.task)}</i> `}${marked(row.more && !row.open && row.text.length > FOLDED ? `${row.text.slice(0, FOLDED)}…` : row.text, word)}${row.more > 0 && html` <em data-fold=${line.id}>${row.open ? "▾ fold" : `▸ ${row.more.toLocaleString("en")} more lines`}</em>${!row.open && html` <u>${marked(row.last, word)}</u>`}`}</span></p>`;
 }
 
 /** Copies a text that has to be fetched first. @param {{words: string, text: () => Promise<string>}} props */

@@ -1,11 +1,15 @@
 /** A node of the graph of a run in words, with its state and its page. */
 import { withQuery } from "../lib/api.js";
+import { called } from "../lib/names.js";
 import { to } from "../lib/route.js";
 import { isBad, ORDER } from "../lib/states.js";
 import { now, span, taken } from "../lib/time.js";
 
 /** Give the states of a node, what needs a look first. */
 const states = (/** @type {any} */ node) => ORDER.filter((state) => node.states[state]);
+
+/** Give the name of a node as people read it. */
+export const nameOf = (/** @type {any} */ node) => (node.kind === "task" ? called(node.name) : node.name);
 
 /** Give the state by which a node is shown: a bad one, else one that goes on. */
 export function stateOf(/** @type {any} */ node) {
@@ -21,7 +25,7 @@ export const timeOf = (/** @type {any} */ node) => span(taken(node.started_at, n
 /** Give what is said of a node. */
 export function labelOf(/** @type {any} */ node) {
   const time = timeOf(node);
-  return `${node.kind === "flow" ? "subflow" : "task"} ${node.name}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}, ${wordsOf(node)}${time && `, ${time}`}`;
+  return `${node.kind === "flow" ? "subflow" : "task"} ${nameOf(node)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}, ${wordsOf(node)}${time && `, ${time}`}`;
 }
 
 /** Give the page of a node: of a subflow its run, of a task run its own, of many task runs their list. */

@@ -6,7 +6,7 @@ import { html } from "../lib/html.js";
 import { to } from "../lib/route.js";
 import { isBad } from "../lib/states.js";
 import { useView } from "../lib/view.js";
-import { Broken } from "./broken.js";
+import { Broken, Others } from "./broken.js";
 import { Confirm } from "./dialog.js";
 import { Code, Failure, Skeleton } from "./notices.js";
 import { Share, State } from "./state.js";
@@ -22,10 +22,12 @@ export function Panel({ id, close }) {
   const kept = useRef(/** @type {Api.RunScreen | null} */ (null)); // what was shown last stays until the next one is there
   const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (event) => event.data?.run_id === id, 500, 500);
   if (data) kept.current = data;
-  const shown = error ? data : kept.current;
+  const isGone = kept.current?.run.id === id && /** @type {any} */ (error)?.status === 404;
+  const shown = isGone ? null : error ? data : kept.current;
   return html`<aside class="panel" aria-label=${shown ? `Run ${shown.run.name}` : "Run"} aria-busy=${!data && !error}>
     <button class="plain close" aria-label="Close the panel" title="Close (Esc)" onClick=${close}>×</button>
-    ${error && html`<${Failure} error=${error} again=${again} />`}
+    ${isGone && html`<p class="notice" role="alert">This run was deleted.</p>`}
+    ${error && !isGone && html`<${Failure} error=${error} again=${again} />`}
     ${!shown && !error && html`<${Skeleton} rows=${6} />`}
     ${shown && html`<${About} data=${shown} again=${again} close=${close} />`}
   </aside>`;
@@ -44,7 +46,7 @@ function About({ data, again, close }) {
       ${run.tags.length > 0 && html`<span dir="auto">${run.tags.join(", ")}</span>`}</p>
     <${Acts} key=${run.id} run=${run} again=${again} close=${close} />
     ${data.why && html`<p class="notice">It waits: ${data.why}</p>`}
-    ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs} />`}
+    ${isBad(run.state) && html`<${Broken} error=${run.error} message=${run.message} state=${run.state} lines=${data.logs} aside=${html`<${Others} run=${run} others=${data.others} />`} />`}
     ${counts.length > 0 && html`<h3>Tasks</h3><ul class="tasks">${counts.slice(0, MOST_TASKS).map((one) => html`<li key=${`${one.task}/${one.group}`}>
       <span dir="auto" title=${one.task}>${one.task}</span><span class="number">${one.total.toLocaleString("en")}</span><${Share} states=${one.states} label=${one.task} /></li>`)}
       ${counts.length > MOST_TASKS && html`<li class="quiet">and ${counts.length - MOST_TASKS} more</li>`}</ul>`}

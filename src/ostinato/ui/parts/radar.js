@@ -3,10 +3,11 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { layoutOf } from "../lib/layout.js";
+import { cut } from "../lib/names.js";
 import { go } from "../lib/route.js";
 import { glyphOf, isBad, kindOf } from "../lib/states.js";
 import { useView } from "../lib/view.js";
-import { labelOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
+import { labelOf, nameOf, pageOf, stateOf, timeOf, wordsOf } from "./node.js";
 import { Empty, Failure, Skeleton } from "./notices.js";
 
 const MOST = 150, SIZE = 640, MIDDLE = SIZE / 2, INNER = 70, WIDEST = 110, LEAST = 400, DOT = 9, TURN = 2 * Math.PI, FEW = 40;
@@ -127,12 +128,12 @@ function Rings({ graph: whole, run, onEnter }) {
         const left = dot.x < MIDDLE - 1;
         return html`<g key=${node.id} class=${`dot ${dim(!!lit?.has(node.id)) ?? ""}`} data-kind=${kindOf(stateOf(node))} data-node=${node.id} role="treeitem" aria-label=${label} tabindex=${node.id === here ? 0 : -1}
           onClick=${() => enter(node)} onMouseEnter=${() => setTraced(node.id)} onFocus=${() => (setHere(node.id), setTraced(node.id))} onBlur=${() => setTraced("")}>
-          <title>${label}</title><circle cx=${dot.x} cy=${dot.y} r=${size} />${node.kind === "flow" && html`<circle class="outer" cx=${dot.x} cy=${dot.y} r=${size + 4} />`}
+          <title>${node.name === nameOf(node) ? label : `${node.name}: ${label}`}</title><circle cx=${dot.x} cy=${dot.y} r=${size} />${node.kind === "flow" && html`<circle class="outer" cx=${dot.x} cy=${dot.y} r=${size + 4} />`}
           <text class="glyph" x=${dot.x} y=${dot.y + 4} text-anchor="middle">${glyphOf(stateOf(node))}</text>
-          ${(dots.length <= FEW || isBad(stateOf(node))) && html`<text x=${dot.x + (left ? -size - 5 : size + 5)} y=${dot.y + 4} text-anchor=${left ? "end" : "start"}>${shorten(node.name)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}<tspan class="time"> ${timeOf(node)}</tspan></text>`}</g>`;
+          ${(dots.length <= FEW || isBad(stateOf(node))) && html`<text x=${dot.x + (left ? -size - 5 : size + 5)} y=${dot.y + 4} text-anchor=${left ? "end" : "start"}>${cut(nameOf(node), 18)}${node.n > 1 ? ` ×${node.n.toLocaleString("en")}` : ""}<tspan class="time"> ${timeOf(node)}</tspan></text>`}</g>`;
       })}</svg>
       <aside aria-live="polite"><p class="bar"><button onClick=${() => scale(1.25)} aria-label="Larger">+</button><button onClick=${() => scale(0.8)} aria-label="Smaller">−</button><button onClick=${() => setZoom(1)}>All</button><button onClick=${() => (document.fullscreenElement ? document.exitFullscreen() : frame.current?.requestFullscreen())}>Full screen</button></p>
-        ${said && html`<h2 dir="auto">${said.node.name}${said.node.n > 1 && html` <span class="quiet">×${said.node.n.toLocaleString("en")}</span>`}</h2>
+        ${said && html`<h2 dir="auto" title=${said.node.name}>${nameOf(said.node)}${said.node.n > 1 && html` <span class="quiet">×${said.node.n.toLocaleString("en")}</span>`}</h2>
         <p>${wordsOf(said.node)} ${timeOf(said.node)}</p><p class="quiet">${links.get(said.node.id)?.in.length ?? 0} upstream, ${links.get(said.node.id)?.out.length ?? 0} downstream</p>
         <button onClick=${() => enter(said.node)}>${said.node.run_id ? "Go into the subflow" : "Open"}</button>
         ${said.node.run_id && html` <button onClick=${() => go(pageOf(run, said.node))}>Open its run</button>`}`}
@@ -189,5 +190,3 @@ function wedge(/** @type {Dot} */ dot, /** @type {number[]} */ rings, /** @type 
   const [a, b] = [dot.angle - half, dot.angle + half];
   return `M${point(low, a)}L${point(high, a)}A${high} ${high} 0 0 1 ${point(high, b)}L${point(low, b)}A${low} ${low} 0 0 0 ${point(low, a)}Z`;
 }
-
-const shorten = (/** @type {string} */ text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);

@@ -1,5 +1,6 @@
 /** Runs as rows of a table. */
 import { html } from "../lib/html.js";
+import { plain } from "../lib/names.js";
 import { go, to } from "../lib/route.js";
 import { hasEnded } from "../lib/states.js";
 import { State } from "./state.js";
@@ -45,5 +46,5 @@ function Progress({ run }) {
 
 /** Give the message of a run, where it says more than the state. */
 export function said(/** @type {Api.RunRow} */ run) {
-  return hasEnded(run.state) || run.state === "Late" ? run.message : "";
+  return hasEnded(run.state) || run.state === "Late" ? plain(run.message) : "";
 }

@@ -5,13 +5,18 @@ import { useAttempt } from "../lib/attempt.js";
 import { html } from "../lib/html.js";
 import { go, to } from "../lib/route.js";
 import { zone } from "../lib/time.js";
+import { useView } from "../lib/view.js";
 import { Dialog } from "./dialog.js";
 import { Fields, fieldsOf, placeOf, take, Unfit } from "./form.js";
 import { Failure } from "./notices.js";
 
-/** @param {{one: any, close: () => void}} props */
-export function RunWith({ one, close }) {
-  const [fields] = useState(() => fieldsOf(one.parameter_schema, one.parameters));
+/** What stands for a secret value, which nobody is shown. */
+const MASK = "********";
+
+/** `given` are values that the form begins with, in place of those of the deployment. @param {{one: any, given?: Record<string, any>, close: () => void}} props */
+export function RunWith({ one, given = {}, close }) {
+  const [usual] = useState(() => fieldsOf(one.parameter_schema, one.parameters));
+  const [fields] = useState(() => fieldsOf(one.parameter_schema, { ...one.parameters, ...given }));
   const [wrong, setWrong] = useState(/** @type {{path: string, message: string} | null} */ (null));
   const { attempt, error, busy } = useAttempt();
   async function send(/** @type {any} */ event) {
@@ -21,7 +26,7 @@ export function RunWith({ one, close }) {
     await attempt(async () => {
       setWrong(null);
       try {
-        const body = { parameters: take(fields, elements), name: text("run-name"), tags: text("run-tags").split(",").map((/** @type {string} */ tag) => tag.trim()).filter(Boolean),
+        const body = { parameters: take(fields, elements, usual), name: text("run-name"), tags: text("run-tags").split(",").map((/** @type {string} */ tag) => tag.trim()).filter(Boolean),
           due_at: text("run-due") ? new Date(`${text("run-due")}${zone.value === "UTC" ? "Z" : ""}`).toISOString() : null };
         go(to("runs", (await ask(`api/deployments/${one.id}/runs`, { method: "POST", body })).id));
       } catch (problem) {
@@ -40,4 +45,12 @@ export function RunWith({ one, close }) {
     ${error && !wrong && html`<${Failure} error=${error} />`}
     <p class="ends"><button type="button" onClick=${close}>Cancel</button><button class="main" disabled=${busy}>Run</button></p>
   </form><//>`;
+}
+
+/** The form that begins with what a run was given. @param {{one: any, like: string, close: () => void}} props */
+export function RunAgain({ one, like, close }) {
+  const { data, error } = useView(`api/runs/${encodeURIComponent(like)}`, () => false);
+  if (!data && !error) return null;
+  const given = Object.entries(data?.parameters ?? {}).filter(([, value]) => value !== MASK); // of a run that is gone the form is that of the deployment
+  return html`<${RunWith} one=${one} given=${Object.fromEntries(given)} close=${close} />`;
 }

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { withQuery } from "../lib/api.js";
 import { html } from "../lib/html.js";
+import { called } from "../lib/names.js";
 import { useMore } from "../lib/pages.js";
 import { place, setQuery, to } from "../lib/route.js";
 import { ORDER } from "../lib/states.js";
@@ -56,7 +57,7 @@ function Pages({ run, path, first }) {
   }, [next]);
   return html`<table class="rows" aria-label="Task runs"><thead><tr><th class="number">No.</th><th>State</th><th>Task run</th><th class="number">Attempt</th><th class="number">Took</th><th>Message</th></tr></thead>
       <tbody>${items.map((one) => html`<tr key=${one.no}><td class="number">${one.no}</td><td><${State} state=${one.state} /></td>
-        <td><a href=${to("runs", run.id, "tasks", String(one.no))} dir="auto">${one.name}</a></td><td class="number">${one.attempt}</td>
+        <td><a href=${to("runs", run.id, "tasks", String(one.no))} dir="auto" title=${one.name}>${called(one.name)}</a></td><td class="number">${one.attempt}</td>
         <td class="number"><${Took} run=${one} /></td><td class="quiet" dir="auto" title=${one.message}>${one.message}</td></tr>`)}</tbody></table>
     ${!items.length && html`<p class="quiet">${next ? "None among those looked at so far." : "No task run is in this state."}</p>`}
     ${error && html`<${Failure} error=${error} again=${load} />`}
