@@ -148,6 +148,7 @@ def test_a_version_leads_back_to_run_and_data_and_gets_an_alias_only_through_its
     expect(box).to_contain_text("ostinato promote ride-duration 2 --to production")
     guest.press(box.get_by_role("button", name="Run the checks"))
     expect(box.get_by_role("link", name="ride-duration-2-to-production")).to_be_visible()
+    expect(page.locator(".promotion")).to_contain_text("Scheduled for @production")
     guest.fill(box.get_by_label("Alias or stage"), "no alias")
     guest.press(box.get_by_role("button", name="Set @no alias"))
     expect(box.get_by_role("alert")).to_contain_text("model-invalid")
