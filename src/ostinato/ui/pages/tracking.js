@@ -4,6 +4,7 @@ import { ask } from "../lib/api.js";
 import { useAttempt } from "../lib/attempt.js";
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
+import { called } from "../lib/names.js";
 import { to } from "../lib/route.js";
 import { full, span } from "../lib/time.js";
 import { bytes, cell, metric } from "../lib/values.js";
@@ -65,7 +66,7 @@ function Links({ data }) {
   const { run } = data;
   const facts = [
     ["Flow run", run.flow_run_id && (data.flow_run ? html`<a href=${to("runs", run.flow_run_id)} dir="auto">${data.flow_run}</a>` : html`<span class="quiet">gone: <code>${run.flow_run_id}</code></span>`)],
-    ["Task run", data.task_run && html`<a href=${to("runs", run.flow_run_id, "tasks", run.task_run_id.split("/")[1])} dir="auto">${data.task_run}</a>`],
+    ["Task run", data.task_run && html`<a href=${to("runs", run.flow_run_id, "tasks", run.task_run_id.split("/")[1])} dir="auto" title=${data.task_run}>${called(data.task_run)}</a>`],
     ["Within", run.parent_id && html`<a href=${to("experiments", data.experiment, run.parent_id)} dir="auto">${data.parent || run.parent_id}</a>`],
     ["Code", (run.source || run.version) && html`<code>${run.source}</code> <span class="quiet">${run.version && `version ${run.version}`}</span>`],
     ["Data", data.inputs.length > 0 && html`<ul>${data.inputs.map((/** @type {any} */ one) => html`<li key=${`${one.digest}${one.context}`}><a href=${to("datasets", one.name, one.digest)} dir="auto">${one.name}</a> <code>${one.digest.slice(0, 12)}</code> <span class="quiet">${one.context}</span></li>`)}</ul>`],

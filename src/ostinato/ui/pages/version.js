@@ -2,6 +2,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
+import { called } from "../lib/names.js";
 import { to } from "../lib/route.js";
 import { full } from "../lib/time.js";
 import { bytes, metric } from "../lib/values.js";
@@ -65,7 +66,7 @@ function From({ data }) {
   const facts = [
     ["Files", html`<code>${from.source}</code> <span class="quiet">${[data.flavor, bytes(data.size_bytes)].filter(Boolean).join(", ")}</span>`],
     ["Code", from.code_file && html`<code>${from.code_file}</code> <span class="quiet">${from.code_version && `version ${from.code_version}`}</span>`],
-    ["Task run", from.task_run && html`<a href=${to("runs", from.flow_run_id, "tasks", String(from.task_no))} dir="auto">${from.task_run}</a>`],
+    ["Task run", from.task_run && html`<a href=${to("runs", from.flow_run_id, "tasks", String(from.task_no))} dir="auto" title=${from.task_run}>${called(from.task_run)}</a>`],
     ["Task code", from.task_version && html`<code>${from.task_version}</code>`],
   ].filter(([, value]) => value);
   return html`<${Lineage} items=${items} edges=${edges} label=${`Lineage of version ${version.version}`} />
