@@ -1,4 +1,4 @@
-"""What does a request of MLflow's client cost the server? CPU of its processes, ours and, when asked for, MLflow's own.
+"""What does a request of MLflow's client cost the server? CPU of its processes, ours and those of MLflow.
 
 One client speaks plain HTTP over one connection, so that its own cost is none of the numbers.
 """
@@ -193,13 +193,15 @@ def measure(sheet: Sheet, name: str, one: Door, n_runs: int, bars: dict[str, Bar
     def log(number: int) -> object:
         return one.post("runs/log-metric", run_id=run, key="m", value=number, timestamp=number, step=number)
 
-    sheet.add(name, one.cpu_ms(log, 500), "ms CPU of the server for log_metric", n=500, bar=bars.get("log"))
+    sheet.add(
+        name, one.cpu_ms(log, 500), "ms CPU of the server for log_metric", system=name, n=500, bar=bars.get("log")
+    )
     fill(one, n_runs)
     listed = {"experiment_ids": ["0"], "max_results": min(n_runs, 1000)}
     cost = one.cpu_ms(lambda _: one.post("runs/search", **listed), 10)
-    sheet.add(name, cost, f"ms CPU for a list of {listed['max_results']} runs", n=10, bar=bars.get("list"))
+    sheet.add(name, cost, f"ms CPU for a list of {listed['max_results']} runs", system=name, n=10, bar=bars.get("list"))
     cost = search(one, "metrics.rmse_valid ASC")
-    sheet.add(name, cost, f"ms CPU for a search among {n_runs} runs", n=20, bar=bars.get("search"))
+    sheet.add(name, cost, f"ms CPU for a search among {n_runs} runs", system=name, n=20, bar=bars.get("search"))
 
 
 def main() -> int:
@@ -207,7 +209,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000, help="runs of the larger home; 0 leaves it out")
-    parser.add_argument("--mlflow", default="", help="a Python that has MLflow, to measure its server too")
+    parser.add_argument("--peers", nargs="*", default=["mlflow"], choices=["mlflow"])
+    parser.add_argument("--peer-runs", type=int, default=2_000)
     options = parser.parse_args()
     sheet = Sheet("mlflow_door")
     with ostinato() as one:
@@ -216,9 +219,9 @@ def main() -> int:
     if options.many:
         with ostinato(options.many) as one:
             measure_many(sheet, one, options.many)
-    if options.mlflow:
-        with mlflow(options.mlflow) as one:
-            measure(sheet, "mlflow", one, options.runs, {})
+    for peer in options.peers:
+        with mlflow(interpreter(peer)) as one:
+            measure(sheet, peer, one, options.peer_runs, {})
     return sheet.exit_code
 
 

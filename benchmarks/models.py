@@ -1,4 +1,4 @@
-"""What does it take to log a small model, requirements inferred? `--mlflow PYTHON` measures MLflow's client too."""
+"""What does it take to log a small model, requirements inferred? By us, and by MLflow's client."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def main() -> int:
     """Measure what the arguments ask for; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=6)
-    parser.add_argument("--mlflow", default="", help="Python that has MLflow and scikit-learn")
+    parser.add_argument("--peers", nargs="*", default=["mlflow"], choices=["mlflow"])
     options = parser.parse_args()
     sheet = Sheet("models")
     for how, bar in (("pickle", at_most(0.3)), ("skops", None)):
         command = [interpreter("ostinato"), str(HERE / "subjects/models_ostinato.py"), str(options.calls), how]
         measure(sheet, "ostinato", how, command, options.calls, bar)
-    if options.mlflow:
-        command = [options.mlflow, str(HERE / "subjects/models_mlflow.py"), str(options.calls)]
-        measure(sheet, "mlflow", "as it does best", command, options.calls, None)
+    for peer in options.peers:
+        command = [interpreter(peer), str(HERE / "subjects/models_mlflow.py"), str(options.calls)]
+        measure(sheet, peer, "as it does best", command, options.calls, None)
     return sheet.exit_code
 
 
