@@ -48,7 +48,7 @@ def fit(depth: int, rides: pd.DataFrame) -> str:
     """Log a model, what it was made of and how good it is."""
     with start_run(f"depth-{depth}", experiment=EXPERIMENT) as run:
         dataset(rides, name="rides", context="training")
-        log_params({"depth": depth, "seed": 7})
+        log_params({"depth": depth, "rate": depth * 0.1234567890123, "seed": 7})
         for step in range(N_STEPS):
             log_metric("rmse", 6 + depth / 10 + 1 / (step + 1), step=step)
         log_metric("worst", math.inf if depth == 3 else 9)

@@ -48,6 +48,7 @@ def test_runs_of_an_experiment_are_ordered_compared_and_drawn(guest: Visitor, ma
     expect(table.get_by_role("row").nth(1)).to_contain_text("depth-3")
     expect(table.get_by_role("row").nth(1)).to_contain_text("∞")
     expect(table.get_by_role("row").nth(1).get_by_title(re.compile("the best: the lowest$"))).to_contain_text("★")
+    expect(table.get_by_title(str(3 * 0.1234567890123))).to_have_text("0.37037")
     guest.choose(page.get_by_label("Pin the best"), "highest rmse")
     expect(table.get_by_role("row").nth(1)).to_contain_text("★ depth-4")
     guest.choose(page.get_by_label("Pin the best"), "none")
