@@ -29,6 +29,8 @@ FLOWS = """
         load(1)
         return part(n)
 """
+FIRST = ("Selected", "State", "Run")
+"""Heads of the columns that are always there."""
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "default": 5}}, "additionalProperties": False}
 
 
@@ -78,6 +80,17 @@ def test_what_a_run_was_given_is_told_beside_what_failed_and_can_be_given_anew(
     row = page.get_by_label("Parameters").get_by_role("row").filter(has_text="whole number")
     expect(row.get_by_role("cell")).to_have_text(["n", "whole number", "5", "4", ""])
     expect(page.locator(".facts-list")).to_contain_text("default it names none")
+
+    visitor.go("/runs")
+    heads = page.get_by_role("table", name="Runs").get_by_role("columnheader")
+    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "Tags", "What happened"])
+    picker = page.locator(".picker")
+    visitor.press(picker.locator("summary"))
+    visitor.check(picker.get_by_label("Tags"), on=False)
+    visitor.check(picker.get_by_label("Ended"))
+    expect(page).to_have_url(re.compile("columns=flow%2Cstarted%2Ctook%2Chappened%2Cended$"))
+    visitor.go("/runs")
+    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "What happened", "Ended"])
 
     visitor.go(f"/runs/{run.id}")
     expect(page.get_by_role("button", name="Retry from failure")).to_be_visible()

@@ -1,6 +1,7 @@
 /** Runs: all that match a query, as a table or by time; one of them in the panel beside. The query is the address. */
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
+import { COLUMNS, columns, turn } from "../lib/columns.js";
 import { focusOn, offer } from "../lib/commands.js";
 import { html } from "../lib/html.js";
 import { useList } from "../lib/list.js";
@@ -12,6 +13,7 @@ import { Confirm } from "../parts/dialog.js";
 import { Jobs } from "../parts/jobs.js";
 import { Empty, Skeleton } from "../parts/notices.js";
 import { Panel } from "../parts/panel.js";
+import { Picker } from "../parts/picker.js";
 import { QueryBar, SavedViews, Wrong } from "../parts/query.js";
 import { said } from "../parts/runs.js";
 import { State } from "../parts/state.js";
@@ -34,7 +36,7 @@ export function Runs() {
   useLayoutEffect(() => (shown ? offer([{ keys: "Escape", words: "Close the panel", group: "Panel", run: close }]) : undefined), [shown]);
   const view = (/** @type {string} */ name) => withQuery(to("runs"), { q: text, view: name });
   return html`<div class="title"><h1>Runs</h1><nav class="views" aria-label="Views">
-      <a href=${view("")} aria-current=${!isTimeline}>Table</a><a href=${view("timeline")} aria-current=${isTimeline}>Timeline</a></nav><${SavedViews} /></div>
+      <a href=${view("")} aria-current=${!isTimeline}>Table</a><a href=${view("timeline")} aria-current=${isTimeline}>Timeline</a></nav>${!isTimeline && html`<${Picker} words="Columns" label="Search columns" all=${Object.keys(COLUMNS)} chosen=${columns()} turn=${turn} row=${(/** @type {string} */ name) => COLUMNS[name]} none="No column is called so." />`}<${SavedViews} /></div>
     <${QueryBar} query=${text} />
     <div class="beside">
       ${isTimeline ? html`<${Jobs} query=${text} open=${open} />` : html`<${Table} key=${text} query=${text} shown=${shown} />`}
@@ -51,6 +53,7 @@ function Table({ query, shown }) {
   const [chosen, setChosen] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const wanted = useRef(false);
   const { items } = list;
+  const names = columns();
   const at = Math.max(0, items.findIndex((run) => run.id === active));
   function toggle(/** @type {string} */ id) {
     const next = new Set(chosen);
@@ -90,10 +93,10 @@ function Table({ query, shown }) {
     ${!list.answer && !list.error && html`<${Skeleton} rows=${12} />`}
     ${list.hasNewer && html`<button class="newer" onClick=${() => box.current?.scrollTo(0, 0)}>Newer runs</button>`}
     ${items.length > 0 && html`<${LongTable} label="Runs" box=${box} n=${items.length} see=${see}
-      head=${html`<tr aria-rowindex="1"><th><span class="unseen">Selected</span></th><th>State</th><th>Run</th><th>Flow or deployment</th><th>Started</th><th class="number">Took</th><th>Tags</th><th>What happened</th></tr>`}
+      head=${html`<tr aria-rowindex="1"><th class="c-box"><span class="unseen">Selected</span></th><th class="c-state">State</th><th>Run</th>${names.map((name) => html`<th key=${name} class=${classOf(name)}>${COLUMNS[name]}</th>`)}</tr>`}
       row=${(/** @type {number} */ index) => {
         const run = items[index];
-        return run && html`<${Row} key=${run.id} run=${run} index=${index} isAt=${index === at} isShown=${run.id === shown} isChosen=${chosen.has(run.id)} toggle=${toggle} activate=${setActive} />`;
+        return run && html`<${Row} key=${run.id} run=${run} index=${index} names=${names} isAt=${index === at} isShown=${run.id === shown} isChosen=${chosen.has(run.id)} toggle=${toggle} activate=${setActive} />`;
       }} />`}
     ${!items.length && list.next === null && html`<${Nothing} query=${query} />`}
     ${list.isRare && html`<p class="bulk">Nothing more among the runs that were looked at. <button onClick=${() => list.further()}>Look further back</button></p>`}
@@ -101,8 +104,8 @@ function Table({ query, shown }) {
   </section>`;
 }
 
-/** @param {{run: Api.RunRow, index: number, isAt: boolean, isShown: boolean, isChosen: boolean, toggle: (id: string) => void, activate: (id: string) => void}} props */
-function Row({ run, index, isAt, isShown, isChosen, toggle, activate }) {
+/** @param {{run: Api.RunRow, index: number, names: string[], isAt: boolean, isShown: boolean, isChosen: boolean, toggle: (id: string) => void, activate: (id: string) => void}} props */
+function Row({ run, index, names, isAt, isShown, isChosen, toggle, activate }) {
   const tab = isAt ? 0 : -1;
   const press = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && event.target === event.currentTarget) open(run.id);
@@ -111,20 +114,32 @@ function Row({ run, index, isAt, isShown, isChosen, toggle, activate }) {
     if (!(event.target instanceof Element && event.target.closest("a, input"))) open(run.id);
   };
   return html`<tr tabindex=${tab} aria-rowindex=${index + 2} class=${isShown ? "shown" : ""} onKeyDown=${press} onClick=${click} onFocusIn=${() => activate(run.id)}>
-    <td><input type="checkbox" tabindex=${tab} checked=${isChosen} aria-label=${`Select ${run.name}`} onChange=${() => toggle(run.id)} /></td>
-    <td><${State} state=${run.state} /></td>
+    <td class="c-box"><input type="checkbox" tabindex=${tab} checked=${isChosen} aria-label=${`Select ${run.name}`} onChange=${() => toggle(run.id)} /></td>
+    <td class="c-state"><${State} state=${run.state} /></td>
     <td><a href=${to("runs", run.id)} tabindex=${tab} dir="auto" title=${run.name}>${run.name}</a></td>
-    <td dir="auto" title=${run.deployment ?? run.flow}>${run.deployment ?? run.flow}</td>
-    <td>${run.started_at ? html`<${When} at=${run.started_at} />` : html`due <${When} at=${run.expected_at} />`}</td>
-    <${TookCell} run=${run} />
-    <td class="quiet" dir="auto" title=${run.tags.join(", ")}>${run.tags.join(", ")}</td>
-    <td class="quiet" dir="auto" title=${run.message}>${said(run)}</td>
+    ${names.map((name) => html`<${Cell} key=${name} name=${name} run=${run} />`)}
   </tr>`;
 }
 
-/** @param {{run: Api.RunRow}} props */
-function TookCell({ run }) {
-  return html`<td class="number">${span(taken(run.started_at, run.ended_at, run.ended_at || !run.started_at ? 0 : now.value))}</td>`;
+/** Columns that are told more quietly, and the one of numbers. */
+const QUIET = new Set(["tags", "happened", "id"]);
+const classOf = (/** @type {string} */ name) => `c-${name}${name === "took" ? " number" : QUIET.has(name) ? " quiet" : ""}`;
+
+/** @type {Record<string, (run: Api.RunRow) => {title?: string, shown: any}>} */
+const CELLS = {
+  flow: (run) => ({ title: run.deployment ?? run.flow, shown: run.deployment ?? run.flow }),
+  started: (run) => ({ shown: run.started_at ? html`<${When} at=${run.started_at} />` : html`due <${When} at=${run.expected_at} />` }),
+  took: (run) => ({ shown: span(taken(run.started_at, run.ended_at, run.ended_at || !run.started_at ? 0 : now.value)) }),
+  tags: (run) => ({ title: run.tags.join(", "), shown: run.tags.join(", ") }),
+  happened: (run) => ({ title: run.message, shown: said(run) }),
+  ended: (run) => ({ shown: html`<${When} at=${run.ended_at} />` }),
+  id: (run) => ({ title: run.id, shown: html`<code>${run.id.slice(0, 12)}</code>` }),
+};
+
+/** @param {{name: string, run: Api.RunRow}} props */
+function Cell({ name, run }) {
+  const { title, shown } = CELLS[name]?.(run) ?? {};
+  return html`<td class=${classOf(name)} dir="auto" title=${title}>${shown}</td>`;
 }
 
 /** @param {{query: string}} props */

@@ -1,6 +1,7 @@
 /** The query of a list of runs: written with help, told where it is wrong, and kept under a name. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, withQuery } from "../lib/api.js";
+import { chosen } from "../lib/columns.js";
 import { complete, written } from "../lib/completion.js";
 import { focusOn } from "../lib/commands.js";
 import { html } from "../lib/html.js";
@@ -107,7 +108,8 @@ export function SavedViews() {
   function submit(/** @type {any} */ event) {
     event.preventDefault();
     const name = event.currentTarget.elements.name.value.trim();
-    if (name) save(name, here);
+    if (chosen()) query.set("columns", chosen());
+    if (name) save(name, query.toString());
     setNaming(false);
   }
   if (!saved.value.length && !here) return null;

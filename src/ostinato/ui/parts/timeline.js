@@ -15,7 +15,7 @@ import { Failure } from "./notices.js";
 
 const MOST = 1000, FEW = 200, LANE = 22, BAR = 18, HIGH = 480, LEAST = 1 / 400, MOST_ZOOM = 500;
 /** Room that a label takes: its letters, those of other scripts, and around it. Fewer letters than these say nothing. */
-const LETTER = 6.7, WIDE_LETTER = 12, PAD = 8, LEAST_LETTERS = 7;
+const LETTER = 7.2, WIDE_LETTER = 13, PAD = 8, LEAST_LETTERS = 7;
 /** States of a task run in which it does not run, though it has begun. */
 const WAITS = new Set(["AwaitingRetry", "Pending", "Paused"]);
 /** States of a flow run in which it goes on. */
@@ -312,12 +312,12 @@ function paint(canvas, bars, zoom, look, { width, high, top, here }) {
   for (const bar of seen) if (bar.stretches.length) stretch(bar, true);
   for (const kind of new Set(seen.map((bar) => bar.kind))) {
     pen.fillStyle = look(kind);
-    for (const bar of seen) if (bar.kind === kind) pen.fillRect(place(bar.x), above(bar), long(bar), BAR);
+    for (const bar of seen) if (bar.kind === kind) pen.fillRect(place(bar.x), above(bar), Math.max(2, long(bar) - 1), BAR); // what follows at once is seen apart
   }
   pen.fillStyle = look("bg");
   for (const bar of seen) {
     if (bar.stretches.length) stretch(bar, false);
-    if (bar.isFlow) pen.fillRect(place(bar.x) + 1.5, above(bar) + 1.5, long(bar) - 3, BAR - 3);
+    if (bar.isFlow) pen.fillRect(place(bar.x) + 1.5, above(bar) + 1.5, long(bar) - 4, BAR - 3);
     else if (bar.kind === "failed") for (let at = 3; at < long(bar); at += 6) pen.fillRect(place(bar.x) + at, above(bar), 1, BAR); // so that it is seen without colours
   }
   const labels = seen.flatMap((bar) => {
