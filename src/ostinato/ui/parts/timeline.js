@@ -304,25 +304,33 @@ function paint(canvas, bars, zoom, look, { width, high, top, here }) {
   pen.clearRect(0, 0, width, high);
   const scale = width / (zoom.to - zoom.from);
   const place = (/** @type {number} */ x) => (x - zoom.from) * scale;
-  const long = (/** @type {Bar} */ bar) => Math.max(3, bar.width * scale);
-  const above = (/** @type {Bar} */ bar) => bar.lane * LANE - top;
-  const seen = bars.filter((bar) => bar.lane * LANE > top - LANE && bar.lane * LANE < top + high && place(bar.x) < width && place(bar.x) + long(bar) > 0);
-  const stretch = (/** @type {Bar} */ bar, /** @type {boolean} */ waits) => bar.stretches.forEach((one) => (one.kind === "waits") === waits && pen.fillRect(place(one.begin), above(bar) + BAR - 4, (one.end - one.begin) * scale, 3));
+  /** @type {{bar: Bar, x: number, y: number, long: number}[]} */
+  const seen = [];
+  for (const bar of bars) {
+    const y = bar.lane * LANE - top;
+    if (y <= -LANE || y >= high) continue;
+    const x = place(bar.x), long = Math.max(3, bar.width * scale);
+    if (x < width && x + long > 0) seen.push({ bar, x, y, long });
+  }
+  const stretch = (/** @type {Bar} */ bar, /** @type {number} */ y, /** @type {boolean} */ waits) => bar.stretches.forEach((one) => (one.kind === "waits") === waits && pen.fillRect(place(one.begin), y + BAR - 4, (one.end - one.begin) * scale, 3));
   pen.fillStyle = look("line");
-  for (const bar of seen) if (bar.stretches.length) stretch(bar, true);
-  for (const kind of new Set(seen.map((bar) => bar.kind))) {
+  for (const { bar, y } of seen) if (bar.stretches.length) stretch(bar, y, true);
+  for (const kind of new Set(seen.map(({ bar }) => bar.kind))) {
     pen.fillStyle = look(kind);
-    for (const bar of seen) if (bar.kind === kind) pen.fillRect(place(bar.x), above(bar), Math.max(2, long(bar) - 1), BAR); // what follows at once is seen apart
+    for (const { bar, x, y, long } of seen) if (bar.kind === kind) pen.fillRect(x, y, Math.max(2, long - 1), BAR); // what follows at once is seen apart
   }
   pen.fillStyle = look("bg");
-  for (const bar of seen) {
-    if (bar.stretches.length) stretch(bar, false);
-    if (bar.isFlow) pen.fillRect(place(bar.x) + 1.5, above(bar) + 1.5, long(bar) - 4, BAR - 3);
-    else if (bar.kind === "failed") for (let at = 3; at < long(bar); at += 6) pen.fillRect(place(bar.x) + at, above(bar), 1, BAR); // so that it is seen without colours
+  for (const { bar, x, y, long } of seen) {
+    if (bar.stretches.length) stretch(bar, y, false);
+    if (bar.isFlow) pen.fillRect(x + 1.5, y + 1.5, long - 4, BAR - 3);
+    else if (bar.kind === "failed" || bar.kind === "crashed") { // stripes, for those who do not see the colour
+      const above = bar.kind === "failed" ? 0 : BAR / 2;
+      for (let at = 3; at < long; at += 6) pen.fillRect(x + at, y + above, 1, BAR - above);
+    }
   }
-  const labels = seen.flatMap((bar) => {
-    const label = labelOf(bar, place(bar.x), long(bar), scale);
-    return label ? { ...label, y: above(bar) + BAR / 2, ink: label.isBeside || bar.isFlow ? "text" : "on-accent" } : [];
+  const labels = seen.flatMap(({ bar, x, y, long }) => {
+    const label = labelOf(bar, x, long, scale);
+    return label ? { ...label, y: y + BAR / 2, ink: label.isBeside || bar.isFlow ? "text" : "on-accent" } : [];
   });
   if (labels.length) {
     pen.font = `12px ${look("font")}`;
@@ -336,7 +344,7 @@ function paint(canvas, bars, zoom, look, { width, high, top, here }) {
   if (chosen) {
     pen.strokeStyle = look("accent");
     pen.lineWidth = 2;
-    pen.strokeRect(place(chosen.x) - 1, above(chosen) - 1, long(chosen) + 2, BAR + 2);
+    pen.strokeRect(place(chosen.x) - 1, chosen.lane * LANE - top - 1, Math.max(3, chosen.width * scale) + 2, BAR + 2);
   }
   performance.measure("ostinato:timeline-paint", { start, detail: { bars: bars.length } });
 }
