@@ -33,13 +33,14 @@ const FORM = { words: "Run with…", keys: "w", path: "" };
 
 /** @param {{id: string}} props */
 export function Run({ id }) {
-  const shown = useRef(id); // an address may name a run by the beginning of its id, or by its name
+  const shown = useRef({ id, root_id: "" }); // an address may name a run by the beginning of its id, or by its name
   const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (/** @type {any} */ event) => {
-    const known = new Set([id, shown.current]);
+    const known = new Set([id, shown.current.id]);
+    if (event.kind === "run-dropped" && event.data.run_id === shown.current.root_id) return true; // with all that it called
     return event.kind !== "logged" && (known.has(event.data?.run_id) || known.has(event.data?.parent_id) || known.has(event.data?.flow_run_id));
   });
   if (!data) return error ? html`<h1 dir="auto">${id}</h1><${Failure} error=${error} again=${again} />` : html`<${Skeleton} />`;
-  shown.current = data.run.id;
+  shown.current = data.run;
   if (/** @type {any} */ (error)?.status === 404) return html`<${Gone} run=${data.run} />`;
   return html`<${Page} data=${data} error=${error} again=${again} />`;
 }

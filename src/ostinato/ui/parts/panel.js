@@ -20,7 +20,7 @@ const MOST_TASKS = 8;
 /** @param {{id: string, close: () => void}} props */
 export function Panel({ id, close }) {
   const kept = useRef(/** @type {Api.RunScreen | null} */ (null)); // what was shown last stays until the next one is there
-  const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (event) => event.data?.run_id === id, 500, 500);
+  const { data, error, again } = useView(`api/ui/runs/${encodeURIComponent(id)}`, (event) => event.data?.run_id === id || (event.kind === "run-dropped" && event.data.run_id === kept.current?.run.root_id), 500, 500);
   if (data) kept.current = data;
   const isGone = kept.current?.run.id === id && /** @type {any} */ (error)?.status === 404;
   const shown = isGone ? null : error ? data : kept.current;
