@@ -85,6 +85,9 @@ def logged_model(run_id: str) -> str:
     client.create_model_version("taxi", f"models:/{model.model_id}", run_id, model_id=model.model_id)
     client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, 3)])
     client.log_inputs(run_id, models=[entities.LoggedModelInput(model.model_id)])
+    gone = client.create_logged_model(experiment, name="gone")
+    client.finalize_logged_model(gone.model_id, "READY")
+    client.delete_logged_model(gone.model_id)
     return str(model.model_id)
 
 

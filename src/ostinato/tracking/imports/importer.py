@@ -401,7 +401,8 @@ class Importer:
                 self.report.logged_models.same += 1
                 continue
             found = self.places.of(one.location, one.id)
-            if one.status == "ready" and not found and not self.places.is_elsewhere(one.location):
+            awaited = one.status == "ready" and one.state == "active"
+            if awaited and not found and not self.places.is_elsewhere(one.location):
                 self.report.logged_models.left += 1
                 self.report.remark(f"logged model {one.id} is left: it has no files at {one.location}")
                 continue
