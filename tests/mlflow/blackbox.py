@@ -165,6 +165,11 @@ def fitted(flavor: str) -> None:
     logged_run = client.get_run(run.info.run_id)
     assert len(logged_run.data.params) > 3
     assert logged_run.data.metrics["rmse_valid"] == 0.1
+    data = [one.dataset for one in logged_run.inputs.dataset_inputs]
+    assert all(one.schema and one.profile and one.source_type for one in data)
+    assert data or flavor != "sklearn"
+    if mlflow.__version__.startswith("3."):
+        assert [one.step for one in logged_run.outputs.model_outputs] == [0]
     version = mlflow.register_model(f"runs:/{run.info.run_id}/model", name)
     assert (version.version, version.run_id) == ("1", run.info.run_id) or str(version.version) == "1"
     client.transition_model_version_stage(name, version.version, "Production")
