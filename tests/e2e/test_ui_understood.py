@@ -34,6 +34,20 @@ FIRST = ("Selected", "State", "Run")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "default": 5}}, "additionalProperties": False}
 
 
+def columns_are_chosen_and_kept(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.go("/runs")
+    heads = page.get_by_role("table", name="Runs").get_by_role("columnheader")
+    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "Tags", "What happened"])
+    picker = page.locator(".picker")
+    visitor.press(picker.locator("summary"))
+    visitor.check(picker.get_by_label("Tags"), on=False)
+    visitor.check(picker.get_by_label("Ended"))
+    expect(page).to_have_url(re.compile("columns=flow%2Cstarted%2Ctook%2Chappened%2Cended$"))
+    visitor.go("/runs")
+    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "What happened", "Ended"])
+
+
 def test_what_a_run_was_given_is_told_beside_what_failed_and_can_be_given_anew(
     visitor: Visitor, server: Served
 ) -> None:
@@ -81,16 +95,7 @@ def test_what_a_run_was_given_is_told_beside_what_failed_and_can_be_given_anew(
     expect(row.get_by_role("cell")).to_have_text(["n", "whole number", "5", "4", ""])
     expect(page.locator(".facts-list")).to_contain_text("default it names none")
 
-    visitor.go("/runs")
-    heads = page.get_by_role("table", name="Runs").get_by_role("columnheader")
-    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "Tags", "What happened"])
-    picker = page.locator(".picker")
-    visitor.press(picker.locator("summary"))
-    visitor.check(picker.get_by_label("Tags"), on=False)
-    visitor.check(picker.get_by_label("Ended"))
-    expect(page).to_have_url(re.compile("columns=flow%2Cstarted%2Ctook%2Chappened%2Cended$"))
-    visitor.go("/runs")
-    expect(heads).to_have_text([*FIRST, "Flow or deployment", "Started", "Took", "What happened", "Ended"])
+    columns_are_chosen_and_kept(visitor)
 
     second = visitor.context.new_page()
     second.goto(f"{server.card.url}/runs/{fleet.reader.subflow_runs(run.id)[0].id}")

@@ -142,6 +142,12 @@ export function Logs({ run, lines: first, span, task }) {
     const row = rowsOf(stretch.lines, open)[0];
     if (row) setRange({ from: row.key, to: row.key });
   }
+  /** Show the newest lines of another level or task. */
+  function filterBy(/** @type {(value: number) => void} */ set, /** @type {any} */ event) {
+    set(Number(event.currentTarget.value));
+    wanted.current = 0;
+    setFollows(true);
+  }
   function fold(/** @type {number} */ id) {
     setOpen((old) => (old.has(id) ? new Set([...old].filter((one) => one !== id)) : new Set([...old, id])));
   }
@@ -206,8 +212,8 @@ export function Logs({ run, lines: first, span, task }) {
           if (event.key === "Escape") focusOn(list.current);
         }} />
       ${search.text && html`<button onClick=${() => search.step(-1)} aria-label="Hit before">↑</button><button onClick=${() => search.step(1)} aria-label="Next hit">↓</button>`}</span>
-      <select aria-label="Least level" value=${level} onChange=${(/** @type {any} */ event) => setLevel(Number(event.currentTarget.value))}>${LEVELS.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select>
-      ${task === undefined && html`<select aria-label="Task" value=${no} onChange=${(/** @type {any} */ event) => setNo(Number(event.currentTarget.value))}>
+      <select aria-label="Least level" value=${level} onChange=${(/** @type {any} */ event) => filterBy(setLevel, event)}>${LEVELS.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select>
+      ${task === undefined && html`<select aria-label="Task" value=${no} onChange=${(/** @type {any} */ event) => filterBy(setNo, event)}>
         <option value=${ANY}>All tasks</option><option value="0">The flow itself</option>
         ${[...tasks.current].slice(-100).map(([number, name]) => html`<option key=${number} value=${number}>${called(name)}</option>`)}</select>`}
       <label><input type="checkbox" checked=${follows} onChange=${(/** @type {any} */ event) => (event.currentTarget.checked ? void toEnd() : setFollows(false))} /> Follow</label>
