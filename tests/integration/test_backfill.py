@@ -221,7 +221,7 @@ def test_without_a_worker_it_says_why_nothing_starts(home: Path, tmp_path: Path)
         fleet.deploy(fleet.write(FLOW), "score", "monthly", schedules=(MONTHLY,))
         program = begun(fleet)
         fleet.until(
-            lambda: "waits: no worker serves queue 'default': `ostinato worker" in program.said,
+            lambda: "waits: no worker serves queue 'default'; start one: `ostinato worker" in program.said,
             "it says why",
             told=lambda: program.said,
         )

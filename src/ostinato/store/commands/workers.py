@@ -366,7 +366,7 @@ def why_waiting(db: Connection, run: FlowRun, now: int) -> str:
         return verdict.reason
     serving = [one for one in work.workers(db) if one.left_at is None and _serves(one.info, run)]
     if not serving:
-        return f"no worker serves queue {run.queue!r}: `ostinato worker --queue {run.queue}`"
+        return f"no worker serves queue {run.queue!r}; start one: `ostinato worker --queue {run.queue}`"
     wanted = deployment.resources if deployment is not None else {}
     short = [admission.missing(wanted, one.info.resources) for one in serving]
     if all(short):

@@ -130,7 +130,7 @@ function Table({ runs, columns, pinned, order, best, chosen, open }) {
   const marks = marksOf(pinned ? [pinned, ...runs] : runs, columns, [order, best]);
   const value = (/** @type {any} */ run, /** @type {string} */ field) => {
     const mark = marks.get(field)?.get(run.values[field]);
-    return html`<td key=${field} class=${isMetric(field) ? "number" : ""} dir=${isMetric(field) ? undefined : "auto"} title=${mark ? `${run.values[field]}, ${mark.words}` : (run.values[field] ?? "")}>${mark && html`<span class="extreme"><i aria-hidden="true">${mark.glyph}</i><span class="unseen">${mark.words}</span></span> `}${fieldCell(field, run.values[field])}</td>`;
+    return html`<td key=${field} class=${isMetric(field) ? "number" : ""} dir=${isMetric(field) ? undefined : "auto"} title=${mark ? `${run.values[field]}, ${mark.words}` : (run.values[field] ?? "")}>${mark && html`<span class=${mark.glyph === "★" ? "extreme best" : "extreme"}><i aria-hidden="true">${mark.glyph}</i><span class="unseen">${mark.words}</span></span> `}${fieldCell(field, run.values[field])}</td>`;
   };
   const row = (/** @type {any} */ run, isPinned = false) => html`<tr key=${isPinned ? "best" : run.id} class=${isPinned ? "pinned" : ""}>
     <td><input type="checkbox" aria-label=${`Compare ${run.name}${isPinned ? ", the best" : ""}`} checked=${chosen.includes(run.id)} onChange=${() => compare(run.id)} /></td>

@@ -42,12 +42,12 @@ export function Model({ name }) {
 /** @param {{name: string, data: any, promote: (version: number) => void}} props */
 function Versions({ name, data, promote }) {
   const pages = useMore(`api/models/${encodeURIComponent(name)}/versions?limit=100`, { items: data.versions, next: data.next }, "version");
-  return html`<div class="scroll"><table class="rows" aria-label="Versions"><thead><tr><th>Version</th><th>Aliases</th><th>Last promotion</th><th>Actions</th>
-      ${data.metrics.map((/** @type {string} */ key) => html`<th key=${key} class="number" dir="auto">${key}</th>`)}<th>Made</th><th>By</th><th>Tracking run</th><th>Description</th></tr></thead>
-    <tbody>${pages.items.map((one) => html`<tr key=${one.version}><td><a href=${to("models", name, String(one.version))}><b>${one.version}</b></a></td><td><${Names} version=${one} /></td>
+  return html`<div class="scroll"><table class="rows" aria-label="Versions"><thead><tr><th>Version</th><th>Made by</th><th>Aliases</th><th>Last promotion</th><th>Actions</th>
+      ${data.metrics.map((/** @type {string} */ key) => html`<th key=${key} class="number" dir="auto">${key}</th>`)}<th>Made</th><th>By</th><th>Description</th></tr></thead>
+    <tbody>${pages.items.map((one) => html`<tr key=${one.version}><td><a href=${to("models", name, String(one.version))}><b>${one.version}</b></a></td><td>${one.run_id && html`<a href=${to("experiments", one.experiment || "-", one.run_id)} dir="auto">${one.run || one.run_id.slice(0, 12)}</a>`}</td><td><${Names} version=${one} /></td>
       <td class="wrap promotion">${one.promotion ? html`<${Promotion} of=${one.promotion} />` : one.promotion === null && html`<span class="quiet">none</span>`}</td>
       <td class="actions left"><button aria-label=${`Promote version ${one.version}`} onClick=${() => promote(one.version)}>Promote…</button></td>
       ${data.metrics.map((/** @type {string} */ key) => html`<td key=${key} class="number" title=${one.metrics?.[key] ?? ""}>${metric(one.metrics?.[key])}</td>`)}<td><${When} at=${one.created_at} /></td><td dir="auto">${one.actor}</td>
-      <td>${one.run_id && html`<a href=${to("experiments", one.experiment || "-", one.run_id)} dir="auto">${one.run || one.run_id.slice(0, 12)}</a>`}</td><td class="quiet" dir="auto" title=${one.description}>${one.description}</td></tr>`)}</tbody></table></div>
+      <td class="quiet" dir="auto" title=${one.description}>${one.description}</td></tr>`)}</tbody></table></div>
     <${More} list=${pages} words="Show older versions" />`;
 }

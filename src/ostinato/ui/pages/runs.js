@@ -166,7 +166,7 @@ function Facets({ answer, query }) {
       href=${withQuery(to("runs"), { q: `${rest} state:${state.toLowerCase()}`.trim() })}
       aria-current=${new RegExp(`(^|\\s)state:${state}(\\s|$)`, "i").test(query)}><${State} state=${state} />${count(states[state])}</a>`;
   return html`<nav class="facets" aria-label="States">
-    <a href=${withQuery(to("runs"), { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>${states.Scheduled ? "All but scheduled" : "All"}${count(n)}</a>
+    <a href=${withQuery(to("runs"), { q: rest })} aria-current=${!/(^|\s)state:/.test(query)}>${states.Scheduled ? "Begun or due" : html`All${count(n)}`}</a>
     ${begun.map((state) => facet(state, undefined))}
     ${states.Scheduled && html`<i class="apart" /> ${facet("Scheduled", "Made ahead by schedules. Those that are not due yet are listed only here.")}`}
     ${flow && html`<a href=${to("flows", flow)}>Grid of <bdi>${flow}</bdi></a>`}

@@ -17,9 +17,15 @@ export function Broken({ error, message, state, lines, brief = false, aside, chi
     ${source && html`<pre class="trace failing" tabindex="0" aria-label="The line that failed">${source}</pre>`}
     ${error?.hint && html`<p>${error.hint}</p>`}
     ${error?.trace && html`<details open=${!source}><summary>Traceback</summary><pre class="trace" tabindex="0" aria-label="Traceback">${error.trace}</pre></details>`}
-    ${lines.length > 0 && html`<details open=${!brief}><summary>Last log lines</summary><pre class="trace" tabindex="0" aria-label="Last log lines">${lines.slice(-LAST_LINES).map((line) => line.text).join("\n")}</pre></details>`}
+    ${lines.length > 0 && html`<details open=${!brief}><summary>Last log lines</summary><pre class="trace" tabindex="0" aria-label="Last log lines">${lines.slice(-LAST_LINES).map((line) => (error ? headOf(line.text) : line.text)).join("\n")}</pre></details>`}
     ${children}
   </section>`;
+}
+
+/** Give the first line of a message: the traceback of an exception is there already. */
+function headOf(/** @type {string} */ text) {
+  const [head = "", ...rest] = text.trimEnd().split("\n");
+  return rest.length ? `${head} … ${rest.length} more lines` : head;
 }
 
 /** @param {{run: any}} props */
