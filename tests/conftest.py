@@ -70,6 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests off the real home, and give Hypothesis the seed of the session."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started us in its background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", f"{ONLY_SQLITE}(reason): runs on SQLite, whatever the store is")
     config.stash[_LEFT] = []
     config.stash[_STASH] = Path(tempfile.mkdtemp(prefix="ostinato-tests-"))
